@@ -1,0 +1,46 @@
+# Targets are printed by bare `make`. Everything is built inside this folder: .venv/, build/, demo/, dist/.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.built
+SOURCES := setup.py pyproject.toml $(wildcard minengine/*.pyx minengine/*.pxd minengine/simd/*.h)
+
+.PHONY: help build demo test lint verify wheel student-wheel model debug clean
+help: ## print the targets
+	@echo "make TARGET, where TARGET is one of"; \
+	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+build: $(STAMP) ## make .venv with everything in it and compile the engine
+
+$(STAMP): $(SOURCES)
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: apt-get install python3 python3-dev python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, this is $$($(PYTHON) -V)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+	@command -v $${CC:-cc} >/dev/null || { echo "a C compiler is missing: apt-get install build-essential"; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
+	  || { echo "Python's headers are missing: apt-get install python3-dev"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing what the course needs into .venv (a minute or two the first time)"
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python setup.py -q build_ext --inplace
+	@touch $@
+
+demo: build ## the main job: generate text, release an assignment, grade a class of 24, mark a quiz
+	@$(BIN)/python course/demo.py
+
+test: build lint ## run every test
+	@$(BIN)/python -m pytest
+
+lint: build ## ruff format and lint
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+
+verify: build ## grade the graders: the whole bank of right and wrong submissions
+	@$(BIN)/autograder verify
+
+wheel: build ## sdist and wheel into dist/
+	@$(BIN)/python -m build -q --outdir dist .
+
+student-wheel: build ## the wheel for students into dist/student/: reference compiled, its sources left out
+	@MINENGINE_STUDENT=1 $(BIN)/python -m build -q --wheel --outdir dist/student .
+
+clean: ## remove what was built
+	rm -rf .venv build demo dist minengine/*.so *.egg-info

@@ -1,0 +1,95 @@
+"""The compiled units and their flags, and which files a wheel carries; everything else stands in pyproject.toml.
+
+MINENGINE_DEBUG=1    bounds, overflow and None checks on, no optimisation
+MINENGINE_STUDENT=1  the students' wheel: closed modules compiled, their sources left out
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
+
+DEBUG = os.environ.get("MINENGINE_DEBUG") == "1"
+STUDENT = os.environ.get("MINENGINE_STUDENT") == "1"
+UNITS = ["formats", "ops", "attention"]
+CLOSED = ["oracle", "graph"]  # what syllabus.yaml keeps closed and a .pyx does not already hide
+COURSE = [
+    "assignments/*/*.py",
+    "assignments/*/*.yaml",
+    "assignments/*/data/*",
+    "course/syllabus.yaml",
+]
+
+
+def has_openmp():
+    """True where the C compiler can build and link OpenMP; without it prange is a plain loop."""
+    with tempfile.TemporaryDirectory() as d:
+        Path(d, "t.c").write_text(
+            "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+        )
+        command = [*os.environ.get("CC", "cc").split(), "-fopenmp", "t.c", "-o", "t"]
+        try:
+            return subprocess.run(command, cwd=d, capture_output=True).returncode == 0
+        except OSError:
+            return False
+
+
+openmp = ["-fopenmp"] if has_openmp() else []
+if not openmp:
+    print("minengine: the C compiler has no OpenMP; building with one thread", file=sys.stderr)
+x86 = ["-march=x86-64-v3"] if platform.machine() in ("x86_64", "AMD64") else []
+speed = ["-O0", "-g"] if DEBUG else ["-O2", "-ftree-vectorize"]
+flags = {
+    "extra_compile_args": [*speed, *x86, "-ffp-contract=off", "-std=c11", *openmp],
+    "extra_link_args": openmp,
+}
+directives = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "wraparound": False,
+    "initializedcheck": DEBUG,
+    "cdivision": not DEBUG,
+    "overflowcheck": False,
+    "embedsignature": True,
+    "freethreading_compatible": True,
+}
+sources = [f"minengine/{u}.pyx" for u in UNITS] + (
+    [f"minengine/{m}.py" for m in CLOSED] if STUDENT else []
+)
+sources = [s for s in sources if Path(s).exists()]
+extensions = [Extension(s.rsplit(".", 1)[0].replace("/", "."), [s], **flags) for s in sources]
+
+
+class BuildPy(build_py):
+    """Adds the course's texts and checks to a wheel (never its solutions); a students' wheel has no closed source."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            for path in (p for pattern in COURSE for p in Path().glob(pattern)):
+                target = Path(self.build_lib, "minengine_course", path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+
+    def find_package_modules(self, package, package_dir):
+        modules = super().find_package_modules(package, package_dir)
+        return [m for m in modules if not (STUDENT and package == "minengine" and m[1] in CLOSED)]
+
+    def find_data_files(self, package, src_dir):
+        files = super().find_data_files(package, src_dir)
+        return [f for f in files if not (STUDENT and f.endswith((".pyx", ".pxd")))]
+
+
+setup(
+    ext_modules=cythonize(
+        extensions, build_dir="build/cython", compiler_directives=directives, nthreads=0, quiet=True
+    ),
+    cmdclass={"build_py": BuildPy},
+)
