@@ -1,4 +1,4 @@
-"""The compiled units and their flags, and which files a wheel carries; everything else stands in pyproject.toml.
+"""The compiled units, their flags, and what a wheel carries; the rest is in pyproject.toml.
 
 MINENGINE_DEBUG=1    bounds, overflow and None checks on, no optimisation
 MINENGINE_STUDENT=1  the students' wheel: closed modules compiled, their sources left out
@@ -68,7 +68,7 @@ extensions = [Extension(s.rsplit(".", 1)[0].replace("/", "."), [s], **flags) for
 
 
 class BuildPy(build_py):
-    """Adds the course's texts and checks to a wheel (never its solutions); a students' wheel has no closed source."""
+    """Adds the course's texts and checks, never solutions; students get no closed source."""
 
     def run(self):
         super().run()

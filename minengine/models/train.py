@@ -4,8 +4,8 @@ A development tool, never imported by the package: it needs ``torch`` and ``sent
 
     python minengine/models/train.py tinyshakespeare.txt --out build/tiny
 
-It writes ``OUT/tiny-shakespeare-f32.gguf`` and ``OUT/loss.csv``. The packaged file is that model in Q8_0.
-The last 10 % of the text is held out: neither the vocabulary nor the weights have seen it.
+It writes ``OUT/tiny-shakespeare-f32.gguf`` and ``OUT/loss.csv``; the packaged file is that model
+in Q8_0. The last 10 % of the text is held out: neither the vocabulary nor the weights have seen it.
 
 The network is the llama architecture as the engine runs it (see ``minengine/arch.py``):
     x += Wo attention(rope(Wq h), rope(Wk h), Wv h),   h = rms_norm(x) * w
@@ -26,7 +26,7 @@ import numpy as np
 import sentencepiece
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Shape:
 
 
 def train_vocabulary(text: str, size: int, prefix: Path) -> sentencepiece.SentencePieceProcessor:
-    """A byte-pair vocabulary with byte fallback: 3 special tokens, 256 bytes, then pieces by merge order."""
+    """Byte pairs with byte fallback: 3 special tokens, 256 bytes, then pieces by merge order."""
     paragraphs = [p + "\n\n" for p in text.split("\n\n")]
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(paragraphs), model_prefix=str(prefix), vocab_size=size,
@@ -85,7 +85,7 @@ class Layer(nn.Module):
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """RoPE on neighbouring pairs (2i, 2i + 1), the pairing of the llama architecture in GGUF files."""
+    """RoPE on pairs (2i, 2i + 1), the pairing of the llama architecture in GGUF files."""
     even, odd = x[..., 0::2], x[..., 1::2]
     return (
         torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1)
@@ -189,6 +189,23 @@ def write_gguf(
     w.close()
 
 
+def optimizer_for(net: Net, lr: float) -> torch.optim.Optimizer:
+    """AdamW, with weight decay on the matrices alone."""
+    matrices = [p for p in net.parameters() if p.dim() == 2]
+    vectors = [p for p in net.parameters() if p.dim() == 1]
+    groups = [
+        {"params": matrices, "weight_decay": 0.1},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), fused=True)
+
+
+def rate(step: int, args: argparse.Namespace) -> float:
+    """Linear warm-up, then a cosine down to 2 %."""
+    cosine = 0.5 * (1 + math.cos(math.pi * step / args.steps))
+    return args.lr * min(1.0, (step + 1) / args.warmup) * (0.02 + 0.98 * cosine)
+
+
 def train(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     text = args.text.read_text(encoding="utf-8")
@@ -196,50 +213,37 @@ def train(args: argparse.Namespace) -> None:
     vocabulary = train_vocabulary(text[:cut], Shape.V, args.out / "vocabulary")
     ids, held = (np.array(vocabulary.Encode(t), np.int32) for t in (text[:cut], text[cut:]))
     n_held, bos = len(text) - cut, vocabulary.bos_id()
-    assert vocabulary.Decode(held.tolist()) == text[cut:]
-    print(f"{len(ids)} training tokens, {cut / len(ids):.2f} characters each", flush=True)
-
     torch.manual_seed(args.seed)
     s = Shape()
     net = Net(s, args.dropout)
-    print(f"{sum(p.numel() for p in net.parameters())} parameters", flush=True)
-    matrices = [p for p in net.parameters() if p.dim() == 2]
-    vectors = [p for p in net.parameters() if p.dim() == 1]
-    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.98), fused=True)
+    n_parameters = sum(p.numel() for p in net.parameters())
+    print(f"{n_parameters} parameters, {len(ids)} training tokens, {cut / len(ids):.2f} chars each")
+    optimizer = optimizer_for(net, args.lr)
     source = batches(ids, bos, args.batch, args.window, np.random.default_rng(args.seed))
-    begin = time.time()
+    begin, recent = time.time(), ""
     with open(args.out / "loss.csv", "w", newline="") as f:
         log = csv.writer(f)
         log.writerow(["step", "train_nats_per_token", "held_out_nats_per_character"])
         for step in range(args.steps + 1):
             if step % 100 == 0:
                 held_loss = held_out_loss(net, held, n_held, bos, s.S, s.S // 2)
-                log.writerow([step, f"{loss.item():.4f}" if step else "", f"{held_loss:.4f}"])
+                log.writerow([step, recent, f"{held_loss:.4f}"])
                 f.flush()
-                print(
-                    f"{step:5d} held out {held_loss:.4f} nats/char, {time.time() - begin:.0f} s",
-                    flush=True,
-                )
-                torch.save(net.state_dict(), args.out / "net.pt")
-            warm = min(1.0, (step + 1) / args.warmup)
-            for g in optimizer.param_groups:
-                g["lr"] = (
-                    args.lr
-                    * warm
-                    * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
-                )
+                print(f"{step:5d} held out {held_loss:.4f} nats/char, {time.time() - begin:.0f} s")
+            for group in optimizer.param_groups:
+                group["lr"] = rate(step, args)
             x, y = next(source)
             with torch.autocast("cpu", torch.bfloat16):
                 logits = net(x)
             loss = F.cross_entropy(logits.float().flatten(0, 1), y.flatten())
+            recent = f"{loss.item():.4f}"
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimizer.step()
     for stride in (s.S, s.S // 2, s.S // 8):
         loss_at = held_out_loss(net, held, n_held, bos, s.S, stride)
-        print(f"held out, windows of {s.S}, stride {stride}: {loss_at:.4f} nats/char", flush=True)
+        print(f"held out, windows of {s.S}, stride {stride}: {loss_at:.4f} nats/char")
     write_gguf(args.out / "tiny-shakespeare-f32.gguf", net, s, vocabulary)
 
 

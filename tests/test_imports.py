@@ -1,0 +1,179 @@
+"""Who may import whom, from one literal table, and the style checks that a machine can do."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = (
+    "minengine",
+    "cudasim",
+    "autograder",
+    "quizzes",
+    "assignments",
+    "solutions",
+    "labs",
+    "course",
+)
+
+# file or folder -> rooms of ours it may import from ("" is none). The longest matching prefix wins.
+MAY_IMPORT = {
+    "minengine": {"minengine"},
+    "minengine/errors.py": set(),
+    "minengine/oracle.py": set(),
+    "minengine/models": set(),
+    "cudasim": {"cudasim"},
+    "autograder": {"autograder"},
+    "autograder/child.py": set(),
+    "quizzes": {"quizzes", "minengine"},
+    "assignments": {"autograder", "minengine"},
+    "solutions": set(),
+    "course": {"minengine", "autograder", "quizzes", "course"},
+    "labs": {"minengine", "cudasim"},
+    "bench": {"minengine", "autograder", "quizzes"},
+}
+# third-party package -> the only files that may import it
+ONE_DOOR = {
+    "nbgrader": {"autograder/nbgrader_bridge.py"},
+    "dask": {"autograder/scale.py"},
+    "distributed": {"autograder/scale.py"},
+    "jupytext": {"autograder/handout.py"},
+    "matplotlib": {"autograder/report.py"},
+    "cupy": {"cudasim/device.py"},
+}
+NEVER_IN_ENGINE = {"torch", "pandas", "dask", "nbgrader", "gguf", "llama_cpp", "scipy"}
+CAPS = {".py": 400, ".pyx": 700}
+FUNCTION_CAP = 60
+
+
+def files() -> list[Path]:
+    """Every source file of ours that git tracks or would track."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "*.py", "*.pyx"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    names = listed.stdout.split() if listed.returncode == 0 else []
+    found = [ROOT / n for n in names if (ROOT / n).exists()]
+    return found or [p for r in (*ROOMS, "bench", "tests") for p in (ROOT / r).rglob("*.py*")]
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> set[tuple[str, bool]]:
+    """(module, is it a star import) of every import statement, relative ones made absolute."""
+    here = name(path).split("/")[:-1]
+    if path.suffix == ".pyx":
+        return cython_imports(path.read_text(encoding="utf-8"), here)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {(a.name, False) for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found.add((module, any(a.name == "*" for a in node.names)))
+            found |= {(f"{module}.{a.name}", False) for a in node.names}
+    return found
+
+
+def cython_imports(text: str, here: list[str]) -> set[tuple[str, bool]]:
+    found = set()
+    for module in re.findall(r"^\s*(?:from\s+(\S+)\s+)?import\s+\S+", text, re.M):
+        if module.startswith("."):
+            module = ".".join([*here, module.lstrip(".")])
+        found.add((module, False))
+    found |= {(m, False) for m in re.findall(r"^\s*import\s+(\S+)", text, re.M)}
+    return found
+
+
+SOURCES = [p for p in files() if name(p).split("/")[0] in {*ROOMS, "bench"}]
+
+
+def rule_for(path: Path) -> set[str]:
+    prefixes = [p for p in MAY_IMPORT if name(path) == p or name(path).startswith(p + "/")]
+    return MAY_IMPORT[max(prefixes, key=len)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_a_file_imports_only_the_rooms_its_row_allows(path):
+    rooms = {m.split(".")[0] for m, _ in imports(path)} & set(ROOMS)
+    assert rooms <= rule_for(path), f"{name(path)} imports {sorted(rooms - rule_for(path))}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_star_import_and_no_library_file_imports_a_cli(path):
+    for module, star in imports(path):
+        assert not star, f"{name(path)}: from {module} import *"
+        if module.split(".")[0] in ROOMS and path.name not in ("__main__.py", "demo.py"):
+            assert "cli" not in module.split("."), f"{name(path)}: {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.suffix == ".pyx"], ids=name)
+def test_a_compiled_unit_imports_no_python_file_of_ours_but_errors(path):
+    compiled = {f"minengine.{p.stem}" for p in SOURCES if p.suffix == ".pyx"} | {"minengine.sums"}
+    ours = {m for m, _ in imports(path) if m.startswith("minengine.")}
+    assert {m for m in ours if not m.startswith("minengine.errors")} <= compiled
+
+
+@pytest.mark.parametrize("package", sorted(ONE_DOOR))
+def test_a_foreign_giant_has_one_door(package):
+    users = {name(p) for p in SOURCES if any(m.split(".")[0] == package for m, _ in imports(p))}
+    users = {u for u in users if not u.startswith(("bench/", "labs/"))}
+    assert users <= ONE_DOOR[package]
+
+
+def test_the_engine_stays_light():
+    for path in SOURCES:
+        if name(path).startswith("minengine/") and not name(path).startswith("minengine/models/"):
+            heavy = {m.split(".")[0] for m, _ in imports(path)} & NEVER_IN_ENGINE
+            assert not heavy, f"{name(path)} imports {heavy}"
+
+
+def test_no_import_cycles():
+    graph = {}
+    for path in SOURCES:
+        module = name(path).removesuffix(path.suffix).replace("/", ".").removesuffix(".__init__")
+        graph[module] = {m for m, _ in imports(path)} - {module}
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join([*trail, module])
+        if module in done or module not in graph:
+            return
+        for target in graph[module]:
+            visit(target, (*trail, module))
+        done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_files_and_functions_stay_small(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= CAPS[path.suffix], (
+        f"{name(path)}: {len(text.splitlines())} lines"
+    )
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = node.end_lineno - node.lineno + 1
+                assert length <= FUNCTION_CAP, f"{name(path)}: {node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("command", [["format", "--check"], ["check"]], ids=["format", "lint"])
+def test_ruff_finds_nothing(command):
+    ran = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "--quiet", str(ROOT)],
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
