@@ -1,0 +1,37 @@
+"""The grader's exceptions, drawn as a tree; each message says what to do about it.
+
+AutograderError
+├── CourseError           a course folder, handout, checks or hints file: missing or malformed
+├── SubmissionError       a submission that cannot be read at all
+├── SandboxUnavailable    no sandbox works here; says what to install
+└── CheckFailed           one check of one submission failed: a tag (which idea) and a message
+    └── StudentError      (in wire) the student's code raised, was stopped, or replied with no data
+"""
+
+
+class AutograderError(Exception):
+    """Anything the grader says to its user."""
+
+
+class CourseError(AutograderError):
+    """A course folder, handout, checks or hints file that is missing or malformed."""
+
+
+class SubmissionError(AutograderError):
+    """A submission that cannot be read at all."""
+
+
+class SandboxUnavailable(AutograderError):  # noqa: N818 - reads better where it is raised
+    """No sandbox works here; the message says what to install."""
+
+
+class CheckFailed(AutograderError):  # noqa: N818 - a verdict, not a fault of the program
+    """A check failed: ``tag`` names the idea that is wrong, ``message`` says what was seen."""
+
+    def __init__(self, tag: str, message: str) -> None:
+        super().__init__(message)
+        self.tag = tag
+        self.message = message
+
+    def __reduce__(self):  # two arguments: pickling between grading processes needs both
+        return type(self), (self.tag, self.message)
