@@ -1,0 +1,299 @@
+"""Checks: what one is, on which draws it runs, and what its result says.
+
+A check is a plain function ``(student, rng)`` that calls the student's code through ``student`` and
+raises CheckFailed (through close, equal, require) where the reply is wrong:
+
+    @check(hole="rms_norm", points=2, title="eps stands inside the root")
+    def eps_inside(student, rng):
+        x, w = rng.normal(size=(3, 8)) * 1e-3, rng.normal(size=8)
+        want = oracle.rms_norm(x, w, 1e-2)
+        return close(student.rms_norm(x, w, eps=1e-2), want, rtol=1e-5, atol=0,
+                     near={"eps-outside-root": lambda: ...}, what="rms_norm(x, w, eps=0.01)")
+
+It may return a note (``close`` does where the student's own parts explain the difference).
+Owns: the decorator, the draws, Result. Must not know: notebooks, sandboxes, files.
+Read before: difference.py, hints.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from autograder import difference
+from autograder.difference import close, equal, expect_dtype, expect_shape, require
+from autograder.errors import AutograderError, CheckFailed, CourseError
+from autograder.hints import SHARED, Hint
+
+__all__ = [
+    "Check",
+    "CheckFailed",
+    "Result",
+    "Seeds",
+    "check",
+    "close",
+    "equal",
+    "expect_dtype",
+    "expect_shape",
+    "of_module",
+    "require",
+    "run",
+]
+
+VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
+# A failure with one of these tags is of the code's running, not of its answer: it is the status.
+STATUSES = ("error", "timeout", "killed", "memory", "missing", "bad-reply", "not-implemented")
+TRIES = 20  # public seeds tried for one that shows a hidden failure
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of one hole; ``id`` is the function's name and stands in the CLI and in results."""
+
+    id: str
+    hole: str
+    points: float
+    title: str
+    visibility: str
+    function: Callable[[Any, np.random.Generator], str | None] = field(compare=False)
+
+    def __call__(self, student: Any, rng: np.random.Generator) -> str | None:
+        return self.function(student, rng)
+
+
+def check(
+    *, hole: str, points: float, title: str, visibility: str = "visible"
+) -> Callable[[Callable], Check]:
+    """Make a function ``(student, rng)`` the check of its name. CourseError for a bad option."""
+    if visibility not in VISIBILITIES:
+        raise CourseError(f"check of {hole}: visibility {visibility!r}, want one of {VISIBILITIES}")
+    if not points > 0:
+        raise CourseError(f"check of {hole}: points {points!r}, want a positive number")
+
+    def make(function: Callable[[Any, np.random.Generator], str | None]) -> Check:
+        return Check(function.__name__, hole, points, title, visibility, function)
+
+    return make
+
+
+def of_module(namespace: Mapping[str, Any]) -> list[Check]:
+    """The checks a module defines, in the order of the text. CourseError for a name given twice."""
+    found = [v for v in namespace.values() if isinstance(v, Check)]
+    ids = [c.id for c in found]
+    if len(set(ids)) < len(ids):
+        raise CourseError(f"two checks have one name: {sorted(i for i in ids if ids.count(i) > 1)}")
+    return found
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one check said of one submission: a fact, from which marks are derived.
+
+    ``status`` is passed, failed, or one of STATUSES; ``tag`` names the misconception (empty
+    if passed); ``hint`` is its sentence; ``replay`` the public command that shows the same class of failure;
+    ``note`` may stand beside a pass.
+    """
+
+    check: str
+    hole: str
+    title: str
+    points: float
+    max_points: float
+    status: str
+    tag: str
+    message: str
+    hint: str
+    visibility: str
+    seconds: float
+    note: str = ""
+    replay: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.status == "passed"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Result:
+        return cls(**{k: row[k] for k in cls.__dataclass_fields__ if k in row})
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The draws a check runs on: each public seed, then ``draws`` that follow from ``secret``.
+
+    ``secret`` is a key of one student (``Seeds.of`` derives it), so inputs differ per student and a
+    regrade repeats. With ``draws`` 0 there are no secret draws.
+    """
+
+    public: tuple[int, ...] = (0,)
+    secret: bytes = b""
+    draws: int = 0
+
+    @classmethod
+    def of(cls, secret: bytes, assignment: str, student: str, draws: int = 3) -> Seeds:
+        """One student's seeds: HMAC-SHA256 of assignment and student under the course's secret."""
+        if len(secret) < 16:
+            raise CourseError(f"the course's secret has {len(secret)} bytes, want at least 16")
+        text = f"{len(assignment)}:{assignment}/{student}".encode()
+        return cls((0,), hmac.new(secret, text, hashlib.sha256).digest(), draws)
+
+    @staticmethod
+    def rng(check_id: str, seed: int) -> np.random.Generator:
+        """The public draw number ``seed`` of a check; the same everywhere."""
+        return np.random.default_rng([abs(int(seed)), zlib.crc32(check_id.encode())])
+
+    def secret_rng(self, check_id: str, i: int) -> np.random.Generator:
+        """The i-th secret draw of a check."""
+        key = hmac.new(self.secret, f"{i}:{check_id}".encode(), hashlib.sha256).digest()
+        return np.random.default_rng(int.from_bytes(key, "big"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run of one check on one draw."""
+
+    status: str
+    tag: str = ""
+    message: str = ""
+    note: str = ""
+
+
+def run(
+    checks: Iterable[Check],
+    student: Any,
+    seeds: Seeds | None = None,
+    *,
+    hints: Mapping[str, Hint] | None = None,
+    reveal: bool = False,
+    notebook: str = "NOTEBOOK.ipynb",
+) -> list[Result]:
+    """Run each check on every draw of ``seeds`` until one fails.
+
+    Never raises for what a student did. A failure on the public draw of a visible check shows all.
+    A failure that only a secret draw shows, or of a check that is not visible, shows title, tag,
+    hint and a command to replay it, unless ``reveal`` (in the student's own process there is nothing to hide).
+    """
+    ladder = SHARED if hints is None else hints
+    return [one(c, student, seeds or Seeds(), ladder, reveal, notebook) for c in checks]
+
+
+def one(
+    chk: Check,
+    student: Any,
+    seeds: Seeds,
+    hints: Mapping[str, Hint],
+    reveal: bool = False,
+    notebook: str = "NOTEBOOK.ipynb",
+) -> Result:
+    """The result of one check."""
+    started = time.perf_counter()
+    traced = Traced(student)
+    outcome, seed, secret = _first_failure(chk, traced, seeds)
+    message, replay = outcome.message, ""
+    hint = hints.get(outcome.tag) or SHARED.get(outcome.tag)
+    sentence = hint.idea if hint else ""
+    if outcome.status != "passed":
+        if secret or (chk.visibility != "visible" and not reveal):
+            message = "fails on inputs that are not shown"
+            seed = _similar(chk, traced, outcome) if secret else seed
+        else:
+            message = "\n".join(filter(None, (message, traced.inputs())))
+            sentence = " ".join(filter(None, (sentence, hint.where if hint else "")))
+        replay = f"autograder check {notebook} --only {chk.id} --seed {seed}"
+    return Result(
+        check=chk.id,
+        hole=chk.hole,
+        title=chk.title,
+        points=chk.points if outcome.status == "passed" else 0.0,
+        max_points=chk.points,
+        status=outcome.status,
+        tag=outcome.tag,
+        message=message,
+        hint=sentence,
+        visibility=chk.visibility,
+        seconds=round(time.perf_counter() - started, 6),
+        note=outcome.note,
+        replay=replay,
+    )
+
+
+def _first_failure(chk: Check, student: Traced, seeds: Seeds) -> tuple[Outcome, int, bool]:
+    """(the first outcome that is no pass, or the first; its public seed; was the draw secret)."""
+    passed = Outcome("passed")
+    for seed in seeds.public:
+        outcome = attempt(chk, student, seeds.rng(chk.id, seed))
+        if outcome.status != "passed":
+            return outcome, seed, False
+        passed = replace(passed, note=passed.note or outcome.note)
+    for i in range(seeds.draws):
+        outcome = attempt(chk, student, seeds.secret_rng(chk.id, i))
+        if outcome.status != "passed":
+            return outcome, 0, True
+    return passed, 0, False
+
+
+def _similar(chk: Check, student: Traced, outcome: Outcome) -> int:
+    """A public seed that fails with the same tag, else 0; a child that died is not tried."""
+    if outcome.status in ("timeout", "killed", "memory"):
+        return 0
+    for seed in range(1, TRIES + 1):
+        if attempt(chk, student, Seeds.rng(chk.id, seed)).tag == outcome.tag:
+            return seed
+    return 0
+
+
+def attempt(chk: Check, student: Any, rng: np.random.Generator) -> Outcome:
+    """One run of a check; whatever the reply makes the check raise is a failure, no crash."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            note = chk(student, rng)
+    except CheckFailed as failed:
+        status = failed.tag if failed.tag in STATUSES else "failed"
+        return Outcome(status, failed.tag, str(failed))
+    except AutograderError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a reply of an unforeseen kind must cost one check only
+        text = f"the check could not use what came back ({type(error).__name__}: {error})"
+        return Outcome("failed", "wrong-type", text[:2000])
+    return Outcome("passed", note=note if isinstance(note, str) else "")
+
+
+class Traced:
+    """A student that remembers the last call made to it, so that a failure can show its inputs."""
+
+    def __init__(self, student: Any) -> None:
+        self._student = student
+        self._last: tuple[str, tuple, dict] | None = None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        target = getattr(self._student, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            shift = name == "observe" and bool(args)
+            self._last = (args[0], args[1:], kwargs) if shift else (name, args, kwargs)
+            return target(*args, **kwargs)
+
+        return call
+
+    def inputs(self) -> str:
+        """``called: rms_norm(float64 (3, 8) [...], eps=0.01)``, or nothing before a call."""
+        if self._last is None:
+            return ""
+        name, args, kwargs = self._last
+        shown = [difference.summary(a) for a in args]
+        shown += [f"{k}={difference.summary(v)}" for k, v in kwargs.items()]
+        return f"called: {name}({', '.join(shown)})"
