@@ -1,8 +1,8 @@
 """A grader for any course of notebooks: marks from a process the student's code never runs in.
 
 Reading order: errors, difference, hints, checks (what a verdict says); handout, catalog (what a
-course has); submission, wire, sandbox, child (what was handed in, and where it runs); results, score,
- scale, grade, verify (a class); nbgrader_bridge, feedback, report, cli.
+course has); submission, wire, sandbox, child (what was handed in, and where it runs); results,
+score, scale, grade, verify (a class); nbgrader_bridge, feedback, report, cli.
 """
 
 from importlib import import_module

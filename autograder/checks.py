@@ -98,8 +98,8 @@ class Result:
     """What one check said of one submission: a fact, from which marks are derived.
 
     ``status`` is passed, failed, or one of STATUSES; ``tag`` names the misconception (empty
-    if passed); ``hint`` is its sentence; ``replay`` the public command that shows the same class of failure;
-    ``note`` may stand beside a pass.
+    if passed); ``hint`` is its sentence; ``replay`` the public command that shows the same class of
+    failure; ``note`` may stand beside a pass.
     """
 
     check: str
@@ -182,7 +182,7 @@ def run(
 
     Never raises for what a student did. A failure on the public draw of a visible check shows all.
     A failure that only a secret draw shows, or of a check that is not visible, shows title, tag,
-    hint and a command to replay it, unless ``reveal`` (in the student's own process there is nothing to hide).
+    hint and a command to replay it, unless ``reveal`` (a student's own process has nothing to hide).
     """
     ladder = SHARED if hints is None else hints
     return [one(c, student, seeds or Seeds(), ladder, reveal, notebook) for c in checks]
@@ -208,7 +208,7 @@ def one(
             message = "fails on inputs that are not shown"
             seed = _similar(chk, traced, outcome) if secret else seed
         else:
-            message = "\n".join(filter(None, (message, traced.inputs())))
+            message = "\n".join(filter(None, (message, traced.inputs(chk.hole))))
             sentence = " ".join(filter(None, (sentence, hint.where if hint else "")))
         replay = f"autograder check {notebook} --only {chk.id} --seed {seed}"
     return Result(
@@ -271,11 +271,11 @@ def attempt(chk: Check, student: Any, rng: np.random.Generator) -> Outcome:
 
 
 class Traced:
-    """A student that remembers the last call made to it, so that a failure can show its inputs."""
+    """A student that remembers the calls made to it, so that a failure can show its inputs."""
 
     def __init__(self, student: Any) -> None:
         self._student = student
-        self._last: tuple[str, tuple, dict] | None = None
+        self._calls: dict[str, tuple[tuple, dict]] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -284,16 +284,19 @@ class Traced:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             shift = name == "observe" and bool(args)
-            self._last = (args[0], args[1:], kwargs) if shift else (name, args, kwargs)
+            called, given = (args[0], args[1:]) if shift else (name, args)
+            self._calls.pop(called, None)  # so that the latest stands last
+            self._calls[called] = (given, kwargs)
             return target(*args, **kwargs)
 
         return call
 
-    def inputs(self) -> str:
+    def inputs(self, hole: str) -> str:
         """``called: rms_norm(float64 (3, 8) [...], eps=0.01)``, or nothing before a call."""
-        if self._last is None:
+        if not self._calls:
             return ""
-        name, args, kwargs = self._last
+        name = hole if hole in self._calls else list(self._calls)[-1]
+        args, kwargs = self._calls[name]
         shown = [difference.summary(a) for a in args]
         shown += [f"{k}={difference.summary(v)}" for k, v in kwargs.items()]
         return f"called: {name}({', '.join(shown)})"

@@ -241,7 +241,10 @@ def _differences(
     """First place of difference in words, how many differ, largest error, what is allowed."""
     bad = _bad(got, want, rtol, atol)
     first = tuple(int(i) for i in np.argwhere(bad)[0])
-    text = f"{_lead(what)}{_place(first, axes)}got {number(got[first])}, want {number(want[first])}"
+    a, b = number(got[first]), number(want[first])
+    if a == b:  # they differ beyond the sixth digit
+        a, b = repr(got[first].item()), repr(want[first].item())
+    text = f"{_lead(what)}{_place(first, axes)}got {a}, want {b}"
     if got.size > 1:
         text += f"; {int(bad.sum())} of {got.size} values differ"
     if np.any(nan := np.isnan(got) & ~np.isnan(want)):
