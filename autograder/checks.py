@@ -182,7 +182,7 @@ def run(
 
     Never raises for what a student did. A failure on the public draw of a visible check shows all.
     A failure that only a secret draw shows, or of a check that is not visible, shows title, tag,
-    hint and a command to replay it, unless ``reveal`` (a student's own process has nothing to hide).
+    hint and a command to replay it, unless ``reveal`` (at home there is nothing to hide).
     """
     ladder = SHARED if hints is None else hints
     return [one(c, student, seeds or Seeds(), ladder, reveal, notebook) for c in checks]

@@ -27,7 +27,7 @@ class Hint:
 
 
 def load(path: Path) -> dict[str, Hint]:
-    """The ladder of an assignment's ``hints.yaml`` over the shared tags; CourseError if malformed."""
+    """The ladder of a ``hints.yaml`` over the shared tags; CourseError if malformed."""
     ladder = dict(SHARED)
     if not path.exists():
         return ladder
