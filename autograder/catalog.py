@@ -1,0 +1,271 @@
+"""What a course has: the syllabus, its assignments and, for an instructor, their solutions.
+
+A course is a folder with ``course/syllabus.yaml``, ``assignments/ID/`` (handout.py, checks.py,
+hints.yaml) and perhaps ``solutions/ID/`` (reference.py, alternates/*.py, wrong/*.py). Owns: finding
+and loading these, solutions by path alone. Must not know: submissions, sandboxes, marks.
+Read before: handout.py, checks.py, hints.py.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from autograder import checks as checks_module
+from autograder import handout as handout_module
+from autograder.checks import Check
+from autograder.errors import CourseError
+from autograder.handout import Handout
+from autograder.hints import Hint
+from autograder.hints import load as load_hints
+
+SYLLABUS = Path("course", "syllabus.yaml")
+INSTALLED = "minengine_course"  # the folder of a wheel that holds the course's texts
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course folder: ``root`` and what its syllabus says."""
+
+    root: Path
+    syllabus: Mapping[str, Any] = field(compare=False)
+
+    @property
+    def title(self) -> str:
+        return str(self.syllabus.get("title", self.root.name))
+
+    def assignments(self) -> list[str]:
+        """Ids of the assignments that exist, in the syllabus' order, others after them."""
+        there = sorted(p.parent.name for p in (self.root / "assignments").glob("*/handout.py"))
+        weeks = self.syllabus.get("weeks") or []
+        order = [a for week in weeks for a in week.get("assignments") or []]
+        return [a for a in order if a in there] + [a for a in there if a not in order]
+
+    def resolve(self, name: str) -> str:
+        """The id for what a person typed: 01_transformer_layer, 1, 01 or transformer_layer."""
+        ids = self.assignments()
+        for same in (
+            lambda i: i == name,
+            lambda i: name.isdecimal() and (m := re.match(r"\d+", i)) and int(m[0]) == int(name),
+            lambda i: re.sub(r"^\d+_", "", i) == name,
+        ):
+            if found := [i for i in ids if same(i)]:
+                return found[0]
+        raise CourseError(
+            f"no assignment {name!r} in {self.root}: there is {', '.join(ids) or 'none'}"
+        )
+
+    def assignment(self, name: str) -> Assignment:
+        """Load an assignment by id or by what a person typed."""
+        return Assignment.load(self.root, self.resolve(name))
+
+
+def find_course(start: Path | str | None = None) -> Course:
+    """The course at ``start``, or around the working folder, or that this package came with.
+
+    Looks at ``start`` itself when given, the parents of the working folder, the folder beside this
+    package, and what the wheel installed. CourseError says where it looked.
+    """
+    here = Path(__file__).resolve().parent.parent
+    if start is not None:
+        places = [Path(start).resolve()]
+    else:
+        cwd = Path.cwd()
+        places = [cwd, *cwd.parents, here, here / INSTALLED]
+    for place in places:
+        if (place / SYLLABUS).is_file():
+            try:
+                rows = yaml.safe_load((place / SYLLABUS).read_text(encoding="utf-8"))
+            except yaml.YAMLError as error:
+                raise CourseError(f"{place / SYLLABUS}: not readable as YAML: {error}") from None
+            if not isinstance(rows, dict):
+                raise CourseError(f"{place / SYLLABUS}: want a mapping")
+            return Course(place, rows)
+    looked = start or f"{Path.cwd()} and its parents, {here}"
+    raise CourseError(f"no {SYLLABUS.as_posix()} in {looked}; name the course with --course")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One assignment, loaded: its handout with points, its checks in order, its hint ladder."""
+
+    id: str
+    root: Path
+    handout: Handout
+    checks: tuple[Check, ...]
+    hints: Mapping[str, Hint]
+    digest: str  # of everything but the submission that a result depends on
+
+    @classmethod
+    def load(cls, root: Path, id_: str) -> Assignment:
+        """CourseError where the handout, the checks and the hints do not fit each other."""
+        folder = root / "assignments" / id_
+        module = _import(folder / "checks.py")
+        found = checks_module.of_module(vars(module))
+        points: dict[str, float] = {}
+        for check in found:
+            points[check.hole] = points.get(check.hole, 0) + check.points
+        handout = handout_module.parse(folder / "handout.py", points)
+        bare = [h for h in handout.holes if h not in points]
+        if bare:
+            raise CourseError(f"{folder / 'checks.py'}: no check for {', '.join(bare)}")
+        order = {hole: i for i, hole in enumerate(handout.holes)}
+        found.sort(key=lambda c: order[c.hole])  # stable: the text's order within a hole
+        hints = load_hints(folder / "hints.yaml")
+        return cls(id_, root, handout, tuple(found), hints, _digest(folder, module))
+
+    @property
+    def max_points(self) -> float:
+        return sum(c.points for c in self.checks)
+
+    @cached_property
+    def reference(self) -> Solution:
+        return self._solution(self.folder / "reference.py", "reference")
+
+    @property
+    def folder(self) -> Path:
+        """Where this assignment's solutions are; students have no such folder."""
+        return self.root / "solutions" / self.id
+
+    def solutions(self) -> list[Solution]:
+        """Reference, alternates, wrong files, in this order; CourseError without a reference."""
+        found = [self.reference]
+        for kind, part in (("alternate", "alternates"), ("wrong", "wrong")):
+            paths = sorted((self.folder / part).glob("*.py"))
+            found += [self._solution(p, kind) for p in paths]
+        return found
+
+    def stub(self) -> Solution:
+        """What a student gets, as a solution that should get nothing."""
+        return Solution(
+            "stub", "stub", "nothing done yet", {}, self.handout.stubs, self.handout.stubs
+        )
+
+    def _solution(self, path: Path, kind: str) -> Solution:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError:
+            raise CourseError(
+                f"{path}: not there; solutions come with the repository alone"
+            ) from None
+        idea, fails, own = split(path, text, self.handout.holes)
+        sources = own if kind == "reference" else {**self.reference.sources, **own}
+        missing = [h for h in self.handout.holes if h not in sources]
+        if missing:
+            raise CourseError(f"{path}: defines no {', '.join(missing)}")
+        ordered = {h: sources[h] for h in self.handout.holes}
+        return Solution(path.stem, kind, idea, fails, own, ordered)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """One filling of the holes: ``kind`` is reference, alternate, wrong or stub.
+
+    ``fails`` maps the checks it must fail to the tag each gets; ``own`` are the sources the file
+    itself defines, ``sources`` one for every hole in the handout's order.
+    """
+
+    name: str
+    kind: str
+    idea: str
+    fails: Mapping[str, str]
+    own: Mapping[str, str]
+    sources: Mapping[str, str]
+
+
+def split(
+    path: Path, text: str, holes: tuple[str, ...]
+) -> tuple[str, dict[str, str], dict[str, str]]:
+    """(docstring, FAILS, source per hole) of a solution file, read and never run.
+
+    What stands before a hole's function or class and after the hole before it belongs to that hole,
+    what stands after the last to the last.
+    """
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise CourseError(f"{path}:{error.lineno}: {error.msg}") from None
+    lines, fails, ends = text.splitlines(), {}, []
+    for i, node in enumerate(tree.body):
+        is_doc = i == 0 and ast.get_docstring(tree) is not None
+        names = [getattr(t, "id", "") for t in getattr(node, "targets", [])]
+        if names == ["FAILS"]:
+            try:
+                fails = ast.literal_eval(node.value)
+            except ValueError:
+                raise CourseError(f"{path}:{node.lineno}: FAILS is no literal") from None
+        if is_doc or names == ["FAILS"]:
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in holes:
+            ends.append((node.name, node.end_lineno))
+    if not ends:
+        raise CourseError(f"{path}: defines none of the holes {', '.join(holes)}")
+    sources: dict[str, str] = {}
+    start = 0
+    for n, (hole, end) in enumerate(ends):
+        stop = len(lines) if n == len(ends) - 1 else end
+        if hole in sources:
+            raise CourseError(f"{path}: {hole} is defined twice")
+        sources[hole] = "\n".join(lines[start:stop]).strip("\n") + "\n"
+        start = end
+    return (ast.get_docstring(tree) or "").strip(), dict(fails), sources
+
+
+def _import(path: Path) -> ModuleType:
+    """Run a checks.py under a name of its own; it may import the engine's oracle, say."""
+    name = f"_checks_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    if not path.is_file():
+        raise CourseError(f"{path}: not there")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except CourseError as error:
+        raise CourseError(f"{path}: {error}") from None
+    except Exception as error:
+        raise CourseError(f"{path}: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _digest(folder: Path, module: ModuleType) -> str:
+    """Of checks, hints, handout, the modules the checks call, and the grader's judging files."""
+    here = Path(__file__).parent
+    files = [folder / n for n in ("checks.py", "hints.yaml", "handout.py")]
+    files += [
+        here / f"{n}.py" for n in ("checks", "difference", "hints", "sandbox", "child", "wire")
+    ]
+    called = {v for v in vars(module).values() if isinstance(v, ModuleType)}
+    files += sorted(Path(m.__file__) for m in called if _ours(m))
+    digest = hashlib.sha256(_version().encode())
+    for file in files:
+        if file.is_file():
+            digest.update(b"\0" + file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _ours(module: ModuleType) -> bool:
+    """A module of a package that is not foreign (NumPy's version stands for NumPy's files)."""
+    return bool(getattr(module, "__file__", None)) and not module.__name__.startswith("numpy")
+
+
+def _version() -> str:
+    found = []
+    for package in ("minengine", "numpy"):
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"{package} of unknown version")
+    return ", ".join(found)
