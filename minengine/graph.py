@@ -1,0 +1,140 @@
+"""The graph: one forward pass for prefill and decode, one sequence or many, and every architecture.
+
+Owns: the order of the operations, and Batch, what a forward pass is asked to do. Must not know: where weights come
+from, who asked, how a token is chosen. Read before: `oracle.py` (layer, forward), `ops.pyx`, `attention.pyx`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from minengine import attention, ops
+from minengine.errors import RequestError
+from minengine.kvcache import BlockPool
+from minengine.model import Model, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """T tokens of N sequences to compute in one pass; all arrays int32.
+
+    A sequence's tokens may come in any number of pieces; keys and values of earlier tokens are in the cache.
+    """
+
+    tokens: np.ndarray  # (T,)
+    positions: np.ndarray  # (T,) in its sequence: the angle of its rotation
+    slots: np.ndarray  # (T,) where its key and value go: block * B + offset
+    sequences: np.ndarray  # (T,) which row of block_tables is its sequence's
+    block_tables: np.ndarray  # (N, M), -1 where a sequence has no further block
+    lengths: np.ndarray  # (T,) how many keys of its sequence it sees, its own included
+    rows: np.ndarray  # (R,) the tokens whose logits are wanted
+
+    @classmethod
+    def of(
+        cls,
+        pieces: Iterable[tuple[Sequence[int], int, Sequence[int]]],
+        block_size: int,
+        *,
+        all_logits: bool = False,
+    ) -> Batch:
+        """A batch of (tokens, how many tokens of the sequence are in the cache already, block table) pieces.
+
+        The logits of the last token of each piece are wanted, or of all of them. RequestError where a piece is empty
+        or its table too short.
+        """
+        tokens, positions, slots, sequences, rows, tables = [], [], [], [], [], []
+        for n, (ids, start, table) in enumerate(pieces):
+            end = start + len(ids)
+            if not len(ids) or start < 0 or end > len(table) * block_size:
+                raise RequestError(
+                    f"sequence {n}: tokens {start} .. {end} in {len(table)} blocks of {block_size}"
+                )
+            tokens += ids
+            positions += range(start, end)
+            slots += [
+                table[j // block_size] * block_size + j % block_size for j in range(start, end)
+            ]
+            sequences += [n] * len(ids)
+            rows += range(len(tokens) - len(ids), len(tokens)) if all_logits else [len(tokens) - 1]
+            tables.append(table)
+        block_tables = np.full((len(tables), max(map(len, tables), default=0)), -1, np.int32)
+        for n, table in enumerate(tables):
+            block_tables[n, : len(table)] = table
+        arrays = (np.array(a, np.int32) for a in (tokens, positions, slots, sequences))
+        lengths = np.array(positions, np.int32) + 1
+        return cls(*arrays, block_tables, lengths, np.array(rows, np.int32))
+
+
+def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1) -> np.ndarray:
+    """Logits of the wanted tokens: float32 (R, V). Their keys and values are in the cache afterwards.
+
+        x = embed(tokens)
+        per layer:  x += Wo attention(rope(Wq h), rope(Wk h), Wv h), h = rms_norm(x)
+                    x += Wd (silu(Wg h) * (Wu h)),                  h = rms_norm(x)
+        logits = head(rms_norm(x))
+
+    A token's logits are the same bits however the tokens are cut into batches and however many threads compute them.
+    RequestError where a token is outside the vocabulary or the cache was made for another model.
+    """
+    h, n_tokens = model.hparams, len(batch.tokens)
+    _check(model, batch, cache)
+    angles = batch.positions[:, None] * model.frequencies  # float64: exact enough at any position
+    cos, sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+    x = np.empty((n_tokens, h.D), np.float32)
+    ops.embed(model.token_embd.data, model.token_embd.format, batch.tokens, x)
+    normed, q = np.empty_like(x), np.empty((n_tokens, h.H * h.E), np.float32)
+    k, v = np.empty((2, n_tokens, h.G * h.E), np.float32)
+    attended = np.empty_like(q)
+    for i, layer in enumerate(model.layers):
+        ops.rms_norm(x, layer.attn_norm, h.eps, normed, n_threads=n_threads)
+        for weight, out in ((layer.attn_q, q), (layer.attn_k, k), (layer.attn_v, v)):
+            _matmul(normed, weight, out, n_threads)
+        ops.rope(q, cos, sin, h.H, model.arch.pairing, n_threads=n_threads)
+        ops.rope(k, cos, sin, h.G, model.arch.pairing, n_threads=n_threads)
+        keys, values = cache.keys[i], cache.values[i]
+        attention.store_kv(k, v, batch.slots, cache.format, keys, values)
+        attention.attend(
+            q, keys, values, cache.format,
+            batch.sequences, batch.block_tables, batch.lengths, h.H, attended, n_threads=n_threads,
+        )  # fmt: skip
+        if (
+            i == h.n_layers - 1
+        ):  # only the wanted rows go on: the rest of a prompt needs no more than its keys
+            x, attended = x[batch.rows], attended[batch.rows]
+            normed = np.empty_like(x)
+        _matmul(attended, layer.attn_output, normed, n_threads)
+        ops.add(x, normed)
+        ops.rms_norm(x, layer.ffn_norm, h.eps, normed, n_threads=n_threads)
+        _feed_forward(normed, layer, normed, n_threads)
+        ops.add(x, normed)
+    ops.rms_norm(x, model.output_norm, h.eps, normed, n_threads=n_threads)
+    logits = np.empty((len(x), h.V), np.float32)
+    _matmul(normed, model.output, logits, n_threads)
+    return logits
+
+
+def _feed_forward(x: np.ndarray, layer, out: np.ndarray, n_threads: int) -> None:
+    """``out = (silu(x Wg^T) * (x Wu^T)) Wd^T``: (T, D) -> (T, D); out may be x."""
+    gate, up = np.empty((2, len(x), layer.ffn_gate.shape[0]), np.float32)
+    _matmul(x, layer.ffn_gate, gate, n_threads)
+    _matmul(x, layer.ffn_up, up, n_threads)
+    ops.silu_mul(gate, up, gate, n_threads=n_threads)
+    _matmul(gate, layer.ffn_down, out, n_threads)
+
+
+def _matmul(x: np.ndarray, weight: Tensor, out: np.ndarray, n_threads: int) -> None:
+    ops.matmul(x, weight.data, weight.format, out, n_threads=n_threads)
+
+
+def _check(model: Model, batch: Batch, cache: BlockPool) -> None:
+    h = model.hparams
+    want = (h.n_layers, h.G, cache.format.row_bytes(h.E))
+    got = (cache.keys.shape[0], cache.keys.shape[2], cache.keys.shape[4])
+    if got != want:
+        raise RequestError(f"cache of (layers, heads, row bytes) {got}, the model wants {want}")
+    bad = np.flatnonzero((batch.tokens < 0) | (batch.tokens >= h.V))
+    if bad.size:
+        raise RequestError(f"token {batch.tokens[bad[0]]} at {bad[0]}, want 0 .. {h.V - 1}")

@@ -1,0 +1,162 @@
+"""The paged key/value cache: a pool of blocks with reference counts, and the block tables of the sequences.
+
+Owns: the memory of the cache, who holds which block, copy-on-write. Must not know: tokens, texts, scheduling.
+Read before: `attention.pyx` (the layout). Source: Kwon et al. 2023, "PagedAttention", sections 4.2 to 4.4.
+
+A *block* holds B tokens of every layer. A sequence's *table* lists its blocks in order; token j lies in block
+``table[j // B]`` at offset ``j % B``, its *slot* is ``block * B + offset``. Several sequences may hold one block (a
+shared prefix): it counts its holders and is free again when the last one lets go. A block with more than one holder
+is never written: ``writable`` first gives the writer a copy of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from minengine.errors import OutOfBlocks
+from minengine.formats import FORMATS
+
+
+@dataclass
+class Counters:
+    """What the pool did since it was made, in blocks."""
+
+    allocated: int = 0
+    freed: int = 0
+    shared: int = 0  # references added by fork
+    copied: int = 0  # copies on write
+    refused: int = 0  # calls that found too few free blocks
+    peak: int = 0  # the most that were in use at once
+
+
+class BlockPool:
+    """A fixed number of blocks of B tokens for L layers of G heads of E elements, in one of FORMATS.
+
+    ``keys[layer]`` and ``values[layer]`` are uint8 (n_blocks, G, B, row_bytes). Methods either do all they were asked
+    or raise and change nothing. ValueError for a size no cache can have.
+    """
+
+    def __init__(
+        self, n_blocks: int, block_size: int, n_layers: int, G: int, E: int, format: str = "F32"
+    ) -> None:
+        for name, n in {"n_blocks": n_blocks, "n_layers": n_layers, "G": G, "E": E}.items():
+            if n < 1:
+                raise ValueError(f"BlockPool: {name} {n}, want at least 1")
+        if not 1 <= block_size <= 256:
+            raise ValueError(f"BlockPool: blocks of {block_size} tokens, want 1 .. 256")
+        self.n_blocks, self.block_size, self.format = n_blocks, block_size, FORMATS[format]
+        row_bytes = self.format.row_bytes(E)
+        # zeros come from the system page by page when first written, so an unused block costs no memory
+        shape = (n_layers, n_blocks, G, block_size, row_bytes)
+        self.keys = np.zeros(shape, np.uint8)
+        self.values = np.zeros(shape, np.uint8)
+        self.counters = Counters()
+        self._references = [0] * n_blocks
+        self._free = list(
+            range(n_blocks - 1, -1, -1)
+        )  # a stack: the block freed last is still warm
+
+    @property
+    def n_free(self) -> int:
+        """Blocks nobody holds."""
+        return len(self._free)
+
+    @property
+    def n_used(self) -> int:
+        """Blocks somebody holds."""
+        return self.n_blocks - len(self._free)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the whole cache."""
+        return self.keys.nbytes + self.values.nbytes
+
+    def blocks_for(self, n_tokens: int) -> int:
+        """Blocks that hold n tokens: ceil(n / B)."""
+        return -(-n_tokens // self.block_size)
+
+    def references(self, block: int) -> int:
+        """How many tables hold the block; 0 is free."""
+        return self._references[self._known(block)]
+
+    def allocate(self, n: int = 1) -> list[int]:
+        """n free blocks, each now held once. OutOfBlocks where fewer are free."""
+        if n < 0:
+            raise ValueError(f"allocate: {n} blocks")
+        if n > len(self._free):
+            self.counters.refused += 1
+            raise OutOfBlocks(f"{n} blocks wanted, {len(self._free)} of {self.n_blocks} are free")
+        blocks = [self._free.pop() for _ in range(n)]
+        for block in blocks:
+            self._references[block] = 1
+        self.counters.allocated += n
+        self.counters.peak = max(self.counters.peak, self.n_used)
+        return blocks
+
+    def free(self, blocks: Iterable[int]) -> None:
+        """Let go of each block once; one that nobody holds any more is free.
+
+        ValueError where a block is held fewer times than it is freed; nothing is freed then.
+        """
+        blocks = list(blocks)
+        self._need_held(blocks, "free")
+        for block in reversed(
+            blocks
+        ):  # so that a table allocated next gets them in their old order
+            self._references[block] -= 1
+            if self._references[block] == 0:
+                self._free.append(block)
+                self.counters.freed += 1
+
+    def fork(self, table: Sequence[int]) -> list[int]:
+        """A second table over the same blocks: each is held once more. ValueError where one is free."""
+        for block in table:
+            if self.references(block) == 0:
+                raise ValueError(f"fork: block {block} is free")
+        for block in table:
+            self._references[block] += 1
+        self.counters.shared += len(table)
+        return list(table)
+
+    def writable(self, table: list[int], first: int, n_tokens: int) -> list[int]:
+        """Make tokens first .. first + n_tokens - 1 of a table writable, in place; -> their slots.
+
+        Blocks the table lacks are allocated, shared ones that will be written are replaced by copies. OutOfBlocks
+        where the pool has too few for both; table and pool are unchanged then.
+        """
+        B = self.block_size
+        if first < 0 or n_tokens < 0 or first > len(table) * B:
+            raise ValueError(
+                f"writable: tokens {first} .. {first + n_tokens} of {len(table)} blocks"
+            )
+        last = self.blocks_for(first + n_tokens)
+        shared = [
+            i for i in range(first // B, min(last, len(table))) if self.references(table[i]) > 1
+        ]
+        new = self.allocate(len(shared) + max(0, last - len(table)) if n_tokens else 0)
+        if n_tokens:
+            for i in shared:
+                copy = new.pop(0)
+                self.keys[:, copy] = self.keys[:, table[i]]
+                self.values[:, copy] = self.values[:, table[i]]
+                self._references[table[i]] -= 1
+                self.counters.copied += 1
+                table[i] = copy
+            table += new
+        return [table[j // B] * B + j % B for j in range(first, first + n_tokens)]
+
+    def _known(self, block: int) -> int:
+        if not 0 <= block < self.n_blocks:
+            raise ValueError(f"block {block}, want 0 .. {self.n_blocks - 1}")
+        return block
+
+    def _need_held(self, blocks: list[int], what: str) -> None:
+        for block in set(blocks):
+            if self.references(block) < blocks.count(block):
+                raise ValueError(
+                    f"{what}: block {block} is held {self.references(block)} times, "
+                    f"let go {blocks.count(block)} times"
+                )

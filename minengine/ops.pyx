@@ -1,0 +1,228 @@
+"""The loops over weights and activations: embed, matmul, norm, rotary embedding, gate, add, softmax.
+
+Owns: every such loop but attention's. Must not know: files, tensor names, caches, architectures. Read before:
+`oracle.py` (what each operation means), `formats.pyx`, `sums.pxd`.
+
+Each operation is a thin checked `def` over a `nogil` core. The caller allocates; outputs come last. Shapes: T tokens,
+D model width, H heads, E head width, F feed-forward width, V vocabulary. Parallel loops run over output rows or
+tokens, never across a sum, so any number of threads gives the same bits; and a token's bits do not depend on the
+other tokens of its batch.
+"""
+
+from cython.parallel cimport prange
+from libc.math cimport INFINITY, expf, sqrtf
+
+from minengine.formats cimport Format, dequantize_fn, dot_fn
+from minengine.sums cimport CHUNK, dot, dot_chunk
+
+cdef enum:
+    TILE = 64  # tokens a matmul handles per pass over the weights: TILE rows of x stay in the second-level cache
+
+
+cdef int same(str what, Py_ssize_t got, str name, Py_ssize_t want) except -1:
+    if got != want:
+        raise ValueError(f"{what}: got {got}, want {name} = {want}")
+    return 0
+
+
+# Rows of a matrix ----------------------------------------------------------------------------------------------------
+
+def embed(const unsigned char[:, ::1] table, Format format, const int[::1] ids, float[:, ::1] out):
+    """Rows of the embedding table: raw (V, row_bytes), ids (T,) -> out (T, D).
+
+    ValueError where shapes differ or an id is not in 0 .. V - 1 (nothing is written then).
+    """
+    cdef Py_ssize_t t, n_tokens = ids.shape[0], d_model = out.shape[1], n_vocab = table.shape[0]
+    same("embed: rows of out", out.shape[0], "T", n_tokens)
+    same("embed: bytes a row", table.shape[1], "bytes of D elements", format.row_bytes(d_model))
+    for t in range(n_tokens):
+        if not 0 <= ids[t] < n_vocab:
+            raise ValueError(f"embed: token {ids[t]} at {t}, want 0 .. {n_vocab - 1}")
+    if n_tokens == 0 or d_model == 0:
+        return
+    with nogil:
+        for t in range(n_tokens):
+            format.to_f32(&table[ids[t], 0], &out[t, 0], d_model)
+
+
+cdef void row_times(
+    const unsigned char* row,     # IN (row_bytes,)
+    dequantize_fn to_f32,
+    Py_ssize_t chunk_bytes,       # bytes of CHUNK elements
+    const float* x,               # IN (T, n)
+    Py_ssize_t n_tokens,
+    Py_ssize_t n,
+    float* out,                   # OUT (T,), one every `stride` floats
+    Py_ssize_t stride,
+) noexcept nogil:
+    """out[t] = row . x[t], the row dequantized once for all tokens, in the order of `sums.dot`."""
+    cdef float w[CHUNK]
+    cdef Py_ssize_t i = 0, m, t
+    for t in range(n_tokens):
+        out[t * stride] = 0
+    while i < n:
+        m = min(n - i, <Py_ssize_t>CHUNK)
+        to_f32(row, w, m)
+        for t in range(n_tokens):
+            out[t * stride] += dot_chunk(w, x + t * n + i, m)
+        row += chunk_bytes
+        i += CHUNK
+
+
+def matmul(
+    const float[:, ::1] x,                # IN (T, n)
+    const unsigned char[:, ::1] weight,   # IN (R, row_bytes)
+    Format format,
+    float[:, ::1] out,                    # OUT (T, R)
+    *,
+    int n_threads=1,
+):
+    """``out[t, r] = sum_i weight[r, i] x[t, i]``, the weights dequantized inside the sum (exact mode).
+
+    ValueError where shapes differ. Parallel over the rows of the weight.
+    """
+    cdef Py_ssize_t n_tokens = x.shape[0], n = x.shape[1], n_rows = weight.shape[0], row_bytes = weight.shape[1]
+    cdef Py_ssize_t r, t, chunk_bytes
+    cdef const unsigned char* w
+    cdef const float* a
+    cdef float* y
+    cdef dequantize_fn to_f32 = format.to_f32
+    cdef dot_fn dot_f32 = format.dot_f32
+    same("matmul: bytes a row of weight", row_bytes, "bytes of n elements", format.row_bytes(n))
+    same("matmul: rows of out", out.shape[0], "T", n_tokens)
+    same("matmul: columns of out", out.shape[1], "rows of weight", n_rows)
+    if n_threads < 1:
+        raise ValueError(f"matmul: n_threads {n_threads}, want at least 1")
+    if n_tokens == 0 or n_rows == 0:
+        return
+    if n == 0:
+        out[:, :] = 0
+        return
+    chunk_bytes = <Py_ssize_t>CHUNK // format.block_size * format.block_bytes
+    w, a, y = &weight[0, 0], &x[0, 0], &out[0, 0]
+    with nogil:
+        if n_tokens == 1:
+            for r in prange(n_rows, num_threads=n_threads, schedule="static"):
+                y[r] = dot_f32(w + r * row_bytes, a, n)
+        else:
+            for t in range(0, n_tokens, 64):  # TILE; a step must be a literal
+                for r in prange(n_rows, num_threads=n_threads, schedule="static"):
+                    row_times(
+                        w + r * row_bytes, to_f32, chunk_bytes,
+                        a + t * n, min(n_tokens - t, <Py_ssize_t>TILE), n,
+                        y + t * n_rows + r, n_rows,
+                    )
+
+
+# Rows of activations -------------------------------------------------------------------------------------------------
+
+def rms_norm(const float[:, ::1] x, const float[::1] weight, float eps, float[:, ::1] out, *, int n_threads=1):
+    """``out = x / sqrt(mean(x^2) + eps) * weight`` over rows: (T, D), (D,) -> (T, D); out may be x."""
+    cdef Py_ssize_t t, d, n_tokens = x.shape[0], n = x.shape[1]
+    cdef float scale
+    same("rms_norm: width of weight", weight.shape[0], "D", n)
+    same("rms_norm: rows of out", out.shape[0], "T", n_tokens)
+    same("rms_norm: width of out", out.shape[1], "D", n)
+    if n == 0:
+        return
+    with nogil:
+        for t in prange(n_tokens, num_threads=n_threads, schedule="static"):
+            scale = 1 / sqrtf(dot(&x[t, 0], &x[t, 0], n) / n + eps)
+            for d in range(n):
+                out[t, d] = x[t, d] * scale * weight[d]
+
+
+cdef void rotate(float* head, const float* cos, const float* sin, Py_ssize_t half, bint norm) noexcept nogil:
+    """Turns each pair (a, b) of one head: (a cos - b sin, a sin + b cos)."""
+    cdef Py_ssize_t i, step = 2 if norm else 1, apart = 1 if norm else half
+    cdef float a, b
+    for i in range(half):
+        a = head[i * step]
+        b = head[i * step + apart]
+        head[i * step] = a * cos[i] - b * sin[i]
+        head[i * step + apart] = a * sin[i] + b * cos[i]
+
+
+def rope(
+    float[:, ::1] x,                # INOUT (T, n_heads * E)
+    const float[:, ::1] cos,        # IN (T, n_rot / 2)
+    const float[:, ::1] sin,        # IN (T, n_rot / 2)
+    Py_ssize_t n_heads,
+    str pairing,
+    *,
+    int n_threads=1,
+):
+    """Rotary position embedding in place: each pair of coordinates of a head turns by its angle.
+
+    ``pairing`` "norm" takes pairs (2i, 2i + 1), "neox" (i, i + n_rot / 2); coordinates from n_rot on stay. The caller
+    computes the cosines and sines once per batch, in float64. Su et al. 2021, equation 34.
+    """
+    cdef Py_ssize_t t, h, n_tokens = x.shape[0], half = cos.shape[1], width
+    cdef bint norm = pairing == "norm"
+    if pairing not in ("norm", "neox"):
+        raise ValueError(f"rope: pairing {pairing!r}, want 'norm' or 'neox'")
+    if n_heads < 1 or x.shape[1] % n_heads:
+        raise ValueError(f"rope: {x.shape[1]} columns do not divide into {n_heads} heads")
+    width = x.shape[1] // n_heads
+    if 2 * half > width:
+        raise ValueError(f"rope: {half} pairs do not fit into heads of {width}")
+    same("rope: rows of cos", cos.shape[0], "T", n_tokens)
+    same("rope: rows of sin", sin.shape[0], "T", n_tokens)
+    same("rope: pairs of sin", sin.shape[1], "pairs of cos", half)
+    if half == 0:
+        return
+    with nogil:
+        for t in prange(n_tokens, num_threads=n_threads, schedule="static"):
+            for h in range(n_heads):
+                rotate(&x[t, 0] + h * width, &cos[t, 0], &sin[t, 0], half, norm)
+
+
+def silu_mul(const float[:, ::1] gate, const float[:, ::1] up, float[:, ::1] out, *, int n_threads=1):
+    """``out = silu(gate) * up`` with silu(x) = x / (1 + exp(-x)), elementwise on (T, F); out may be gate or up."""
+    cdef Py_ssize_t t, i, n_tokens = gate.shape[0], n = gate.shape[1]
+    same("silu_mul: rows of up", up.shape[0], "T", n_tokens)
+    same("silu_mul: width of up", up.shape[1], "F", n)
+    same("silu_mul: rows of out", out.shape[0], "T", n_tokens)
+    same("silu_mul: width of out", out.shape[1], "F", n)
+    with nogil:
+        for t in prange(n_tokens, num_threads=n_threads, schedule="static"):
+            for i in range(n):
+                out[t, i] = gate[t, i] / (1 + expf(-gate[t, i])) * up[t, i]
+
+
+def add(float[:, ::1] x, const float[:, ::1] y):
+    """``x += y`` on (T, D): the residual connection."""
+    cdef Py_ssize_t t, d
+    same("add: rows of y", y.shape[0], "T", x.shape[0])
+    same("add: width of y", y.shape[1], "D", x.shape[1])
+    with nogil:
+        for t in range(x.shape[0]):
+            for d in range(x.shape[1]):
+                x[t, d] += y[t, d]
+
+
+cdef void softmax_row(const float* x, float* out, Py_ssize_t n) noexcept nogil:
+    cdef float top = x[0], total = 0
+    cdef Py_ssize_t i
+    for i in range(1, n):
+        top = max(top, x[i])
+    if top == -INFINITY:
+        top = 0
+    for i in range(n):
+        out[i] = expf(x[i] - top)
+        total += out[i]
+    if total != 0:
+        for i in range(n):
+            out[i] /= total
+
+
+def softmax(const float[:, ::1] x, float[:, ::1] out, *, int n_threads=1):
+    """``out_i = exp(x_i - max x) / sum_j exp(x_j - max x)`` over rows (R, n); a row of -inf gives zeros; out may be x."""
+    cdef Py_ssize_t r, n = x.shape[1]
+    same("softmax: rows of out", out.shape[0], "R", x.shape[0])
+    same("softmax: width of out", out.shape[1], "n", n)
+    if n == 0:
+        return
+    with nogil:
+        for r in prange(x.shape[0], num_threads=n_threads, schedule="static"):
+            softmax_row(&x[r, 0], &out[r, 0], n)
