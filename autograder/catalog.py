@@ -224,29 +224,34 @@ def split(
 
 
 def _import(path: Path) -> ModuleType:
-    """Run a checks.py under a name of its own; it may import the engine's oracle, say."""
+    """Run a checks.py under a name of its own; it may import its neighbours and the engine."""
     name = f"_checks_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
     if not path.is_file():
         raise CourseError(f"{path}: not there")
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    before = set(sys.modules)
+    sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
     except CourseError as error:
         raise CourseError(f"{path}: {error}") from None
     except Exception as error:
         raise CourseError(f"{path}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+        for new in set(sys.modules) - before:  # another assignment may have a file of the same name
+            if Path(getattr(sys.modules[new], "__file__", None) or "/").parent == path.parent:
+                del sys.modules[new]
     return module
 
 
 def _digest(folder: Path, module: ModuleType) -> str:
-    """Of checks, hints, handout, the modules the checks call, and the grader's judging files."""
+    """Of the assignment, the modules its checks call, and the grader's own judging files."""
     here = Path(__file__).parent
-    files = [folder / n for n in ("checks.py", "hints.yaml", "handout.py")]
-    files += [
-        here / f"{n}.py" for n in ("checks", "difference", "hints", "sandbox", "child", "wire")
-    ]
+    files = sorted(p for p in folder.rglob("*") if p.suffix != ".pyc")
+    files += [here / f"{n}.py" for n in ("checks", "difference", "sandbox", "child", "wire")]
     called = {v for v in vars(module).values() if isinstance(v, ModuleType)}
     files += sorted(Path(m.__file__) for m in called if _ours(m))
     digest = hashlib.sha256(_version().encode())

@@ -1,0 +1,129 @@
+"""A student's code in this very process: the live names of their notebook. Worth no marks.
+
+Behaves as ``sandbox.Student`` does: arguments are copies, what the code raises becomes a
+StudentError, warnings are kept and cost nothing. Owns: LocalStudent. Must not know: notebooks,
+checks, sandboxes. Read before: wire.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograder.wire import Observation, StudentError
+
+PLAIN = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, type(None))
+
+
+class LocalStudent:
+    """The functions and classes of a namespace, called as a check calls a sandboxed student."""
+
+    def __init__(self, namespace: Mapping[str, Any], names: Sequence[str] | None = None) -> None:
+        """``names`` are the holes; None is every name of the namespace."""
+        self._namespace = namespace
+        self._names = names
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: self.observe(name, *args, **kwargs).value
+
+    def observe(self, name: str, /, *args: Any, **kwargs: Any) -> Observation:
+        """Call ``name`` on copies of the arguments and say what became of them."""
+        target = self._namespace.get(name)
+        if target is None or (self._names is not None and name not in self._names):
+            raise StudentError("missing", f"{name} is not defined: run its cell first")
+        return observe(target, name, args, kwargs)
+
+
+class LocalHandle:
+    """An object of the student's that is no data: its methods are called as functions are."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        target = self._target
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                method = getattr(target, name)
+            except AttributeError as error:
+                raise StudentError("missing", str(error)) from None
+            return observe(method, name, args, kwargs).value
+
+        return call
+
+
+def observe(target: Any, name: str, args: tuple, kwargs: dict[str, Any]) -> Observation:
+    """One call: the value, the arguments afterwards, shared memory, warnings, seconds."""
+    given, named = [_copy(a) for a in args], {k: _copy(v) for k, v in kwargs.items()}
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        started = time.perf_counter()
+        try:
+            value = target(*given, **named)
+        except NotImplementedError:
+            raise StudentError("not-implemented", f"{name} is not written yet") from None
+        except RecursionError:
+            raise StudentError("error", f"{name}: RecursionError: endless recursion") from None
+        except MemoryError:
+            raise StudentError("memory", f"{name}: MemoryError") from None
+        except Exception as error:  # noqa: BLE001 - whatever the student's code raises is a verdict
+            raise StudentError("error", _words(name, error)) from error
+        seconds = time.perf_counter() - started
+    arrays = [a for a in _arrays([given, named]) if a.size]
+    shares = any(np.may_share_memory(v, a) for v in _arrays(value) for a in arrays)
+    texts = [f"{w.category.__name__}: {w.message}" for w in seen]
+    return Observation(_wrapped(value), given, named, shares, texts, seconds)
+
+
+def _copy(value: Any) -> Any:
+    """A copy as crossing to another process makes one; handles stay what they are."""
+    if isinstance(value, LocalHandle):
+        return value._target
+    if isinstance(value, list | tuple):
+        return type(value)(_copy(v) for v in value)
+    if isinstance(value, dict):
+        return {k: _copy(v) for k, v in value.items()}
+    return copy.deepcopy(value) if isinstance(value, np.ndarray) else value
+
+
+def _wrapped(value: Any) -> Any:
+    """Data as it is, any other object behind a handle."""
+    if isinstance(value, PLAIN):
+        return value
+    if type(value) in (list, tuple):
+        return type(value)(_wrapped(v) for v in value)
+    if type(value) is dict:
+        return {k: _wrapped(v) for k, v in value.items()}
+    return LocalHandle(value)
+
+
+def _arrays(value: Any) -> list[np.ndarray]:
+    if isinstance(value, np.ndarray):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [a for v in value for a in _arrays(v)]
+    return []
+
+
+def _words(name: str, error: BaseException) -> str:
+    """``rms_norm: ValueError: ... (line 4: y = x @ w)``: the innermost line of the student's."""
+    frames = [
+        f
+        for f in traceback.extract_tb(error.__traceback__)[1:]
+        if "site-packages" not in f.filename and not f.filename.startswith("<frozen")
+    ]
+    where = f" (line {frames[-1].lineno}: {frames[-1].line})" if frames and frames[-1].line else ""
+    return f"{name}: {type(error).__name__}: {error}{where}"[:2000]
