@@ -1,0 +1,91 @@
+"""An instructor's course folder: where submissions, results, reports and the secret are.
+
+    DIR/source release submitted/STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb autograded feedback
+    (nbgrader's) DIR/.autograder/secret   DIR/.autograder/results/ASSIGNMENT.jsonl
+    DIR/reports/ASSIGNMENT.html
+
+Owns: these paths, the secret. Must not know: what is in a notebook, how it is graded.
+Read before: results.py.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.errors import CourseError
+from autograder.results import Results
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """The folder ``root``; ``autograder init`` makes one."""
+
+    root: Path
+
+    @property
+    def secret_path(self) -> Path:
+        return self.root / ".autograder" / "secret"
+
+    def make_secret(self) -> bool:
+        """Write a random secret, readable by its owner alone; False where there is one already."""
+        self.secret_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            handle = os.open(self.secret_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return False
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(SECRET_BYTES) + "\n")
+        return True
+
+    def secret(self) -> bytes:
+        """The course's secret. CourseError where there is none or others may read it."""
+        try:
+            mode = self.secret_path.stat().st_mode
+            secret = bytes.fromhex(self.secret_path.read_text().strip())
+        except OSError:
+            raise CourseError(
+                f"{self.root} has no secret: run `autograder init {self.root}`"
+            ) from None
+        except ValueError:
+            raise CourseError(f"{self.secret_path}: want {2 * SECRET_BYTES} hex digits") from None
+        if mode & 0o077:
+            raise CourseError(f"others may read {self.secret_path}: run `chmod 600` on it")
+        return secret
+
+    def results(self, assignment: str) -> Results:
+        return Results(self.root / ".autograder" / "results" / f"{assignment}.jsonl")
+
+    def report_path(self, assignment: str) -> Path:
+        return self.root / "reports" / f"{assignment}.html"
+
+    def submissions(self, assignment: str, students: str = "*") -> dict[str, Path]:
+        """Student -> notebook, by name, of those whose name matches the glob ``students``.
+
+        A folder without the notebook named as the assignment, but with one other notebook, gives
+        that one. Whether the paths are what they seem is for ``submission.read`` to judge.
+        """
+        folder = self.root / "submitted"
+        found = {}
+        for path in sorted(folder.glob("*")):
+            if path.name.startswith(".") or not fnmatch.fnmatchcase(path.name, students):
+                continue
+            own = path / assignment
+            if not (own.is_dir() or own.is_symlink()):
+                continue
+            others = sorted(own.glob("*.ipynb")) if not own.is_symlink() else []
+            named = own / f"{assignment}.ipynb"
+            known = named in others or len(others) != 1
+            found[path.name] = named if known else others[0]
+        return found
+
+
+def secret_id(secret: bytes) -> str:
+    """Names a secret without giving it away: eight bytes of its hash."""
+    return hashlib.sha256(b"autograder secret id" + secret).hexdigest()[:16]
