@@ -1,10 +1,13 @@
-"""Architectures: which tensors a model has, their shapes, and what its graph does differently; one row each.
+"""Architectures: which tensors a model has, their shapes, and what its graph does differently; one
+row each.
 
-Owns: ARCHITECTURES. Must not know: files, kernels, caches. Read before: nothing; read after: `model.py`, `graph.py`.
+Owns: ARCHITECTURES. Must not know: files, kernels, caches. Read before: nothing; read after:
+`model.py`, `graph.py`.
 
-Shapes are products of the letters D (model width), H (query heads), G (key/value heads), E (head width), F
-(feed-forward width), V (vocabulary), R (n_rot / 2), written out as in the file: (out, in). A row is all that the
-loader and the graph know of an architecture; a new operation adds a field here and one `if` in `graph.py`.
+Shapes are products of the letters D (model width), H (query heads), G (key/value heads), E (head
+width), F (feed-forward width), V (vocabulary), R (n_rot / 2), written out as in the file: (out,
+in). A row is all that the loader and the graph know of an architecture; a new operation adds a
+field here and one `if` in `graph.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Weight:
-    """One tensor an architecture has: its name without ``.weight``, its shape in letters, may it be absent."""
+    """One tensor an architecture has: its name without ``.weight``, its shape in letters, may it be
+    absent.
+    """
 
     name: str
     shape: tuple[str, ...]

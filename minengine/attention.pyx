@@ -1,17 +1,19 @@
 """The loops over the cache: store keys and values into blocks, attend over block tables.
 
-Owns: how a cache of blocks is written and read. Must not know: who owns a block, tensor names, sampling. Read before:
-`oracle.py` (attention), `kvcache.py` (blocks and tables), `formats.pyx`.
+Owns: how a cache of blocks is written and read. Must not know: who owns a block, tensor names,
+sampling. Read before: `oracle.py` (attention), `kvcache.py` (blocks and tables), `formats.pyx`.
 
-Layout. The keys of one layer are ``(n_blocks, G, B, row_bytes)``: block, key/value head, offset in the block, and one
-row of E elements in the cache's format; the values likewise. So one head of one block is contiguous (B E elements,
-8 KiB for 32 tokens of 64 floats) and is read from first to last. Token j of a sequence lies in block
-``table[j // B]`` at offset ``j % B``; a *slot* is ``block * B + offset``.
+Layout. The keys of one layer are ``(n_blocks, G, B, row_bytes)``: block, key/value head, offset in
+the block, and one row of E elements in the cache's format; the values likewise. So one head of one
+block is contiguous (B E elements, 8 KiB for 32 tokens of 64 floats) and is read from first to last.
+Token j of a sequence lies in block ``table[j // B]`` at offset ``j % B``; a *slot* is ``block * B +
+offset``.
 
-Flash style. Attention walks the blocks of a sequence once, keeping for a query the largest score so far m, the sum
-l of exp(score - m) and the sum o of exp(score - m) v; when a block raises m, l and o are scaled by exp(m_old - m_new).
-No score matrix exists. Dao et al. 2022, "FlashAttention", algorithm 1; Kwon et al. 2023, "PagedAttention", section 4.1.
-The walk is in the order of the sequence, wherever its blocks lie, so a block table's contents do not change a bit.
+Flash style. Attention walks the blocks of a sequence once, keeping for a query the largest score so
+far m, the sum l of exp(score - m) and the sum o of exp(score - m) v; when a block raises m, l and o
+are scaled by exp(m_old - m_new). No score matrix exists. Dao et al. 2022, "FlashAttention",
+algorithm 1; Kwon et al. 2023, "PagedAttention", section 4.1. The walk is in the order of the
+sequence, wherever its blocks lie, so a block table's contents do not change a bit.
 """
 
 from cython.parallel cimport prange
@@ -32,9 +34,13 @@ cdef int check_cache(
     cdef Py_ssize_t i
     for i in range(4):
         if keys.shape[i] != values.shape[i]:
-            raise ValueError(f"attention: axis {i} of keys has {keys.shape[i]}, of values {values.shape[i]}")
+            raise ValueError(
+                f"attention: axis {i} of keys has {keys.shape[i]}, of values {values.shape[i]}"
+            )
     if not 1 <= keys.shape[2] <= MOST_TOKENS_A_BLOCK:
-        raise ValueError(f"attention: blocks of {keys.shape[2]} tokens, want 1 .. {MOST_TOKENS_A_BLOCK}")
+        raise ValueError(
+            f"attention: blocks of {keys.shape[2]} tokens, want 1 .. {MOST_TOKENS_A_BLOCK}"
+        )
     if keys.shape[1] < 1 or width < 1 or keys.shape[3] != format.row_bytes(width):
         raise ValueError(
             f"attention: cache rows of {keys.shape[3]} bytes, want {format.row_bytes(width)} "
@@ -68,7 +74,9 @@ def store_kv(
         raise ValueError(f"store_kv: {slots.shape[0]} slots for {n_tokens} tokens")
     for t in range(n_tokens):
         if not 0 <= slots[t] < keys.shape[0] * size:
-            raise ValueError(f"store_kv: slot {slots[t]} at {t}, want 0 .. {keys.shape[0] * size - 1}")
+            raise ValueError(
+                f"store_kv: slot {slots[t]} at {t}, want 0 .. {keys.shape[0] * size - 1}"
+            )
     with nogil:
         for t in range(n_tokens):
             block = slots[t] // size
@@ -79,9 +87,14 @@ def store_kv(
 
 
 cdef void add_scaled(
-    float* out, float p, const unsigned char* row, dequantize_fn to_f32, Py_ssize_t chunk_bytes, Py_ssize_t width
+    float* out,                 # INOUT (E,)
+    float p,
+    const unsigned char* row,   # IN (row_bytes,)
+    dequantize_fn to_f32,
+    Py_ssize_t chunk_bytes,     # bytes of CHUNK elements
+    Py_ssize_t width,           # E
 ) noexcept nogil:
-    """out += p * row: out (E,), row one value row in the cache's format."""
+    """out += p * row, the row in the cache's format."""
     cdef float v[CHUNK]
     cdef Py_ssize_t i = 0, j, m
     while i < width:
@@ -145,20 +158,20 @@ def attend(
     const unsigned char[:, :, :, ::1] keys,     # IN (n_blocks, G, B, row_bytes)
     const unsigned char[:, :, :, ::1] values,   # IN (n_blocks, G, B, row_bytes)
     Format format,
-    const int[::1] sequences,                   # IN (T,) the row of block_tables that token t belongs to
-    const int[:, ::1] block_tables,             # IN (N, M), -1 where a sequence has no further block
-    const int[::1] lengths,                     # IN (T,) the keys token t sees: its own and those before it
+    const int[::1] sequences,                   # IN (T,) the row of block_tables of token t
+    const int[:, ::1] block_tables,             # IN (N, M), -1 where a sequence has no more blocks
+    const int[::1] lengths,                     # IN (T,) how many keys token t sees, with its own
     Py_ssize_t n_heads,                         # H
     float[:, ::1] out,                          # OUT (T, H * E)
     *,
     float scale=0,
     int n_threads=1,
 ):
-    """Causal grouped attention over paged keys and values: ``softmax(q k^T * scale) v`` for each token and head.
+    """Causal grouped attention over paged keys and values: ``softmax(q k^T * scale) v``.
 
-    Query head h reads key/value head h // (H / G). ``scale`` 0 means 1 / sqrt(E). A token that sees no key gets
-    zeros. ValueError where shapes differ, a table names a block outside the cache, or a length reaches past its table.
-    Parallel over tokens x heads.
+    Query head h reads key/value head h // (H / G). ``scale`` 0 means 1 / sqrt(E). A token that sees
+    no key gets zeros. ValueError where shapes differ, a table names a block outside the cache, or a
+    length reaches past its table. Parallel over tokens x heads.
     """
     cdef Py_ssize_t n_tokens = q.shape[0], n_groups = keys.shape[1], size = keys.shape[2]
     cdef Py_ssize_t width, t, job, row_bytes = keys.shape[3], head_bytes, block_bytes, chunk_bytes
@@ -167,13 +180,22 @@ def attend(
     cdef const unsigned char* k
     cdef const unsigned char* v
     if n_heads < 1 or q.shape[1] % n_heads or n_groups < 1 or n_heads % n_groups:
-        raise ValueError(f"attend: {q.shape[1]} columns, {n_heads} heads, {n_groups} key/value heads do not divide")
+        raise ValueError(
+            f"attend: {q.shape[1]} columns, "
+            f"{n_heads} heads, {n_groups} key/value heads do not divide"
+        )
     width = q.shape[1] // n_heads
     check_cache(keys, values, format, width)
     if out.shape[0] != n_tokens or out.shape[1] != q.shape[1]:
-        raise ValueError(f"attend: out ({out.shape[0]}, {out.shape[1]}), want ({n_tokens}, {q.shape[1]})")
+        raise ValueError(
+            f"attend: out ({out.shape[0]}, {out.shape[1]}), want ({n_tokens}, {q.shape[1]})"
+        )
     if sequences.shape[0] != n_tokens or lengths.shape[0] != n_tokens:
-        raise ValueError(f"attend: {sequences.shape[0]} sequences, {lengths.shape[0]} lengths, {n_tokens} tokens")
+        raise ValueError(
+            f"attend: {sequences.shape[0]} sequences, {lengths.shape[0]} lengths, {n_tokens} tokens"
+        )
+    if n_threads < 1:
+        raise ValueError(f"attend: n_threads {n_threads}, want at least 1")
     check_tables(sequences, block_tables, lengths, keys.shape[0], size)
     if n_tokens == 0:
         return
@@ -186,7 +208,9 @@ def attend(
     chunk_bytes = <Py_ssize_t>CHUNK // format.block_size * format.block_bytes
     k, v = &keys[0, 0, 0, 0], &values[0, 0, 0, 0]
     with nogil:
-        for job in prange(n_tokens * n_heads, num_threads=n_threads, schedule="dynamic", chunksize=4):
+        for job in prange(
+            n_tokens * n_heads, num_threads=n_threads, schedule="dynamic", chunksize=4
+        ):
             attend_one(
                 &q[job // n_heads, job % n_heads * width],
                 k + job % n_heads * n_groups // n_heads * head_bytes,
@@ -202,11 +226,14 @@ cdef int check_tables(
     const int[::1] sequences, const int[:, ::1] block_tables, const int[::1] lengths,
     Py_ssize_t n_blocks, Py_ssize_t size,
 ) except -1:
-    """Every block a token will read exists; each entry of a table is looked at once, not once per token."""
-    cdef Py_ssize_t t, s, i, n_sequences = block_tables.shape[0], n_entries = block_tables.shape[1], good
+    """Every block a token will read exists; a table's entries are looked at once, not per token."""
+    cdef Py_ssize_t n_sequences = block_tables.shape[0], n_entries = block_tables.shape[1]
+    cdef Py_ssize_t t, s, i, good
     for t in range(sequences.shape[0]):
         if not 0 <= sequences[t] < n_sequences:
-            raise ValueError(f"attend: token {t} belongs to sequence {sequences[t]}, want 0 .. {n_sequences - 1}")
+            raise ValueError(
+                f"attend: token {t} is of sequence {sequences[t]}, want 0 .. {n_sequences - 1}"
+            )
         if lengths[t] < 0:
             raise ValueError(f"attend: token {t} sees {lengths[t]} keys")
     for s in range(n_sequences):
@@ -218,7 +245,7 @@ cdef int check_tables(
         for t in range(sequences.shape[0]):
             if sequences[t] == s and lengths[t] > good * size:
                 raise ValueError(
-                    f"attend: token {t} sees {lengths[t]} keys, but the first {good} blocks of sequence {s}, "
-                    f"of {n_blocks} in the cache, hold {good * size}"
+                    f"attend: token {t} sees {lengths[t]} keys, but sequence {s} has {good} blocks "
+                    f"of {size}"
                 )
     return 0

@@ -1,12 +1,13 @@
-"""Weight formats: what the bytes of a block mean, how to make them, and the dot product with a float32 row.
+"""Weight formats: what the bytes of a block mean, how to make them, and their dot product.
 
-Owns: for each format `dequantize`, `quantize` and `dot`, and the table FORMATS that binds them to a name and a GGUF
-type id. Must not know: files, tensor names, threads. Read before: `formats.pxd` (the layouts), `sums.pxd` (the order
-in which floats are added).
+Owns: for each format `dequantize`, `quantize` and `dot`, and the table FORMATS that binds them to a
+name and a GGUF type id. Must not know: files, tensor names, threads. Read before: `formats.pxd`
+(the layouts), `sums.pxd` (the order in which floats are added).
 
 Two promises, kept by every row of the table and tested for each:
 - `dequantize` gives the same bits as the ecosystem's reference (`gguf.quants.dequantize`);
-- `dot(row, x)` gives the same bits as dequantizing the row and adding the products in the order of `sums.dot`.
+- `dot(row, x)` gives the same bits as dequantizing the row and adding the products in the order of
+  `sums.dot`.
   So a token's result does not depend on whether it was computed alone or in a batch.
 
 Adding a format: a struct in `formats.pxd`, the three functions, a row of FORMATS.
@@ -20,7 +21,7 @@ from libc.string cimport memcpy, memset
 from minengine.sums cimport CHUNK, dot_chunk
 
 
-# Half precision ----------------------------------------------------------------------------------------------------
+# Half precision -----------------------------------------------------------------------------------
 
 cdef union FloatBits:
     unsigned int u
@@ -29,15 +30,15 @@ cdef union FloatBits:
 
 cdef inline float half_to_float(unsigned short h) noexcept nogil:
     """The float32 with the value of the 16 bits of a half; exact, infinities and NaN included."""
-    cdef FloatBits v
+    cdef FloatBits subnormal, v
     cdef unsigned int magnitude = h & 0x7FFF
-    if magnitude < 0x400:  # subnormal: fraction * 2^-24, made from an integer so no float32 subnormal slows it down
-        v.f = <float>magnitude * 5.9604644775390625e-8
-    else:
-        v.u = (magnitude << 13) + (112 << 23)  # exponent bias 15 -> 127
-        if magnitude >= 0x7C00:
-            v.u |= 0x7F800000
-    v.u |= <unsigned int>(h & 0x8000) << 16
+    # masks instead of branches, so that a loop over halves is a vector loop; a subnormal is made
+    # from the integer fraction, so that no slow float32 subnormal appears
+    cdef unsigned int is_subnormal = -<unsigned int>(magnitude < 0x400)
+    cdef unsigned int is_infinite = -<unsigned int>(magnitude >= 0x7C00)
+    subnormal.f = <float><int>magnitude * <float>5.9604644775390625e-8  # 2^-24
+    v.u = (magnitude << 13) + (112 << 23) | is_infinite & 0x7F800000  # exponent bias 15 -> 127
+    v.u = subnormal.u & is_subnormal | v.u & ~is_subnormal | <unsigned int>(h & 0x8000) << 16
     return v.f
 
 
@@ -52,7 +53,7 @@ cdef inline unsigned short float_to_half(float x) noexcept nogil:
         return <unsigned short>(sign | 0x7E00 | (magnitude >> 13 & 0x3FF))
     if magnitude >= 0x477FF000:  # 65520: the first value that rounds up to 2^16
         return <unsigned short>(sign | 0x7C00)
-    if magnitude >= 0x38800000:  # 2^-14: normal; rounding up may carry into the exponent, which is right
+    if magnitude >= 0x38800000:  # 2^-14: normal; rounding may carry into the exponent, rightly
         magnitude += 0xFFF + (magnitude >> 13 & 1)
         return <unsigned short>(sign | (magnitude - 0x38000000) >> 13)
     if magnitude < 0x33000000:  # below 2^-25, half of the smallest subnormal
@@ -69,11 +70,34 @@ cdef inline unsigned short float_to_half(float x) noexcept nogil:
 
 
 cdef inline int to_int(float x) noexcept nogil:
-    """The integer part of x; 0 for NaN and for what no int holds (conversion would be undefined)."""
+    """The integer part of x; 0 for NaN and for what no int holds, which C leaves undefined."""
     return <int>x if fabsf(x) < 1e9 else 0
 
 
-# F32, F16, BF16: one element a block ---------------------------------------------------------------------------------
+# The dot product ---------------------------------------------------------------------------------
+
+cdef inline float dot_chunks(
+    dequantize_fn dequantize,    # a constant in every caller, so the compiler builds it in
+    const void* blocks,          # IN (row_bytes,)
+    Py_ssize_t chunk_bytes,      # bytes of CHUNK elements
+    const float* x,              # IN (n,)
+    Py_ssize_t n,
+) noexcept nogil:
+    """sum_i w_i x_i, the weights dequantized a chunk at a time into the first-level cache."""
+    cdef float w[CHUNK]
+    cdef float total = 0
+    cdef const unsigned char* row = <const unsigned char*>blocks
+    cdef Py_ssize_t i = 0, m
+    while i < n:
+        m = min(n - i, <Py_ssize_t>CHUNK)
+        dequantize(row, w, m)
+        total += dot_chunk(w, x + i, m)
+        row += chunk_bytes
+        i += CHUNK
+    return total
+
+
+# F32, F16, BF16: one element a block --------------------------------------------------------------
 
 cdef void dequantize_f32(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
     memcpy(y, blocks, n * sizeof(float))
@@ -84,15 +108,7 @@ cdef void quantize_f32(const float* x, void* blocks, Py_ssize_t n) noexcept nogi
 
 
 cdef float dot_f32(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
-    cdef float w[CHUNK]
-    cdef float total = 0
-    cdef Py_ssize_t i = 0, m
-    while i < n:
-        m = min(n - i, <Py_ssize_t>CHUNK)
-        dequantize_f32(<const BlockF32*>blocks + i, w, m)
-        total += dot_chunk(w, x + i, m)
-        i += CHUNK
-    return total
+    return dot_chunks(dequantize_f32, blocks, CHUNK * sizeof(BlockF32), x, n)
 
 
 cdef void dequantize_f16(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
@@ -110,15 +126,7 @@ cdef void quantize_f16(const float* x, void* blocks, Py_ssize_t n) noexcept nogi
 
 
 cdef float dot_f16(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
-    cdef float w[CHUNK]
-    cdef float total = 0
-    cdef Py_ssize_t i = 0, m
-    while i < n:
-        m = min(n - i, <Py_ssize_t>CHUNK)
-        dequantize_f16(<const BlockF16*>blocks + i, w, m)
-        total += dot_chunk(w, x + i, m)
-        i += CHUNK
-    return total
+    return dot_chunks(dequantize_f16, blocks, CHUNK * sizeof(BlockF16), x, n)
 
 
 cdef void dequantize_bf16(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
@@ -143,18 +151,10 @@ cdef void quantize_bf16(const float* x, void* blocks, Py_ssize_t n) noexcept nog
 
 
 cdef float dot_bf16(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
-    cdef float w[CHUNK]
-    cdef float total = 0
-    cdef Py_ssize_t i = 0, m
-    while i < n:
-        m = min(n - i, <Py_ssize_t>CHUNK)
-        dequantize_bf16(<const BlockBF16*>blocks + i, w, m)
-        total += dot_chunk(w, x + i, m)
-        i += CHUNK
-    return total
+    return dot_chunks(dequantize_bf16, blocks, CHUNK * sizeof(BlockBF16), x, n)
 
 
-# Q8_0 and Q4_0: blocks of 32 with one scale --------------------------------------------------------------------------
+# Q8_0 and Q4_0: blocks of 32 with one scale -------------------------------------------------------
 
 cdef void dequantize_q8_0(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
     """x = d q."""
@@ -168,7 +168,7 @@ cdef void dequantize_q8_0(const void* blocks, float* y, Py_ssize_t n) noexcept n
 
 
 cdef void quantize_q8_0(const float* x, void* blocks, Py_ssize_t n) noexcept nogil:
-    """d = max |x| / 127, q = round(x / d), halves away from zero; d is rounded to half only when stored."""
+    """d = max |x| / 127, q = round(x / d), ties away from zero; d becomes a half when stored."""
     cdef BlockQ8_0* b = <BlockQ8_0*>blocks
     cdef float largest, d, inverse
     cdef Py_ssize_t i, j
@@ -184,19 +184,11 @@ cdef void quantize_q8_0(const float* x, void* blocks, Py_ssize_t n) noexcept nog
 
 
 cdef float dot_q8_0(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
-    cdef float w[CHUNK]
-    cdef float total = 0
-    cdef Py_ssize_t i = 0, m
-    while i < n:
-        m = min(n - i, <Py_ssize_t>CHUNK)
-        dequantize_q8_0(<const BlockQ8_0*>blocks + i // 32, w, m)
-        total += dot_chunk(w, x + i, m)
-        i += CHUNK
-    return total
+    return dot_chunks(dequantize_q8_0, blocks, CHUNK // 32 * sizeof(BlockQ8_0), x, n)
 
 
 cdef void dequantize_q4_0(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
-    """x = d (q - 8). Low and high nibbles in two loops: each is then a plain vector loop for the compiler."""
+    """x = d (q - 8). Low and high nibbles in two loops, each a plain vector loop."""
     cdef const BlockQ4_0* b = <const BlockQ4_0*>blocks
     cdef float d
     cdef Py_ssize_t i, j
@@ -213,7 +205,7 @@ cdef inline int level_q4_0(float x, float inverse) noexcept nogil:
 
 
 cdef void quantize_q4_0(const float* x, void* blocks, Py_ssize_t n) noexcept nogil:
-    """d = (the x of largest magnitude) / -8, so that this x becomes level 0 exactly; q = floor(x / d + 8.5)."""
+    """d = (the x of largest magnitude) / -8, so that it becomes level 0; q = floor(x / d + 8.5)."""
     cdef BlockQ4_0* b = <BlockQ4_0*>blocks
     cdef const float* row
     cdef float extreme, d, inverse
@@ -234,26 +226,19 @@ cdef void quantize_q4_0(const float* x, void* blocks, Py_ssize_t n) noexcept nog
 
 
 cdef float dot_q4_0(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
-    cdef float w[CHUNK]
-    cdef float total = 0
-    cdef Py_ssize_t i = 0, m
-    while i < n:
-        m = min(n - i, <Py_ssize_t>CHUNK)
-        dequantize_q4_0(<const BlockQ4_0*>blocks + i // 32, w, m)
-        total += dot_chunk(w, x + i, m)
-        i += CHUNK
-    return total
+    return dot_chunks(dequantize_q4_0, blocks, CHUNK // 32 * sizeof(BlockQ4_0), x, n)
 
 
-# Q4_K: 256 elements, eight scales and minima of 6 bits ---------------------------------------------------------------
+# Q4_K: 256 elements, eight scales and minima of 6 bits --------------------------------------------
 
 cdef inline void scale_min(
     const unsigned char* s, Py_ssize_t j, int* scale, int* minimum
 ) noexcept nogil:
     """Scale and minimum of sub-block j from the 12 bytes.
 
-    Bytes 0-3 hold scales 0-3 and bytes 4-7 minima 0-3 in their low 6 bits. Scales and minima 4-7 have their low
-    4 bits in bytes 8-11 (scale low nibble, minimum high) and their high 2 bits atop bytes 0-3 and 4-7.
+    Bytes 0-3 hold scales 0-3 and bytes 4-7 minima 0-3 in their low 6 bits. Scales and minima 4-7
+    have their low 4 bits in bytes 8-11 (scale low nibble, minimum high) and their high 2 bits atop
+    bytes 0-3 and 4-7.
     """
     if j < 4:
         scale[0] = s[j] & 63
@@ -289,10 +274,11 @@ cdef void dequantize_q4_k(const void* blocks, float* y, Py_ssize_t n) noexcept n
 cdef void fit_scale_min(
     const float* x, float* scale, float* minimum, unsigned char* q, unsigned char* trial
 ) noexcept nogil:
-    """The scale >= 0 and minimum >= 0 that make x ~ scale q - minimum best, q in 0..15, over 32 elements.
+    """The scale and minimum, both >= 0, for which x ~ scale q - minimum, q in 0..15, fits best.
 
-    Each candidate scale rounds x to levels; for fixed levels the best scale and minimum solve a 2 x 2 least-squares
-    system. Errors are weighted by |x| + rms(x), since large weights matter more to the product.
+    Over 32 elements. Each candidate scale rounds x to levels; for fixed levels the best scale and
+    minimum solve two linear equations. Errors are weighted by |x| + rms(x), since large weights
+    matter more to the product.
     """
     cdef float low = min(x[0], <float>0), high = x[0], squares = 0, rms, w, inverse, error
     cdef float best = 3.4e38, sw = 0, sx = 0, sq, sqq, sqx, determinant, a, m, difference
@@ -311,7 +297,7 @@ cdef void fit_scale_min(
     for i in range(32):
         sw += rms + fabsf(x[i])
         sx += (rms + fabsf(x[i])) * x[i]
-    for step in range(-1, 21):  # -1: the plain spread over 15 steps; 0 .. 20: spreads of 14 to 16 steps
+    for step in range(-1, 21):  # -1: the spread in 15 steps; 0 .. 20: in 14 to 16
         inverse = (15 if step < 0 else 14 + <float>0.1 * step) / (high - low)
         sq = sqq = sqx = 0
         for i in range(32):
@@ -340,8 +326,13 @@ cdef void fit_scale_min(
             memcpy(q, trial, 32)
 
 
+cdef inline int share(float x, float top) noexcept nogil:
+    """x / top in 63rds."""
+    return min(max(to_int(roundf(63 * x / top)), 0), 63) if top > 0 else 0
+
+
 cdef void quantize_q4_k(const float* x, void* blocks, Py_ssize_t n) noexcept nogil:
-    """Fit eight scales and minima, round them to 6 bits under d and dmin, then round x under what was stored."""
+    """Fit 8 scales and minima, round them to 6 bits, then round x under what was stored."""
     cdef BlockQ4_K* b = <BlockQ4_K*>blocks
     cdef unsigned char q[256]
     cdef unsigned char trial[32]
@@ -360,8 +351,8 @@ cdef void quantize_q4_k(const float* x, void* blocks, Py_ssize_t n) noexcept nog
         b[i].dmin = float_to_half(top_minimum / 63)
         memset(b[i].s, 0, 12)
         for j in range(8):
-            s = min(max(to_int(roundf(63 * scales[j] / top_scale)), 0), 63) if top_scale > 0 else 0
-            t = min(max(to_int(roundf(63 * minima[j] / top_minimum)), 0), 63) if top_minimum > 0 else 0
+            s = share(scales[j], top_scale)
+            t = share(minima[j], top_minimum)
             if j < 4:
                 b[i].s[j] |= <unsigned char>s
                 b[i].s[j + 4] |= <unsigned char>t
@@ -384,52 +375,41 @@ cdef void quantize_q4_k(const float* x, void* blocks, Py_ssize_t n) noexcept nog
 
 
 cdef float dot_q4_k(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
-    cdef float w[CHUNK]
-    cdef float total = 0
-    cdef Py_ssize_t i = 0
-    while i < n:
-        dequantize_q4_k(<const BlockQ4_K*>blocks + i // 256, w, CHUNK)
-        total += dot_chunk(w, x + i, CHUNK)
-        i += CHUNK
-    return total
+    return dot_chunks(dequantize_q4_k, blocks, CHUNK // 256 * sizeof(BlockQ4_K), x, n)
 
 
-# Q6_K: 256 elements, sixteen scales of 8 bits ------------------------------------------------------------------------
+# Q6_K: 256 elements, sixteen scales of 8 bits -----------------------------------------------------
 
 cdef void dequantize_q6_k(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
-    """x = (d s) (q - 32). In each half of 128, byte l of 32 serves elements l, l + 32, l + 64 and l + 96."""
+    """x = (d s) (q - 32). In a half of 128, byte l of 32 serves elements l, l+32, l+64 and l+96."""
     cdef const BlockQ6_K* b = <const BlockQ6_K*>blocks
     cdef const unsigned char* ql
     cdef const unsigned char* qh
-    cdef const signed char* s
     cdef float d, scale
+    cdef int shift
     cdef Py_ssize_t i, half, part, j
     for i in range(n // 256):
         d = half_to_float(b[i].d)
         for half in range(2):
-            qh = b[i].qh + half * 32
-            for part in range(8):  # 16 elements under one scale; parts 2k and 2k + 1 share a shift
+            for part in range(8):  # 16 elements under one scale
                 ql = b[i].ql + half * 64 + (part & 3) * 16
-                s = b[i].s + half * 8
-                scale = d * s[part]
+                qh = b[i].qh + half * 32 + (part & 1) * 16
+                shift = <int>(part >> 1) * 2
+                scale = d * b[i].s[half * 8 + part]
                 if part < 4:
                     for j in range(16):
-                        y[j] = scale * <float>(
-                            <int>(ql[j] & 15 | (qh[(part & 1) * 16 + j] >> (part >> 1) * 2 & 3) << 4) - 32
-                        )
+                        y[j] = scale * <float>(<int>(ql[j] & 15 | (qh[j] >> shift & 3) << 4) - 32)
                 else:
                     for j in range(16):
-                        y[j] = scale * <float>(
-                            <int>(ql[j] >> 4 | (qh[(part & 1) * 16 + j] >> (part >> 1) * 2 & 3) << 4) - 32
-                        )
+                        y[j] = scale * <float>(<int>(ql[j] >> 4 | (qh[j] >> shift & 3) << 4) - 32)
                 y += 16
 
 
 cdef float fit_scale(const float* x) noexcept nogil:
-    """The scale (of either sign) that makes x ~ scale q best, q in -32..31, over 16 elements, errors weighted by x^2.
+    """The scale, of either sign, for which x ~ scale q, q in -32..31, fits 16 elements best.
 
-    The element of largest magnitude is put near level -32; spreads around that are tried, and for each the best
-    scale for its levels is the weighted least-squares one.
+    Errors are weighted by x^2. The element of largest magnitude is put near level -32; spreads
+    around that are tried, and for each the scale that fits its levels is a least-squares one.
     """
     cdef float extreme = x[0], inverse, sqx, sqq, w, gain, best = -1, scale = 0
     cdef Py_ssize_t i, step
@@ -457,7 +437,7 @@ cdef float fit_scale(const float* x) noexcept nogil:
 
 
 cdef void quantize_q6_k(const float* x, void* blocks, Py_ssize_t n) noexcept nogil:
-    """Fit sixteen scales, round them to 8 bits under d (the largest one to -128), then round x under what was stored."""
+    """Fit 16 scales, round them to 8 bits (the largest to -128), then x under what was stored."""
     cdef BlockQ6_K* b = <BlockQ6_K*>blocks
     cdef unsigned char q[256]
     cdef float scales[16]
@@ -486,20 +466,13 @@ cdef void quantize_q6_k(const float* x, void* blocks, Py_ssize_t n) noexcept nog
 
 
 cdef float dot_q6_k(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
-    cdef float w[CHUNK]
-    cdef float total = 0
-    cdef Py_ssize_t i = 0
-    while i < n:
-        dequantize_q6_k(<const BlockQ6_K*>blocks + i // 256, w, CHUNK)
-        total += dot_chunk(w, x + i, CHUNK)
-        i += CHUNK
-    return total
+    return dot_chunks(dequantize_q6_k, blocks, CHUNK // 256 * sizeof(BlockQ6_K), x, n)
 
 
-# The table -----------------------------------------------------------------------------------------------------------
+# The table ----------------------------------------------------------------------------------------
 
 cdef class Format:
-    """One row of FORMATS: a block layout with its name, its GGUF type id and its three functions."""
+    """One row of FORMATS: a block layout, its name, its GGUF type id and its three functions."""
 
     def __repr__(self):
         return f"Format({self.name}: {self.block_bytes} bytes for {self.block_size} elements)"
@@ -510,20 +483,22 @@ cdef class Format:
     def row_bytes(self, Py_ssize_t n):
         """Bytes of a row of n elements. ValueError where n is not a whole number of blocks."""
         if n < 0 or n % self.block_size:
-            raise ValueError(f"{self.name}: a row of {n} elements, want a multiple of {self.block_size}")
+            raise ValueError(f"{self.name}: rows of {n}, want a multiple of {self.block_size}")
         return n // self.block_size * self.block_bytes
 
     def row_elements(self, Py_ssize_t n_bytes):
-        """Elements of a row of n_bytes bytes. ValueError where that is not a whole number of blocks."""
+        """Elements of a row of n_bytes. ValueError where that is not a whole number of blocks."""
         if n_bytes < 0 or n_bytes % self.block_bytes:
-            raise ValueError(f"{self.name}: a row of {n_bytes} bytes, want a multiple of {self.block_bytes}")
+            raise ValueError(
+                f"{self.name}: rows of {n_bytes} bytes, want a multiple of {self.block_bytes}"
+            )
         return n_bytes // self.block_bytes * self.block_size
 
     def dequantize(self, raw):
         """The values of raw blocks: uint8 (..., row_bytes) -> float32 (..., n)."""
         raw = np.ascontiguousarray(raw)
         if raw.dtype != np.uint8 or raw.ndim == 0:
-            raise ValueError(f"{self.name}: blocks are {raw.ndim}-d {raw.dtype}, want rows of uint8")
+            raise ValueError(f"{self.name}: {raw.ndim}-d {raw.dtype}, want rows of uint8")
         *rows, n_bytes = raw.shape
         out = np.empty((*rows, self.row_elements(n_bytes)), np.float32)
         cdef const unsigned char[::1] source = raw.reshape(-1)
@@ -534,7 +509,7 @@ cdef class Format:
         return out
 
     def quantize(self, x):
-        """Blocks that stand for x: float (..., n) -> uint8 (..., row_bytes); n a multiple of the block size."""
+        """Blocks that stand for x: float (..., n) -> uint8 (..., row_bytes), n in whole blocks."""
         x = np.ascontiguousarray(x, np.float32)
         if x.ndim == 0:
             raise ValueError(f"{self.name}: a scalar, want rows of numbers")
@@ -548,11 +523,11 @@ cdef class Format:
         return out
 
     def dot(self, const unsigned char[::1] raw, const float[::1] x):
-        """sum_i dequantize(raw)_i x_i, added in the order of `sums.dot`: (row_bytes,), (n,) -> float."""
+        """``sum_i dequantize(raw)_i x_i``, in the order of `sums.dot`: (row_bytes,), (n,)."""
         cdef float total = 0
         if self.row_elements(raw.shape[0]) != x.shape[0]:
             raise ValueError(
-                f"{self.name}: a row of {self.row_elements(raw.shape[0])} elements, x has {x.shape[0]}"
+                f"{self.name}: {self.row_elements(raw.shape[0])} weights, {x.shape[0]} in x"
             )
         if x.shape[0]:
             with nogil:

@@ -1,12 +1,13 @@
-"""GGUF files: mapped, checked from the first byte to the last offset, nothing copied; and a writer for small models.
+"""GGUF files: mapped, checked to the last offset, nothing copied; and a writer for small models.
 
-Owns: the container: header, metadata, tensor directory. Must not know: architectures, what a key means (but for the
-alignment), how a block is decoded. Read before: `errors.py`.
+Owns: the container: header, metadata, tensor directory. Must not know: architectures, what a key
+means (but for the alignment), how a block is decoded. Read before: `errors.py`.
 
-Layout (little-endian, versions 2 and 3): "GGUF", u32 version, u64 number of tensors, u64 number of metadata pairs;
-the pairs (string key, u32 type, value); the tensor directory (string name, u32 number of dimensions, u64 each, the
-contiguous one first, u32 type, u64 offset); padding to the alignment; the data, each tensor padded to the alignment.
-A string is a u64 length and bytes. Source: the GGUF specification (github.com/ggml-org/ggml, docs/gguf.md).
+Layout (little-endian, versions 2 and 3): "GGUF", u32 version, u64 number of tensors, u64 number of
+metadata pairs; the pairs (string key, u32 type, value); the tensor directory (string name, u32
+number of dimensions, u64 each, the contiguous one first, u32 type, u64 offset); padding to the
+alignment; the data, each tensor padded to the alignment. A string is a u64 length and bytes.
+Source: the GGUF specification (github.com/ggml-org/ggml, docs/gguf.md).
 """
 
 from __future__ import annotations
@@ -47,41 +48,20 @@ VALUES = {
 }
 U32, F32, BOOL, STRING, ARRAY, U64, I64 = 4, 6, 7, 8, 9, 10, 11
 
-# tensor type -> (name, elements a block, bytes a block); what the engine computes with is formats.FORMATS
+# tensor type -> (name, elements a block, bytes a block); formats.FORMATS has those we compute with
+# fmt: off
 TENSOR_TYPES = {
-    0: ("F32", 1, 4),
-    1: ("F16", 1, 2),
-    2: ("Q4_0", 32, 18),
-    3: ("Q4_1", 32, 20),
-    6: ("Q5_0", 32, 22),
-    7: ("Q5_1", 32, 24),
-    8: ("Q8_0", 32, 34),
-    10: ("Q2_K", 256, 84),
-    11: ("Q3_K", 256, 110),
-    12: ("Q4_K", 256, 144),
-    13: ("Q5_K", 256, 176),
-    14: ("Q6_K", 256, 210),
-    15: ("Q8_K", 256, 292),
-    16: ("IQ2_XXS", 256, 66),
-    17: ("IQ2_XS", 256, 74),
-    18: ("IQ3_XXS", 256, 98),
-    19: ("IQ1_S", 256, 50),
-    20: ("IQ4_NL", 32, 18),
-    21: ("IQ3_S", 256, 110),
-    22: ("IQ2_S", 256, 82),
-    23: ("IQ4_XS", 256, 136),
-    24: ("I8", 1, 1),
-    25: ("I16", 1, 2),
-    26: ("I32", 1, 4),
-    27: ("I64", 1, 8),
-    28: ("F64", 1, 8),
-    29: ("IQ1_M", 256, 56),
-    30: ("BF16", 1, 2),
-    34: ("TQ1_0", 256, 54),
-    35: ("TQ2_0", 256, 66),
-    39: ("MXFP4", 32, 17),
-    40: ("NVFP4", 64, 36),
+    0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20),
+    6: ("Q5_0", 32, 22), 7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 10: ("Q2_K", 256, 84),
+    11: ("Q3_K", 256, 110), 12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176),
+    14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292), 16: ("IQ2_XXS", 256, 66),
+    17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50),
+    20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82),
+    23: ("IQ4_XS", 256, 136), 24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4),
+    27: ("I64", 1, 8), 28: ("F64", 1, 8), 29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2),
+    34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36),
 }
+# fmt: on
 TYPE_IDS = {name: number for number, (name, _, _) in TENSOR_TYPES.items()}
 
 
@@ -133,7 +113,7 @@ class Strings(Sequence):
 
 
 class Cursor:
-    """A position in the mapped bytes. Every read says what it is about, so that an error can name it."""
+    """A position in the mapped bytes. Every read says what it is about, for errors to name it."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self.data, self.at, self.end = data, 0, len(data)
@@ -149,7 +129,7 @@ class Cursor:
         return struct.unpack_from("<" + code, self.data, self.need(struct.calcsize(code), what))[0]
 
     def length(self, what: str, smallest: int) -> int:
-        """A u64 count of things of at least ``smallest`` bytes each that must still fit into the file."""
+        """A u64 count of things of at least ``smallest`` bytes that must fit into the file."""
         n = self.number("Q", what)
         if n > LONGEST:
             raise Malformed(f"{what}: a length of {n}, want at most {LONGEST}")
@@ -217,9 +197,9 @@ class Cursor:
 
 
 class File:
-    """An open GGUF file: ``version``, ``metadata`` (key -> value), ``tensors`` (name -> TensorInfo), ``alignment``.
+    """An open GGUF file: ``version``, ``alignment``, ``metadata`` and ``tensors`` by key and name.
 
-    The file stays mapped as long as anything holds a view of it; ``close`` lets go of this object's own.
+    The file stays mapped while anything holds a view of it; ``close`` lets go of this object's own.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -253,10 +233,11 @@ class File:
 
 
 def open(path: str | os.PathLike) -> File:  # noqa: A001 - reads gguf.open(path)
-    """Map a GGUF file and read its metadata and tensor directory; nothing of the data is read or copied.
+    """Map a GGUF file and read its metadata and tensor directory; the data are not touched.
 
-    Raises NotGGUF, Truncated, Malformed or Unsupported with the path and what was got and wanted, and OSError where
-    the file cannot be opened. A file that shrinks while it is mapped is out of this function's hands.
+    Raises NotGGUF, Truncated, Malformed or Unsupported with the path and what was got and wanted,
+    and OSError where the file cannot be opened. A file that shrinks while it is mapped is out of
+    this function's hands.
     """
     if sys.byteorder != "little":
         raise Unsupported(
@@ -310,7 +291,7 @@ def _alignment(metadata: Mapping) -> int:
 
 
 def _directory(cursor: Cursor, n_tensors: int, alignment: int) -> dict[str, TensorInfo]:
-    """Read the directory, then lay the tensors out: each must start where the one before it ends."""
+    """Read the directory, then lay the tensors out: each must start where the last one ends."""
     entries: dict[str, tuple] = {}
     for i in range(n_tensors):
         name = cursor.string(f"name of tensor {i}")
@@ -353,7 +334,7 @@ def _size(name: str, ne: list[int], kind: int) -> tuple[str, int]:
     return label, math.prod(ne) // block_size * block_bytes
 
 
-# Writing -------------------------------------------------------------------------------------------------------------
+# Writing ------------------------------------------------------------------------------------------
 
 
 def write(
@@ -363,8 +344,9 @@ def write(
 ) -> None:
     """Write a small model: tensors are name -> (format name, shape (out, in), raw uint8 blocks).
 
-    Metadata types follow the values: bool, str, int (u32, else i64 or u64), float (f32), NumPy arrays by their type,
-    lists of str, int (i32) or float (f32). ValueError where the blocks of a tensor do not have the size of its shape.
+    Metadata types follow the values: bool, str, int (u32, else i64 or u64), float (f32), NumPy
+    arrays by their type, lists of str, int (i32) or float (f32). ValueError where the blocks of a
+    tensor do not have the size of its shape.
     """
     alignment = metadata.get("general.alignment", ALIGNMENT)
     head = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(metadata))]

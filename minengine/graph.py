@@ -1,7 +1,8 @@
 """The graph: one forward pass for prefill and decode, one sequence or many, and every architecture.
 
-Owns: the order of the operations, and Batch, what a forward pass is asked to do. Must not know: where weights come
-from, who asked, how a token is chosen. Read before: `oracle.py` (layer, forward), `ops.pyx`, `attention.pyx`.
+Owns: the order of the operations, and Batch, what a forward pass is asked to do. Must not know:
+where weights come from, who asked, how a token is chosen. Read before: `oracle.py` (layer,
+forward), `ops.pyx`, `attention.pyx`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from minengine.model import Model, Tensor
 class Batch:
     """T tokens of N sequences to compute in one pass; all arrays int32.
 
-    A sequence's tokens may come in any number of pieces; keys and values of earlier tokens are in the cache.
+    A sequence's tokens may come in any number of pieces; keys and values of earlier tokens are in
+    the cache.
     """
 
     tokens: np.ndarray  # (T,)
@@ -40,10 +42,11 @@ class Batch:
         *,
         all_logits: bool = False,
     ) -> Batch:
-        """A batch of (tokens, how many tokens of the sequence are in the cache already, block table) pieces.
+        """A batch of (tokens, how many tokens of the sequence are in the cache already, block
+        table) pieces.
 
-        The logits of the last token of each piece are wanted, or of all of them. RequestError where a piece is empty
-        or its table too short.
+        The logits of the last token of each piece are wanted, or of all of them. RequestError where
+        a piece is empty or its table too short.
         """
         tokens, positions, slots, sequences, rows, tables = [], [], [], [], [], []
         for n, (ids, start, table) in enumerate(pieces):
@@ -69,15 +72,17 @@ class Batch:
 
 
 def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1) -> np.ndarray:
-    """Logits of the wanted tokens: float32 (R, V). Their keys and values are in the cache afterwards.
+    """Logits of the wanted tokens: float32 (R, V). Their keys and values are in the cache
+    afterwards.
 
         x = embed(tokens)
         per layer:  x += Wo attention(rope(Wq h), rope(Wk h), Wv h), h = rms_norm(x)
                     x += Wd (silu(Wg h) * (Wu h)),                  h = rms_norm(x)
         logits = head(rms_norm(x))
 
-    A token's logits are the same bits however the tokens are cut into batches and however many threads compute them.
-    RequestError where a token is outside the vocabulary or the cache was made for another model.
+    A token's logits are the same bits however the tokens are cut into batches and however many
+    threads compute them. RequestError where a token is outside the vocabulary or the cache was made
+    for another model.
     """
     h, n_tokens = model.hparams, len(batch.tokens)
     _check(model, batch, cache)

@@ -1,12 +1,14 @@
-"""The paged key/value cache: a pool of blocks with reference counts, and the block tables of the sequences.
+"""The paged key/value cache: a pool of blocks with reference counts, shared by block tables.
 
-Owns: the memory of the cache, who holds which block, copy-on-write. Must not know: tokens, texts, scheduling.
-Read before: `attention.pyx` (the layout). Source: Kwon et al. 2023, "PagedAttention", sections 4.2 to 4.4.
+Owns: the memory of the cache, who holds which block, copy-on-write. Must not know: tokens, texts,
+scheduling. Read before: `attention.pyx` (the layout). Source: Kwon et al. 2023, "PagedAttention",
+sections 4.2 to 4.4.
 
-A *block* holds B tokens of every layer. A sequence's *table* lists its blocks in order; token j lies in block
-``table[j // B]`` at offset ``j % B``, its *slot* is ``block * B + offset``. Several sequences may hold one block (a
-shared prefix): it counts its holders and is free again when the last one lets go. A block with more than one holder
-is never written: ``writable`` first gives the writer a copy of its own.
+A *block* holds B tokens of every layer. A sequence's *table* lists its blocks in order; token j
+lies in block ``table[j // B]`` at offset ``j % B``, its *slot* is ``block * B + offset``. Several
+sequences may hold one block (a shared prefix): it counts its holders and is free again when the
+last one lets go. A block with more than one holder is never written: ``writable`` first gives the
+writer a copy of its own.
 """
 
 from __future__ import annotations
@@ -33,23 +35,29 @@ class Counters:
 
 
 class BlockPool:
-    """A fixed number of blocks of B tokens for L layers of G heads of E elements, in one of FORMATS.
+    """A fixed number of blocks of B tokens, for L layers of G heads of E elements in a format.
 
-    ``keys[layer]`` and ``values[layer]`` are uint8 (n_blocks, G, B, row_bytes). Methods either do all they were asked
-    or raise and change nothing. ValueError for a size no cache can have.
+    ``keys[layer]`` and ``values[layer]`` are uint8 (n_blocks, G, B, row_bytes). Methods either do
+    all they were asked or raise and change nothing. ValueError for a size no cache can have.
     """
 
     def __init__(
-        self, n_blocks: int, block_size: int, n_layers: int, G: int, E: int, format: str = "F32"
+        self,
+        n_blocks: int,
+        block_size: int,
+        n_layers: int,
+        G: int,
+        E: int,
+        format_name: str = "F32",
     ) -> None:
         for name, n in {"n_blocks": n_blocks, "n_layers": n_layers, "G": G, "E": E}.items():
             if n < 1:
                 raise ValueError(f"BlockPool: {name} {n}, want at least 1")
         if not 1 <= block_size <= 256:
             raise ValueError(f"BlockPool: blocks of {block_size} tokens, want 1 .. 256")
-        self.n_blocks, self.block_size, self.format = n_blocks, block_size, FORMATS[format]
+        self.n_blocks, self.block_size, self.format = n_blocks, block_size, FORMATS[format_name]
         row_bytes = self.format.row_bytes(E)
-        # zeros come from the system page by page when first written, so an unused block costs no memory
+        # the system gives zero pages when first written: an unused block costs no memory
         shape = (n_layers, n_blocks, G, block_size, row_bytes)
         self.keys = np.zeros(shape, np.uint8)
         self.values = np.zeros(shape, np.uint8)
@@ -112,7 +120,7 @@ class BlockPool:
                 self.counters.freed += 1
 
     def fork(self, table: Sequence[int]) -> list[int]:
-        """A second table over the same blocks: each is held once more. ValueError where one is free."""
+        """A second table over the same blocks, each held once more; ValueError if one is free."""
         for block in table:
             if self.references(block) == 0:
                 raise ValueError(f"fork: block {block} is free")
@@ -124,8 +132,8 @@ class BlockPool:
     def writable(self, table: list[int], first: int, n_tokens: int) -> list[int]:
         """Make tokens first .. first + n_tokens - 1 of a table writable, in place; -> their slots.
 
-        Blocks the table lacks are allocated, shared ones that will be written are replaced by copies. OutOfBlocks
-        where the pool has too few for both; table and pool are unchanged then.
+        Blocks the table lacks are allocated, shared ones that will be written are replaced by
+        copies. OutOfBlocks where the pool has too few for both; table and pool are unchanged then.
         """
         B = self.block_size
         if first < 0 or n_tokens < 0 or first > len(table) * B:

@@ -1,7 +1,7 @@
 """A model: the hyperparameters of a file and its tensors bound to names, every shape checked.
 
-Owns: what metadata keys mean, which tensor serves which purpose. Must not know: kernels, caches, tokens, sampling.
-Read before: `gguf.py`, `arch.py`, `formats.pyx`.
+Owns: what metadata keys mean, which tensor serves which purpose. Must not know: kernels, caches,
+tokens, sampling. Read before: `gguf.py`, `arch.py`, `formats.pyx`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Hparams:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A matrix as it lies in the file: raw blocks of a format, (out, row_bytes), and the shape they stand for."""
+    """A matrix as it lies in the file: raw blocks of a format, (out, row_bytes), and the shape they
+    stand for.
+    """
 
     name: str
     shape: tuple[int, int]
@@ -53,9 +55,11 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Tensors by purpose: ``token_embd``, ``output`` (the head), and ``layers[i].attn_q`` and so on.
+    """Tensors by purpose: ``token_embd``, ``output`` (the head), and ``layers[i].attn_q`` and so
+    on.
 
-    Matrices are Tensors; vectors (norm weights) are float32 arrays. ``frequencies`` is float64 (n_rot / 2,).
+    Matrices are Tensors; vectors (norm weights) are float32 arrays. ``frequencies`` is float64
+    (n_rot / 2,).
     """
 
     file: gguf.File = field(repr=False)
@@ -71,8 +75,9 @@ class Model:
     def load(cls, source: str | os.PathLike | gguf.File) -> Model:
         """Bind the tensors of a file, or of the file at a path.
 
-        Raises Unsupported for an architecture, format or feature the engine does not have, ModelError for missing or
-        extra tensors, wrong shapes and impossible numbers, and what `gguf.open` raises.
+        Raises Unsupported for an architecture, format or feature the engine does not have,
+        ModelError for missing or extra tensors, wrong shapes and impossible numbers, and what
+        `gguf.open` raises.
         """
         file = source if isinstance(source, gguf.File) else gguf.open(source)
         arch = _architecture(file)
@@ -177,7 +182,9 @@ def _hparams(file: gguf.File, arch: Architecture) -> Hparams:
 
 
 def _frequencies(file: gguf.File, h: Hparams, divisors: np.ndarray | None) -> np.ndarray:
-    """``base^(-2 i / n_rot)``, divided by the file's factors and its linear scaling: float64 (n_rot / 2,), radians."""
+    """``base^(-2 i / n_rot)``, divided by the file's factors and its linear scaling: float64 (n_rot
+    / 2,), radians.
+    """
     prefix = f"{h.architecture}.rope.scaling."
     kind = file.metadata.get(prefix + "type", "linear")
     if kind not in ("none", "linear"):

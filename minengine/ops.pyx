@@ -1,12 +1,13 @@
-"""The loops over weights and activations: embed, matmul, norm, rotary embedding, gate, add, softmax.
+"""The loops over weights and activations: embed, matmul, norm, rotary embedding, gate, add,
+softmax.
 
-Owns: every such loop but attention's. Must not know: files, tensor names, caches, architectures. Read before:
-`oracle.py` (what each operation means), `formats.pyx`, `sums.pxd`.
+Owns: every such loop but attention's. Must not know: files, tensor names, caches, architectures.
+Read before: `oracle.py` (what each operation means), `formats.pyx`, `sums.pxd`.
 
-Each operation is a thin checked `def` over a `nogil` core. The caller allocates; outputs come last. Shapes: T tokens,
-D model width, H heads, E head width, F feed-forward width, V vocabulary. Parallel loops run over output rows or
-tokens, never across a sum, so any number of threads gives the same bits; and a token's bits do not depend on the
-other tokens of its batch.
+Each operation is a thin checked `def` over a `nogil` core. The caller allocates; outputs come last.
+Shapes: T tokens, D model width, H heads, E head width, F feed-forward width, V vocabulary. Parallel
+loops run over output rows or tokens, never across a sum, so any number of threads gives the same
+bits; and a token's bits do not depend on the other tokens of its batch.
 """
 
 from cython.parallel cimport prange
@@ -16,7 +17,7 @@ from minengine.formats cimport Format, dequantize_fn, dot_fn
 from minengine.sums cimport CHUNK, dot, dot_chunk
 
 cdef enum:
-    TILE = 64  # tokens a matmul handles per pass over the weights: TILE rows of x stay in the second-level cache
+    TILE = 64  # tokens per pass over the weights: TILE rows of x stay in the second-level cache
 
 
 cdef int same(str what, Py_ssize_t got, str name, Py_ssize_t want) except -1:
@@ -25,7 +26,7 @@ cdef int same(str what, Py_ssize_t got, str name, Py_ssize_t want) except -1:
     return 0
 
 
-# Rows of a matrix ----------------------------------------------------------------------------------------------------
+# Rows of a matrix ---------------------------------------------------------------------------------
 
 def embed(const unsigned char[:, ::1] table, Format format, const int[::1] ids, float[:, ::1] out):
     """Rows of the embedding table: raw (V, row_bytes), ids (T,) -> out (T, D).
@@ -77,12 +78,13 @@ def matmul(
     *,
     int n_threads=1,
 ):
-    """``out[t, r] = sum_i weight[r, i] x[t, i]``, the weights dequantized inside the sum (exact mode).
+    """``out[t, r] = sum_i weight[r, i] x[t, i]``, the weights dequantized inside the sum (exact
+    mode).
 
     ValueError where shapes differ. Parallel over the rows of the weight.
     """
-    cdef Py_ssize_t n_tokens = x.shape[0], n = x.shape[1], n_rows = weight.shape[0], row_bytes = weight.shape[1]
-    cdef Py_ssize_t r, t, chunk_bytes
+    cdef Py_ssize_t n_tokens = x.shape[0], n = x.shape[1], n_rows = weight.shape[0]
+    cdef Py_ssize_t r, t, chunk_bytes, row_bytes = weight.shape[1]
     cdef const unsigned char* w
     cdef const float* a
     cdef float* y
@@ -114,10 +116,18 @@ def matmul(
                     )
 
 
-# Rows of activations -------------------------------------------------------------------------------------------------
+# Rows of activations ------------------------------------------------------------------------------
 
-def rms_norm(const float[:, ::1] x, const float[::1] weight, float eps, float[:, ::1] out, *, int n_threads=1):
-    """``out = x / sqrt(mean(x^2) + eps) * weight`` over rows: (T, D), (D,) -> (T, D); out may be x."""
+def rms_norm(
+    const float[:, ::1] x,       # IN (T, D)
+    const float[::1] weight,     # IN (D,)
+    float eps,
+    float[:, ::1] out,           # OUT (T, D), may be x
+    *,
+    int n_threads=1,
+):
+    """``out = x / sqrt(mean(x^2) + eps) * weight`` over rows: (T, D), (D,) -> (T, D); out may be x.
+    """
     cdef Py_ssize_t t, d, n_tokens = x.shape[0], n = x.shape[1]
     cdef float scale
     same("rms_norm: width of weight", weight.shape[0], "D", n)
@@ -132,7 +142,9 @@ def rms_norm(const float[:, ::1] x, const float[::1] weight, float eps, float[:,
                 out[t, d] = x[t, d] * scale * weight[d]
 
 
-cdef void rotate(float* head, const float* cos, const float* sin, Py_ssize_t half, bint norm) noexcept nogil:
+cdef void rotate(
+    float* head, const float* cos, const float* sin, Py_ssize_t half, bint norm
+) noexcept nogil:
     """Turns each pair (a, b) of one head: (a cos - b sin, a sin + b cos)."""
     cdef Py_ssize_t i, step = 2 if norm else 1, apart = 1 if norm else half
     cdef float a, b
@@ -154,8 +166,9 @@ def rope(
 ):
     """Rotary position embedding in place: each pair of coordinates of a head turns by its angle.
 
-    ``pairing`` "norm" takes pairs (2i, 2i + 1), "neox" (i, i + n_rot / 2); coordinates from n_rot on stay. The caller
-    computes the cosines and sines once per batch, in float64. Su et al. 2021, equation 34.
+    ``pairing`` "norm" takes pairs (2i, 2i + 1), "neox" (i, i + n_rot / 2); coordinates from n_rot
+    on stay. The caller computes the cosines and sines once per batch, in float64. Su et al. 2021,
+    equation 34.
     """
     cdef Py_ssize_t t, h, n_tokens = x.shape[0], half = cos.shape[1], width
     cdef bint norm = pairing == "norm"
@@ -177,8 +190,16 @@ def rope(
                 rotate(&x[t, 0] + h * width, &cos[t, 0], &sin[t, 0], half, norm)
 
 
-def silu_mul(const float[:, ::1] gate, const float[:, ::1] up, float[:, ::1] out, *, int n_threads=1):
-    """``out = silu(gate) * up`` with silu(x) = x / (1 + exp(-x)), elementwise on (T, F); out may be gate or up."""
+def silu_mul(
+    const float[:, ::1] gate,   # IN (T, F)
+    const float[:, ::1] up,     # IN (T, F)
+    float[:, ::1] out,          # OUT (T, F), may be gate or up
+    *,
+    int n_threads=1,
+):
+    """``out = silu(gate) * up`` with silu(x) = x / (1 + exp(-x)), elementwise on (T, F); out may be
+    gate or up.
+    """
     cdef Py_ssize_t t, i, n_tokens = gate.shape[0], n = gate.shape[1]
     same("silu_mul: rows of up", up.shape[0], "T", n_tokens)
     same("silu_mul: width of up", up.shape[1], "F", n)
@@ -217,7 +238,9 @@ cdef void softmax_row(const float* x, float* out, Py_ssize_t n) noexcept nogil:
 
 
 def softmax(const float[:, ::1] x, float[:, ::1] out, *, int n_threads=1):
-    """``out_i = exp(x_i - max x) / sum_j exp(x_j - max x)`` over rows (R, n); a row of -inf gives zeros; out may be x."""
+    """``out_i = exp(x_i - max x) / sum_j exp(x_j - max x)`` over rows (R, n); a row of -inf gives
+    zeros; out may be x.
+    """
     cdef Py_ssize_t r, n = x.shape[1]
     same("softmax: rows of out", out.shape[0], "R", x.shape[0])
     same("softmax: width of out", out.shape[1], "n", n)

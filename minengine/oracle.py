@@ -1,10 +1,12 @@
-"""Every operation of the engine in plain NumPy float64: the meaning that kernels, checks and lessons are held against.
+"""Every operation of the engine in plain NumPy float64: what kernels and checks are held against.
 
-Owns: the definition of each operation. Must not know: files, formats' kernels, caches, threads; it imports NumPy alone.
-Nothing here is fast, and nothing here rounds: inputs of any float type are raised to float64 first.
+Owns: the definition of each operation. Must not know: files, formats' kernels, caches, threads; it
+imports NumPy alone. Nothing here is fast, and nothing here rounds: inputs of any float type are
+raised to float64 first.
 
-Shape letters (see ``minengine/__init__.py``): T queries, S keys, D model width, H query heads, G key/value heads,
-E head width, F feed-forward width, V vocabulary, L layers. Weights stand as in the file: (out, in), rows contiguous.
+Shape letters (see ``minengine/__init__.py``): T queries, S keys, D model width, H query heads, G
+key/value heads, E head width, F feed-forward width, V vocabulary, L layers. Weights stand as in the
+file: (out, in), rows contiguous.
 """
 
 from __future__ import annotations
@@ -22,7 +24,73 @@ def f64(x: Array) -> Array:
     return np.asarray(x, dtype=np.float64)
 
 
-# Rows of a matrix ----------------------------------------------------------------------------------------------------
+# Weight formats: the bytes of blocks in, numbers out ----------------------------------------------
+
+
+def _half(raw: Array) -> Array:
+    """Two bytes each -> float64: uint8 (..., 2 n) -> (..., n)."""
+    return np.ascontiguousarray(raw).view("<f2").astype(np.float64)
+
+
+def _q8_0(b: Array) -> Array:
+    """Blocks of 32: half d, 32 int8 q; x = d q."""
+    return _half(b[:, :2]) * b[:, 2:].view(np.int8)
+
+
+def _q4_0(b: Array) -> Array:
+    """Blocks of 32: half d, 16 bytes; byte j holds element j low and j + 16 high; x = d (q - 8)."""
+    return _half(b[:, :2]) * (np.hstack((b[:, 2:] & 15, b[:, 2:] >> 4)) - 8.0)
+
+
+def _q4_k(b: Array) -> Array:
+    """Blocks of 256: halves d and dmin, 12 bytes of 6-bit scales s and minima m, 128 bytes of q.
+
+    Sub-block j of 32 elements: x = d s_j q - dmin m_j. Scales 0-3 are the low 6 bits of bytes 0-3,
+    minima 0-3 those of bytes 4-7; scales (minima) 4-7 have their low 4 bits in the low (high)
+    nibbles of bytes 8-11 and their high 2 bits atop bytes 0-3 (4-7). Bytes 32 i .. 32 i + 31 of q
+    hold sub-block 2i low and 2i + 1 high.
+    """
+    d, dmin, s, q = _half(b[:, :2]), _half(b[:, 2:4]), b[:, 4:16], b[:, 16:].reshape(-1, 4, 1, 32)
+    scale = np.hstack((s[:, :4] & 63, (s[:, 8:] & 15) | (s[:, :4] >> 6 << 4)))
+    minimum = np.hstack((s[:, 4:8] & 63, (s[:, 8:] >> 4) | (s[:, 4:8] >> 6 << 4)))
+    q = np.concatenate((q & 15, q >> 4), axis=2).reshape(-1, 8, 32)
+    return ((d * scale)[..., None] * q - (dmin * minimum)[..., None]).reshape(-1, 256)
+
+
+def _q6_k(b: Array) -> Array:
+    """Blocks of 256: 128 bytes of low 4 bits, 64 bytes of high 2 bits, 16 int8 scales s, half d.
+
+    x = d s (q - 32), one s for 16 elements. In each half of 128 elements, byte l of 64 low bytes
+    holds elements l and l + 64, byte l of 32 high bytes holds elements l, l + 32, l + 64, l + 96
+    from its lowest bits up.
+    """
+    low, high = b[:, :128].reshape(-1, 2, 1, 64), b[:, 128:192].reshape(-1, 2, 1, 32)
+    low = np.concatenate((low & 15, low >> 4), axis=2).reshape(-1, 16, 16)
+    high = np.concatenate([high >> i & 3 for i in (0, 2, 4, 6)], axis=2).reshape(-1, 16, 16)
+    scale = _half(b[:, 208:]) * b[:, 192:208].view(np.int8)
+    return (scale[..., None] * ((low | high << 4) - 32.0)).reshape(-1, 256)
+
+
+# name -> (bytes a block, its blocks (n, bytes) -> numbers)
+DEQUANTIZE = {
+    "F32": (4, lambda b: b.view("<f4").astype(np.float64)),
+    "F16": (2, _half),
+    "BF16": (2, lambda b: (b.view("<u2").astype(np.uint32) << 16).view("<f4").astype(np.float64)),
+    "Q8_0": (34, _q8_0),
+    "Q4_0": (18, _q4_0),
+    "Q4_K": (144, _q4_k),
+    "Q6_K": (210, _q6_k),
+}
+
+
+def dequantize(name: str, raw: Array) -> Array:
+    """The numbers that rows of blocks stand for: uint8 (..., row_bytes) -> (..., n)."""
+    n_bytes, blocks = DEQUANTIZE[name]
+    raw = np.ascontiguousarray(raw)
+    return blocks(raw.reshape(-1, n_bytes)).reshape(*raw.shape[:-1], -1)
+
+
+# Rows of a matrix ---------------------------------------------------------------------------------
 
 
 def embed(table: Array, ids: Array) -> Array:
@@ -38,15 +106,15 @@ def matmul(x: Array, weight: Array) -> Array:
 def rms_norm(x: Array, weight: Array, eps: float = 1e-5) -> Array:
     """Root-mean-square norm: ``x / sqrt(mean(x^2) + eps) * weight`` over the last axis.
 
-    x (..., D), weight (D,) -> (..., D). The mean is over D, eps stands inside the root, no mean is subtracted.
-    Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", equation 4.
+    x (..., D), weight (D,) -> (..., D). The mean is over D, eps stands inside the root, no mean is
+    subtracted. Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", equation 4.
     """
     x = f64(x)
     return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps) * f64(weight)
 
 
 def softmax(x: Array, axis: int = -1) -> Array:
-    """``exp(x_i - max x) / sum_j exp(x_j - max x)``; a slice that is -inf everywhere gives zeros."""
+    """``exp(x_i - max x) / sum_j exp(x_j - max x)``; a slice of -inf everywhere gives zeros."""
     x = f64(x)
     top = np.max(x, axis=axis, keepdims=True)
     e = np.exp(x - np.where(np.isfinite(top), top, 0.0))
@@ -61,7 +129,7 @@ def silu(x: Array) -> Array:
     return x * np.where(x >= 0, 1.0, e) / (1.0 + e)
 
 
-# Positions -----------------------------------------------------------------------------------------------------------
+# Positions ----------------------------------------------------------------------------------------
 
 
 def rope_angles(positions: Array, n_rot: int, base: float = 10000.0) -> Array:
@@ -80,9 +148,10 @@ def rope(
 ) -> Array:
     """Rotary position embedding: each pair of coordinates (a, b) of a head turns by its angle.
 
-    ``a' = a cos - b sin``, ``b' = a sin + b cos``. Pairs are (2i, 2i + 1) for ``pairing="norm"`` (the llama
-    architecture in GGUF files) and (i, i + n_rot / 2) for ``"neox"``. Coordinates from n_rot on pass through.
-    x (T, n_heads, E), positions (T,) -> (T, n_heads, E). Su et al. 2021, "RoFormer", equation 34.
+    ``a' = a cos - b sin``, ``b' = a sin + b cos``. Pairs are (2i, 2i + 1) for ``pairing="norm"``
+    (the llama architecture in GGUF files) and (i, i + n_rot / 2) for ``"neox"``. Coordinates from
+    n_rot on pass through. x (T, n_heads, E), positions (T,) -> (T, n_heads, E). Su et al. 2021,
+    "RoFormer", equation 34.
     """
     x = f64(x).copy()
     n_rot = x.shape[-1] if n_rot is None else n_rot
@@ -97,13 +166,14 @@ def rope(
     return x
 
 
-# Attention -----------------------------------------------------------------------------------------------------------
+# Attention ----------------------------------------------------------------------------------------
 
 
 def causal_mask(n_queries: int, n_keys: int) -> Array:
-    """True where query t may look at key s: the last query sees the last key, ``s <= t + n_keys - n_queries``.
+    """True where query t may look at key s: ``s <= t + n_keys - n_queries``.
 
-    -> bool (T, S). The queries are the last T of the S positions, so the triangle is aligned bottom-right.
+    -> bool (T, S). The queries are the last T of the S positions, so the triangle is aligned
+    bottom-right.
     """
     t, s = np.arange(n_queries)[:, None], np.arange(n_keys)[None, :]
     return s <= t + n_keys - n_queries
@@ -112,11 +182,12 @@ def causal_mask(n_queries: int, n_keys: int) -> Array:
 def attention(
     q: Array, k: Array, v: Array, mask: Array | None = None, *, scale: float | None = None
 ) -> Array:
-    """Grouped scaled dot-product attention: ``softmax(q k^T * scale + (mask ? 0 : -inf)) v`` for each head.
+    """Grouped attention, for each head ``softmax(q k^T * scale + (mask ? 0 : -inf)) v``.
 
-    q (T, H, E), k and v (S, G, E), mask bool (T, S) -> (T, H, E). Query head h reads key/value head h // (H / G);
-    scale is 1 / sqrt(E) unless given. A masked value never reaches the output, NaN and infinity included; a query
-    that sees no key gives zeros. Vaswani et al. 2017, equation 1; Ainslie et al. 2023 (GQA), section 2.2.
+    q (T, H, E), k and v (S, G, E), mask bool (T, S) -> (T, H, E). Query head h reads key/value head
+    h // (H / G); scale is 1 / sqrt(E) unless given. A masked value never reaches the output, NaN
+    and infinity included; a query that sees no key gives zeros. Vaswani et al. 2017, equation 1;
+    Ainslie et al. 2023 (GQA), section 2.2.
     """
     q, k, v = f64(q), f64(k), f64(v)
     (n_queries, n_heads, width), n_keys, n_groups = q.shape, k.shape[0], k.shape[1]
@@ -131,13 +202,14 @@ def attention(
     return out
 
 
-# The feed-forward part and the layer ---------------------------------------------------------------------------------
+# The feed-forward part and the layer --------------------------------------------------------------
 
 
 def swiglu(x: Array, w_gate: Array, w_up: Array, w_down: Array) -> Array:
     """Gated feed-forward: ``(silu(x Wg^T) * (x Wu^T)) Wd^T``.
 
-    x (T, D), w_gate and w_up (F, D), w_down (D, F) -> (T, D). Shazeer 2020, "GLU Variants", equation 6.
+    x (T, D), w_gate and w_up (F, D), w_down (D, F) -> (T, D). Shazeer 2020, "GLU Variants",
+    equation 6.
     """
     return matmul(silu(matmul(x, w_gate)) * matmul(x, w_up), w_down)
 
@@ -159,15 +231,16 @@ def layer(
     past: tuple[Array, Array] | None = None,
     parts: SimpleNamespace = PARTS,
 ) -> tuple[Array, tuple[Array, Array]]:
-    """One pre-norm transformer layer of the llama architecture, optionally after ``past`` keys and values.
+    """One pre-norm layer of the llama architecture, optionally after ``past`` keys and values.
 
         h = rms_norm(x, attn_norm);  q, k, v = h Wq^T, h Wk^T, h Wv^T;  q, k = rope(q), rope(k)
         x = x + attention(q, past_k + k, past_v + v) Wo^T
         x = x + swiglu(rms_norm(x, ffn_norm))
 
-    x (T, D), positions (T,), past two of (P, G, E) -> (T, D) and the keys and values so far, two of (P + T, G, E).
-    Keys are kept after rotation. ``weights`` has attn_norm, attn_q, attn_k, attn_v, attn_output, ffn_norm, ffn_gate,
-    ffn_up, ffn_down. ``parts`` lets a grader put other implementations of the parts in the same composition.
+    x (T, D), positions (T,), past two of (P, G, E) -> (T, D) and the keys and values so far, two of
+    (P + T, G, E). Keys are kept after rotation. ``weights`` has attn_norm, attn_q, attn_k, attn_v,
+    attn_output, ffn_norm, ffn_gate, ffn_up, ffn_down. ``parts`` lets a grader put other
+    implementations of the parts in the same composition.
     """
     x, w, n = f64(x), weights, np.shape(x)[0]
     h = parts.rms_norm(x, w["attn_norm"], eps)
@@ -184,7 +257,8 @@ def layer(
 
 
 LAYER_WEIGHTS = (
-    "attn_norm attn_q attn_k attn_v attn_output ffn_norm ffn_gate ffn_up ffn_down".split()
+    *("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output"),
+    *("ffn_norm", "ffn_gate", "ffn_up", "ffn_down"),
 )
 
 
@@ -198,9 +272,10 @@ def forward(
     n_heads: int,
     n_kv_heads: int,
 ) -> Array:
-    """Logits of a llama model: embed, L layers, norm, head. tensors by their name in the file -> (T, V).
+    """Logits of a llama model: embed, L layers, norm, head. ids (T,) -> (T, V).
 
-    The head is ``output.weight``, or ``token_embd.weight`` where the file has none (tied).
+    ``tensors`` are named as in the file; the head is ``output.weight``, or ``token_embd.weight``
+    where the file has none (tied).
     """
     x = embed(tensors["token_embd.weight"], ids)
     positions = np.arange(len(ids))
@@ -213,7 +288,7 @@ def forward(
     return matmul(rms_norm(x, tensors["output_norm.weight"], eps), head)
 
 
-# Sampling: a distribution in, a distribution out ---------------------------------------------------------------------
+# Sampling: a distribution in, a distribution out --------------------------------------------------
 
 
 def temperature(logits: Array, t: float) -> Array:
@@ -236,9 +311,10 @@ def top_k(logits: Array, k: int) -> Array:
 
 
 def top_p(logits: Array, p: float, min_keep: int = 1) -> Array:
-    """Keep the shortest prefix of the descending probabilities whose sum reaches p, the crossing token included.
+    """Keep the shortest prefix of the descending probabilities whose sum reaches p.
 
-    -inf elsewhere; p >= 1 is off; at least ``min_keep`` stay. Holtzman et al. 2020, "nucleus sampling", section 3.1.
+    The crossing token is kept, -inf elsewhere; p >= 1 is off; at least ``min_keep`` stay. Holtzman
+    et al. 2020, "nucleus sampling", section 3.1.
     """
     logits = f64(logits)
     if p >= 1.0:
@@ -252,7 +328,7 @@ def top_p(logits: Array, p: float, min_keep: int = 1) -> Array:
 
 
 def draw(logits: Array, u: float) -> int:
-    """Inverse of the cumulative distribution: the first id where the running sum of softmax exceeds u in [0, 1)."""
+    """The first id where the running sum of softmax exceeds u, u in [0, 1): inverse sampling."""
     running = np.cumsum(softmax(logits))
     at = int(np.searchsorted(running, u * running[-1], side="right"))
     alive = np.flatnonzero(np.isfinite(f64(logits)))

@@ -1,12 +1,14 @@
 # Inline float reductions in one fixed order.
 #
-# Owns: the order in which floats are added. Must not know: formats, threads, shapes. Read before: nothing.
+# Owns: the order in which floats are added. Must not know: formats, threads, shapes. Read before:
+# nothing.
 #
-# Float addition is not associative, so the order is part of the result. Here it never depends on the number of
-# threads, on how many tokens are in the batch, or on the format: a row is cut into chunks of CHUNK elements, each
-# chunk is summed in eight named accumulators added in a fixed tree, and the chunks are added from left to right.
-# Eight accumulators are eight independent chains (the compiler keeps them in one vector register), and the rounding
-# error grows with n / 8 + 3 instead of n.
+# Float addition is not associative, so the order is part of the result. Here it never depends on
+# the number of threads, on how many tokens are in the batch, or on the format: a row is cut into
+# chunks of CHUNK elements, each chunk is summed in eight named accumulators added in a fixed tree,
+# and the chunks are added from left to right. Eight accumulators are eight independent chains (the
+# compiler keeps them in one vector register), and the rounding error grows with n / 8 + 3 instead
+# of n.
 
 cdef enum:
     CHUNK = 256  # elements; every block size of formats.pxd divides it
