@@ -204,7 +204,7 @@ def one(
     hint = hints.get(outcome.tag) or SHARED.get(outcome.tag)
     sentence = hint.idea if hint else ""
     if outcome.status != "passed":
-        if secret or (chk.visibility != "visible" and not reveal):
+        if not reveal and (secret or chk.visibility != "visible"):
             message = "fails on inputs that are not shown"
             seed = _similar(chk, traced, outcome) if secret else seed
         else:
