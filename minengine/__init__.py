@@ -1,3 +1,39 @@
-"""A GGUF inference engine small enough to read in a weekend."""
+"""A GGUF inference engine small enough to read in a weekend.
+
+    from minengine import Engine
+    for piece in Engine().generate("ROMEO:", max_tokens=100, seed=1):
+        print(piece, end="", flush=True)
+
+Reading order. What everything means, then from the bytes of a file to the text of an answer:
+
+     1  errors.py       what can go wrong, as a tree
+     2  oracle.py       each operation in plain NumPy float64: the meaning of all that follows
+     3  gguf.py         the file: header, metadata, tensor directory; mapped, nothing copied
+     4  formats.pyx     block layouts: dequantize, quantize, dot (formats.pxd has the structs,
+     sums.pxd the sums) 5  ops.pyx         embed, matmul, rms_norm, rope, gate, add, softmax
+     6  attention.pyx   keys and values into the cache, attention over its blocks
+     7  kvcache.py      the pool of blocks: who holds which, sharing, copy-on-write
+     8  arch.py         what is special about a family of models, one row each
+     9  model.py        tensors bound to names, every shape checked
+    10  graph.py        one forward pass: prefill, decode, one sequence or many
+    11  tokenizer.py    text to ids and back
+    12  sampling.py     logits to an id
+    13  scheduler.py    which sequences run next
+    14  engine.py       all of it behind a few calls
+    15  selftest.py     every part held against the oracle, with the errors in numbers
+    16  requantize.py   a file again in another format
+    17  cli.py          the command line
+
+Shape letters, the same in every file:
+
+    T  tokens in the batch        H  query heads             V  vocabulary
+    S  context length             G  key/value heads         B  tokens per block of the cache
+    D  model width                E  width of a head         L  layers
+    F  feed-forward width
+"""
+
+from minengine.engine import Engine, Generation, Perplexity
+from minengine.errors import EngineError
 
 __version__ = "0.1.0"
+__all__ = ["Engine", "EngineError", "Generation", "Perplexity", "__version__"]
