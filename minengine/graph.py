@@ -94,11 +94,11 @@ def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1)
     k, v = np.empty((2, n_tokens, h.G * h.E), np.float32)
     attended = np.empty_like(q)
     for i, layer in enumerate(model.layers):
-        ops.rms_norm(x, layer.attn_norm, h.eps, normed, n_threads=n_threads)
+        ops.rms_norm(x, layer.attn_norm, h.eps, normed)
         for weight, out in ((layer.attn_q, q), (layer.attn_k, k), (layer.attn_v, v)):
             _matmul(normed, weight, out, n_threads)
-        ops.rope(q, cos, sin, h.H, model.arch.pairing, n_threads=n_threads)
-        ops.rope(k, cos, sin, h.G, model.arch.pairing, n_threads=n_threads)
+        ops.rope(q, cos, sin, h.H, model.arch.pairing)
+        ops.rope(k, cos, sin, h.G, model.arch.pairing)
         keys, values = cache.keys[i], cache.values[i]
         attention.store_kv(k, v, batch.slots, cache.format, keys, values)
         attention.attend(
@@ -112,10 +112,10 @@ def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1)
             normed = np.empty_like(x)
         _matmul(attended, layer.attn_output, normed, n_threads)
         ops.add(x, normed)
-        ops.rms_norm(x, layer.ffn_norm, h.eps, normed, n_threads=n_threads)
+        ops.rms_norm(x, layer.ffn_norm, h.eps, normed)
         _feed_forward(normed, layer, normed, n_threads)
         ops.add(x, normed)
-    ops.rms_norm(x, model.output_norm, h.eps, normed, n_threads=n_threads)
+    ops.rms_norm(x, model.output_norm, h.eps, normed)
     logits = np.empty((len(x), h.V), np.float32)
     _matmul(normed, model.output, logits, n_threads)
     return logits

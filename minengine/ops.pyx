@@ -1,13 +1,14 @@
-"""The loops over weights and activations: embed, matmul, norm, rotary embedding, gate, add,
-softmax.
+"""The loops over weights and activations: embed, matmul, norm, rope, gate, add, softmax.
 
 Owns: every such loop but attention's. Must not know: files, tensor names, caches, architectures.
 Read before: `oracle.py` (what each operation means), `formats.pyx`, `sums.pxd`.
 
 Each operation is a thin checked `def` over a `nogil` core. The caller allocates; outputs come last.
-Shapes: T tokens, D model width, H heads, E head width, F feed-forward width, V vocabulary. Parallel
-loops run over output rows or tokens, never across a sum, so any number of threads gives the same
-bits; and a token's bits do not depend on the other tokens of its batch.
+Shapes: T tokens, D model width, H heads, E head width, F feed-forward width, V vocabulary.
+
+Loops that take time are parallel (a norm is not worth waking a thread for). They run over output
+rows or tokens, never across a sum, so any number of threads gives the same bits; and a token's bits
+do not depend on the other tokens of its batch.
 """
 
 from cython.parallel cimport prange
@@ -84,7 +85,8 @@ def matmul(
     ValueError where shapes differ. Parallel over the rows of the weight.
     """
     cdef Py_ssize_t n_tokens = x.shape[0], n = x.shape[1], n_rows = weight.shape[0]
-    cdef Py_ssize_t r, t, chunk_bytes, row_bytes = weight.shape[1]
+    cdef Py_ssize_t n_tiles = (n_tokens + TILE - 1) // TILE
+    cdef Py_ssize_t job, r, t, chunk_bytes, row_bytes = weight.shape[1]
     cdef const unsigned char* w
     cdef const float* a
     cdef float* y
@@ -106,14 +108,15 @@ def matmul(
         if n_tokens == 1:
             for r in prange(n_rows, num_threads=n_threads, schedule="static"):
                 y[r] = dot_f32(w + r * row_bytes, a, n)
-        else:
-            for t in range(0, n_tokens, 64):  # TILE; a step must be a literal
-                for r in prange(n_rows, num_threads=n_threads, schedule="static"):
-                    row_times(
-                        w + r * row_bytes, to_f32, chunk_bytes,
-                        a + t * n, min(n_tokens - t, <Py_ssize_t>TILE), n,
-                        y + t * n_rows + r, n_rows,
-                    )
+        else:  # one loop over (tile, row), so that threads meet once per product
+            for job in prange(n_tiles * n_rows, num_threads=n_threads, schedule="static"):
+                r = job % n_rows
+                t = job // n_rows * TILE
+                row_times(
+                    w + r * row_bytes, to_f32, chunk_bytes,
+                    a + t * n, min(n_tokens - t, <Py_ssize_t>TILE), n,
+                    y + t * n_rows + r, n_rows,
+                )
 
 
 # Rows of activations ------------------------------------------------------------------------------
@@ -123,8 +126,6 @@ def rms_norm(
     const float[::1] weight,     # IN (D,)
     float eps,
     float[:, ::1] out,           # OUT (T, D), may be x
-    *,
-    int n_threads=1,
 ):
     """``out = x / sqrt(mean(x^2) + eps) * weight`` over rows: (T, D), (D,) -> (T, D); out may be x.
     """
@@ -136,7 +137,7 @@ def rms_norm(
     if n == 0:
         return
     with nogil:
-        for t in prange(n_tokens, num_threads=n_threads, schedule="static"):
+        for t in range(n_tokens):
             scale = 1 / sqrtf(dot(&x[t, 0], &x[t, 0], n) / n + eps)
             for d in range(n):
                 out[t, d] = x[t, d] * scale * weight[d]
@@ -161,8 +162,6 @@ def rope(
     const float[:, ::1] sin,        # IN (T, n_rot / 2)
     Py_ssize_t n_heads,
     str pairing,
-    *,
-    int n_threads=1,
 ):
     """Rotary position embedding in place: each pair of coordinates of a head turns by its angle.
 
@@ -185,7 +184,7 @@ def rope(
     if half == 0:
         return
     with nogil:
-        for t in prange(n_tokens, num_threads=n_threads, schedule="static"):
+        for t in range(n_tokens):
             for h in range(n_heads):
                 rotate(&x[t, 0] + h * width, &cos[t, 0], &sin[t, 0], half, norm)
 
@@ -201,12 +200,15 @@ def silu_mul(
     gate or up.
     """
     cdef Py_ssize_t t, i, n_tokens = gate.shape[0], n = gate.shape[1]
+    cdef int n_used = n_threads if n_tokens > 1 else 1
+    if n_threads < 1:
+        raise ValueError(f"silu_mul: n_threads {n_threads}, want at least 1")
     same("silu_mul: rows of up", up.shape[0], "T", n_tokens)
     same("silu_mul: width of up", up.shape[1], "F", n)
     same("silu_mul: rows of out", out.shape[0], "T", n_tokens)
     same("silu_mul: width of out", out.shape[1], "F", n)
     with nogil:
-        for t in prange(n_tokens, num_threads=n_threads, schedule="static"):
+        for t in prange(n_tokens, num_threads=n_used, schedule="static"):
             for i in range(n):
                 out[t, i] = gate[t, i] / (1 + expf(-gate[t, i])) * up[t, i]
 
@@ -237,7 +239,7 @@ cdef void softmax_row(const float* x, float* out, Py_ssize_t n) noexcept nogil:
             out[i] /= total
 
 
-def softmax(const float[:, ::1] x, float[:, ::1] out, *, int n_threads=1):
+def softmax(const float[:, ::1] x, float[:, ::1] out):
     """``out_i = exp(x_i - max x) / sum_j exp(x_j - max x)`` over rows (R, n); a row of -inf gives
     zeros; out may be x.
     """
@@ -247,5 +249,5 @@ def softmax(const float[:, ::1] x, float[:, ::1] out, *, int n_threads=1):
     if n == 0:
         return
     with nogil:
-        for r in prange(x.shape[0], num_threads=n_threads, schedule="static"):
+        for r in range(x.shape[0]):
             softmax_row(&x[r, 0], &out[r, 0], n)
