@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "minengine": {"minengine"},
     "minengine/errors.py": set(),
     "minengine/oracle.py": set(),
-    "minengine/models": set(),
+    "minengine/models": {"minengine"},
     "cudasim": {"cudasim"},
     "autograder": {"autograder"},
     "autograder/child.py": set(),
