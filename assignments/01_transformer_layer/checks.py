@@ -1,0 +1,384 @@
+"""Checks of assignment 1: each states one idea and compares with the oracle.
+
+Owns: what is checked, on which inputs, within which tolerance. Must not know: solutions, sandboxes,
+seeds. Read before: handout.py (the contract), minengine/oracle.py (the meaning), mistakes.py (what
+each known mistake gives, so that a failure can be named).
+
+Inputs are small and chosen so that a mistake shows in few checks. A mistake in a part costs its
+points at the part, one in the layer at the layer: what follows from them passes (composition.py).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import mistakes
+import numpy as np
+from composition import (
+    TOLERANCE,
+    cache_agrees,
+    changed,
+    feed,
+    layer_agrees,
+    layer_of,
+    normal,
+    problem,
+    unpacked,
+)
+
+from autograder.checks import check, close, expect_dtype, require
+from minengine import oracle
+
+# float32 rounds at 6e-8 and sums here have at most 24 terms: a part is right to 1e-5 of its values,
+# angles of some hundred radians to 3e-5. Mistakes differ by far more.
+ROWS = {"rtol": 1e-4, "atol": 3e-5}
+HEADS = {"rtol": 1e-4, "atol": 1e-4, "axes": ("token", "head", "dimension")}
+TOLERANCES = {
+    "rms_norm": ROWS,
+    "rope": HEADS,
+    "causal_mask": {"rtol": 0, "atol": 0, "axes": ("query", "key")},
+    "attention": HEADS,
+    "swiglu": ROWS,
+}
+FLOATS = [np.float32, np.float64]
+
+
+def agrees(student: Any, hole: str, *args: Any, got: Any = None, what: str = "") -> str | None:
+    """Require of ``hole(*args)`` what the oracle gives; a known mistake is named by its tag."""
+    got = getattr(student, hole)(*args) if got is None else got
+    want = getattr(oracle, hole)(*args)
+    return close(got, want, near=named(hole, args), what=what or hole, **TOLERANCES[hole])
+
+
+def named(hole: str, args: tuple) -> dict[str, Any]:
+    """What each mistake known in ``hole`` gives on these arguments, computed when asked for."""
+    return {tag: partial(mistake, *args) for tag, mistake in mistakes.PARTS[hole].items()}
+
+
+def untouched(seen: Any, *args: Any) -> None:
+    """Require that a call left its arguments alone and gave back memory of its own."""
+    pairs = zip(arrays(seen.args_after), arrays(args), strict=True)
+    same = all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+    require(same, "an argument was changed in place; the caller still needs it", "input-changed")
+    message = "the result shares memory with an argument: a change of one would change the other"
+    require(not seen.shares_memory, message, "result-is-a-view")
+
+
+def arrays(value: Any) -> list[np.ndarray]:
+    """The arrays in nested lists, tuples and dicts, in order."""
+    if isinstance(value, dict):
+        value = [value[key] for key in sorted(value)]
+    if isinstance(value, list | tuple):
+        return [a for v in value for a in arrays(v)]
+    return [value] if isinstance(value, np.ndarray) else []
+
+
+@check(hole="rms_norm", points=2, title="a row is divided by the root of its own mean square")
+def rms_norm_values(student, rng):
+    x, weight = np.array([[3, 1, -1, 5]], np.float32), np.array([1, 2, 1, 1], np.float32)
+    agrees(student, "rms_norm", x, weight, what="the example")
+    n = int(rng.integers(3, 6))
+    x = normal(rng, n, 8)
+    # Rows of no mean, of different size, none tiny: a mean or an eps gone wrong shows elsewhere.
+    x = (x - x.mean(-1, keepdims=True)) * np.linspace(2, 30, n, dtype=np.float32)[:, None]
+    return agrees(student, "rms_norm", x, rng.uniform(0.5, 2, 8).astype(np.float32))
+
+
+@check(hole="rms_norm", points=1, title="the mean of a row is not subtracted", visibility="hidden")
+def rms_norm_keeps_the_mean(student, rng):
+    x = normal(rng, 3, 6) + np.float32(5)
+    return agrees(student, "rms_norm", x, rng.uniform(0.5, 2, 6).astype(np.float32))
+
+
+@check(
+    hole="rms_norm", points=2, title="eps is the one passed, inside the root", visibility="hidden"
+)
+def rms_norm_eps(student, rng):
+    x, weight = normal(rng, 4, 8, scale=1e-2), rng.uniform(0.5, 2, 8).astype(np.float32)
+    x[2] = 0
+    return agrees(student, "rms_norm", x, weight, float(rng.choice([1e-3, 1e-2])))
+
+
+@check(hole="rms_norm", points=1, title="float16 in, float32 or float64 out, the input left alone")
+def rms_norm_contract(student, rng):
+    x = (rng.choice([-1000, 1000], (2, 8)) * rng.uniform(0.5, 1, (2, 8))).astype(np.float16)
+    weight = normal(rng, 8)
+    seen = student.observe("rms_norm", x, weight)
+    agrees(student, "rms_norm", x, weight, got=seen.value, what="rms_norm of float16")
+    expect_dtype(seen.value, FLOATS, "rms_norm of float16", "dtype-narrow")
+    untouched(seen, x, weight)
+
+
+@check(hole="rope", points=2, title="the pair (2i, 2i+1) turns by position times frequency")
+def rope_values(student, rng):
+    example = np.array([[[1, 0, 1, 0]]] * 3, np.float32)
+    agrees(student, "rope", example, np.arange(3), what="the example")
+    n = int(rng.integers(4, 7))
+    return agrees(student, "rope", normal(rng, n, 3, 8), np.arange(n))
+
+
+@check(hole="rope", points=1, title="the base is the one passed", visibility="hidden")
+def rope_base(student, rng):
+    base = float(rng.integers(50, 900))
+    return agrees(student, "rope", normal(rng, 5, 2, 8), np.arange(5), base)
+
+
+@check(
+    hole="rope", points=1, title="positions are the ones passed, in any order", visibility="hidden"
+)
+def rope_positions(student, rng):
+    positions = rng.choice(np.arange(20, 200), 4, replace=False)
+    return agrees(student, "rope", normal(rng, 4, 2, 6), positions)
+
+
+@check(hole="rope", points=1, title="float16 in, float32 or float64 out; position 0 is copied too")
+def rope_contract(student, rng):
+    x, positions = normal(rng, 3, 2, 4), np.arange(3)
+    half = student.rope(x.astype(np.float16), positions)
+    agrees(student, "rope", x.astype(np.float16), positions, got=half, what="rope of float16")
+    expect_dtype(half, FLOATS, "rope of float16", "dtype-narrow")
+    for at in positions, np.zeros(3, int):
+        seen = student.observe("rope", x, at)
+        untouched(seen, x, at)
+        agrees(student, "rope", x, at, got=seen.value)
+
+
+@check(hole="causal_mask", points=2, title="bool, True on and below the diagonal when T = S")
+def causal_mask_square(student, rng):
+    for n in (4, 1, int(rng.integers(5, 9))):
+        what = f"causal_mask({n}, {n})"
+        got = student.causal_mask(n, n)
+        expect_dtype(got, bool, what, "mask-not-bool")
+        agrees(student, "causal_mask", n, n, got=got, what=what)
+
+
+@check(hole="causal_mask", points=2, title="the last query sees the last key", visibility="hidden")
+def causal_mask_after_a_cache(student, rng):
+    for t, s in ((2, int(rng.integers(4, 7))), (3, int(rng.integers(7, 10))), (1, 5)):
+        got = np.asarray(student.causal_mask(t, s))
+        # A mask of numbers lost its points in the square; here only which are zero counts.
+        got = got != 0 if got.dtype.kind in "iuf" else got
+        agrees(student, "causal_mask", t, s, got=got, what=f"causal_mask({t}, {s})")
+
+
+@check(hole="attention", points=2, title="softmax(q k^T / sqrt(E)) v in each head")
+def attention_values(student, rng):
+    q, k = np.array([[[2, 0, 0, 0]]], np.float32), np.eye(3, 4, dtype=np.float32)[:, None]
+    v = np.array([[[1, 0, 0, 0]], [[0, 1, 0, 0]], [[0, 0, 1, 0]]], np.float32)
+    agrees(student, "attention", q, k, v, np.ones((1, 3), bool), what="the example")
+    q, k, v = normal(rng, 4, 2, 6, scale=1.5), normal(rng, 5, 2, 6, scale=1.5), normal(rng, 5, 2, 6)
+    return agrees(student, "attention", q, k, v, np.ones((4, 5), bool))
+
+
+@check(hole="attention", points=2, title="head h reads group h // (H / G)", visibility="hidden")
+def attention_groups(student, rng):
+    q, k, v = normal(rng, 3, 6, 4), normal(rng, 4, 2, 4), normal(rng, 4, 2, 4)
+    return agrees(student, "attention", q, k, v, np.ones((3, 4), bool))
+
+
+@check(hole="attention", points=2, title="what is masked has no part in the softmax")
+def attention_mask(student, rng):
+    q, k, v = normal(rng, 4, 2, 4), normal(rng, 5, 2, 4), normal(rng, 5, 2, 4)
+    agrees(student, "attention", q, k, v, oracle.causal_mask(4, 5))
+    holes = oracle.causal_mask(4, 5) & (np.arange(5) != rng.integers(1, 4))
+    return agrees(student, "attention", q, k, v, holes, what="attention with a hole in the mask")
+
+
+@check(hole="attention", points=1, title="scores of any size are right", visibility="hidden")
+def attention_scores_of_any_size(student, rng):
+    q, k, v = np.zeros((1, 1, 4), np.float32), np.zeros((4, 1, 4), np.float32), normal(rng, 4, 1, 4)
+    q[..., 0] = (
+        2.0  # times k, times the scale 1/2: the scores are k's first column, exact in float32
+    )
+    for top in (1e4, -2e4):
+        k[:, 0, 0] = top - rng.permutation(3)[[0, 1, 2, 0]]
+        k[3] = 0
+        mask = np.array([[True, True, True, False]])
+        got = student.attention(q, k, v, mask)
+        finite = np.isfinite(np.asarray(got)).all()
+        require(finite, f"scores about {top:g} give infinity or NaN", "softmax-overflow")
+        agrees(student, "attention", q, k, v, mask, got=got, what=f"scores about {top:g}")
+
+
+@check(hole="attention", points=1, title="slots that no query may look at may hold anything")
+def attention_unused_slots(student, rng):
+    q, k, v = normal(rng, 2, 2, 4), normal(rng, 5, 2, 4), normal(rng, 5, 2, 4)
+    mask = oracle.causal_mask(2, 5) & (np.arange(5) != 1)
+    for junk in (1e30, np.inf, np.nan):
+        k[1] = v[1] = junk
+        got = student.attention(q, k, v, mask)
+        clean = np.isfinite(np.asarray(got)).all()
+        require(
+            clean, f"a slot that is masked everywhere holds {junk:g}, and it shows", "mask-junk"
+        )
+        agrees(student, "attention", q, k, v, mask, got=got, what=f"a masked slot holds {junk:g}")
+
+
+@check(
+    hole="attention", points=1, title="a query that sees nothing gives zeros", visibility="hidden"
+)
+def attention_blind_query(student, rng):
+    q, k, v = normal(rng, 3, 2, 4), normal(rng, 4, 2, 4), normal(rng, 4, 2, 4)
+    mask = np.ones((3, 4), bool)
+    mask[rng.integers(0, 3)] = False
+    got = student.attention(q, k, v, mask)
+    require(not np.isnan(np.asarray(got)).any(), "0 / 0 or inf - inf: NaN", "blind-query")
+    # A finite stand-in for -inf hides nothing where everything is hidden: the mean of all keys.
+    finite = {"blind-query-finite": mistakes.blind_uniform(q, k, v, mask)}
+    return close(got, oracle.attention(q, k, v, mask), near=finite, what="attention", **HEADS)
+
+
+@check(hole="attention", points=1, title="a float16 cache is read as it is; (T, H, E) comes out")
+def attention_contract(student, rng):
+    q, k, v = normal(rng, 2, 4, 6), normal(rng, 3, 2, 6), normal(rng, 3, 2, 6)
+    args = q, k.astype(np.float16), v.astype(np.float16), np.ones((2, 3), bool)
+    seen = student.observe("attention", *args)
+    expect_dtype(seen.value, FLOATS, "attention over a float16 cache", "dtype-narrow")
+    require(
+        np.shape(seen.value) == q.shape,
+        f"got {np.shape(seen.value)}, want {q.shape}",
+        "wrong-shape",
+    )
+    untouched(seen, *args)
+
+
+@check(hole="swiglu", points=2, title="(silu(gate) * up) goes down")
+def swiglu_values(student, rng):
+    one = np.ones((1, 1), np.float32)
+    agrees(student, "swiglu", one, one, 2 * one, 3 * one, what="the example")
+    weights = [normal(rng, 10, 6), normal(rng, 10, 6), normal(rng, 6, 10)]
+    return agrees(student, "swiglu", normal(rng, 3, 6), *weights)
+
+
+@check(hole="swiglu", points=1, title="gates of -1000 and 1000 are right", visibility="hidden")
+def swiglu_large(student, rng):
+    # Whole numbers below 2^24: the gates are exact in float32, in whatever order they are summed.
+    x, gate = rng.integers(-3, 4, (3, 6)), rng.choice([-200, -100, 100, 200], (8, 6))
+    args = [a.astype(np.float32) for a in (x, gate)]
+    args += [normal(rng, 8, 6), normal(rng, 6, 8)]
+    got = student.swiglu(*args)
+    finite = np.isfinite(np.asarray(got)).all()
+    require(finite, "gates of some hundred give infinity or NaN", "silu-overflow")
+    large = {"rtol": 1e-4, "atol": 1e-2}  # values of some thousand cancel in the last sum
+    return close(got, oracle.swiglu(*args), near=named("swiglu", args), what="swiglu", **large)
+
+
+@check(hole="layer", points=2, title="norm, attention, add; norm, feed-forward, add")
+def layer_values(student, rng):
+    call = problem(rng, 5)
+    seen = student.observe(
+        "layer", call.x, call.weights, call.positions, call.n_heads, call.n_kv_heads
+    )
+    note = layer_agrees(student, call, seen.value, habit=False)
+    expect_dtype(seen.value, FLOATS, "layer", "dtype-narrow")
+    untouched(seen, call.x, call.weights, call.positions)
+    return note
+
+
+@check(hole="layer", points=2, title="with silent weights the layer is the identity")
+def layer_residuals(student, rng):
+    call = problem(rng, 3)
+    o, down = (dict.fromkeys([n], 0 * call.weights[n]) for n in ("attn_output", "ffn_down"))
+    still, attn_only, ffn_only = (
+        layer_of(student, changed(call, weights=call.weights | silent))
+        for silent in (o | down, down, o)
+    )
+    lost = "layer-ffn-residual-missing" if not np.any(attn_only) else "layer-residual-missing"
+    silent = changed(call, weights=call.weights | o | down)
+    near = {lost: 0 * call.x, "layer-post-norm": lambda: mistakes.post_norm(silent)[0]}
+    close(still, call.x, near=near, what="layer with attn_output = ffn_down = 0", **TOLERANCE)
+    for out, tag, name in (
+        (attn_only, "layer-residual-from-input", "attention"),
+        (ffn_only, "layer-ffn-missing", "the feed-forward part"),
+    ):
+        added = np.abs(out - call.x).max() > 1e-2
+        require(added, f"{name} alone adds nothing to the stream", tag)
+
+
+@check(hole="layer", points=2, title="positions, base and eps arrive", visibility="hidden")
+def layer_passes_its_arguments(student, rng):
+    scattered = rng.permutation(40)[:5]
+    plain = problem(rng, 5)
+    notes = [
+        layer_agrees(student, changed(plain, positions=scattered)),
+        layer_agrees(student, changed(plain, base=float(rng.integers(5, 20)))),
+        layer_agrees(student, changed(plain, eps=float(rng.uniform(0.5, 1)))),
+    ]
+    return next(filter(None, notes), None)
+
+
+@check(hole="layer", points=1, title="later tokens change nothing, earlier do", visibility="hidden")
+def layer_causal(student, rng):
+    call = problem(rng, 5)
+    later, earlier = changed(call, x=call.x.copy()), changed(call, x=call.x.copy())
+    later.x[3:] = normal(rng, 2, call.x.shape[1])
+    earlier.x[0] = normal(rng, call.x.shape[1])
+    before, after, moved = (layer_of(student, c) for c in (call, later, earlier))
+    # Not to the bit: where a buffer lies in memory may change the order of a sum.
+    if not np.allclose(after[:3], before[:3], rtol=0, atol=1e-5):
+        return layer_agrees(student, later, after)
+    if np.abs(moved[1:] - before[1:]).max(-1).min() < 1e-5:
+        return layer_agrees(student, earlier, moved)
+    return None
+
+
+@check(hole="layer_with_cache", points=1, title="the cache holds rotated keys and plain values")
+def cache_contents(student, rng):
+    call, note = problem(rng, 4), None
+    cache = None
+    for rows in slice(0, 3), slice(3, 4):
+        _, cache = feed(student, call, rows, cache)
+        for i in (0, 1):
+            note = (
+                cache_agrees(student, call, rows, cache[i], lambda reply, i=i: reply[1][i]) or note
+            )
+    return note
+
+
+@check(hole="layer_with_cache", points=2, title="one step after a prefill gives the same numbers")
+def cache_decode(student, rng):
+    call = problem(rng, 5)
+    out, cache = feed(student, call, slice(0, 4), None)
+    note = cache_agrees(student, call, slice(0, 4), out)
+    out, _ = feed(student, call, slice(4, 5), cache)
+    return cache_agrees(student, call, slice(4, 5), out) or note
+
+
+@check(
+    hole="layer_with_cache",
+    points=1,
+    title="a prefill in chunks gives the same numbers",
+    visibility="hidden",
+)
+def cache_chunks(student, rng):
+    call, note, cache = problem(rng, 6), None, None
+    for rows in slice(0, 2), slice(2, 5), slice(5, 6):
+        out, cache = feed(student, call, rows, cache)
+        note = cache_agrees(student, call, rows, out) or note
+    return note
+
+
+@check(hole="layer_with_cache", points=1, title="positions go on from start", visibility="hidden")
+def cache_start(student, rng):
+    call = problem(rng, 6)
+    _, cache = feed(student, call, slice(0, 5), None)
+    cache = tuple(np.asarray(a)[2:] for a in cache)  # the two oldest rows were evicted
+    out, _ = feed(student, call, slice(5, 6), cache)
+    return cache_agrees(student, call, slice(5, 6), out, dropped=2)
+
+
+@check(
+    hole="layer_with_cache", points=1, title="a cache can be continued twice", visibility="hidden"
+)
+def cache_continued_twice(student, rng):
+    call = problem(rng, 5)
+    _, cache = feed(student, call, slice(0, 4), None)
+    note = None
+    for _ in range(2):
+        call.x[4] = normal(rng, call.x.shape[1])
+        args = call.x[4:], call.weights, 4, cache, call.n_heads, call.n_kv_heads
+        seen = student.observe("layer_with_cache", *args)
+        untouched(seen, *args)
+        note = cache_agrees(student, call, slice(4, 5), unpacked(seen.value)[0]) or note
+    return note

@@ -1,0 +1,146 @@
+"""A student's layer compared with the oracle's, and with what follows from mistakes made elsewhere.
+
+Owns: the inputs of a layer (a call), and the composition of a student's own parts and habits that
+their layer is compared with, so that a mistake costs its points once. Must not know: points, hints.
+Read before: mistakes.py (its LAYER are the habits).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from mistakes import CACHE, LAYER, compose
+
+from autograder.checks import CheckFailed, close, require
+from minengine import oracle
+
+# float32: eight parts in a row, each right to about 1e-5.
+TOLERANCE = {"rtol": 1e-3, "atol": 2e-4}
+AXES = ("token", "head", "dimension")
+
+
+def normal(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
+    """float32 draws of this shape, none beyond 3 standard deviations: no draw is an extreme one."""
+    return (np.clip(rng.standard_normal(shape), -3, 3) * scale).astype(np.float32)
+
+
+def problem(rng: np.random.Generator, n: int, **changes: Any) -> SimpleNamespace:
+    """A layer's arguments by name: n tokens, H / G of 2 or 3, E != D / H, H E != D."""
+    n_heads, n_kv_heads, width = ((4, 2, 6), (6, 2, 4))[rng.integers(0, 2)]
+    d, f = 10, 14
+    shapes = {
+        "attn_q": (n_heads * width, d),
+        "attn_k": (n_kv_heads * width, d),
+        "attn_v": (n_kv_heads * width, d),
+        "attn_output": (d, n_heads * width),
+        "ffn_gate": (f, d),
+        "ffn_up": (f, d),
+        "ffn_down": (d, f),
+    }
+    weights = {name: normal(rng, *s, scale=1.5 * s[1] ** -0.5) for name, s in shapes.items()}
+    for name in ("attn_norm", "ffn_norm"):
+        weights[name] = rng.uniform(0.5, 1.5, d).astype(np.float32)
+    rest = {"n_heads": n_heads, "n_kv_heads": n_kv_heads, "eps": 1e-5, "base": 1e4, "past": None}
+    rest |= {"x": normal(rng, n, d), "weights": weights, "positions": np.arange(n)}
+    return SimpleNamespace(**(rest | {"parts": oracle.PARTS} | changes))
+
+
+def changed(call: SimpleNamespace, **changes: Any) -> SimpleNamespace:
+    return SimpleNamespace(**(vars(call) | changes))
+
+
+def layer_of(student: Any, call: SimpleNamespace) -> Any:
+    counts = call.n_heads, call.n_kv_heads
+    return student.layer(
+        call.x, call.weights, call.positions, *counts, eps=call.eps, base=call.base
+    )
+
+
+def layer_agrees(student: Any, call: SimpleNamespace, got: Any = None, habit: bool = True) -> Any:
+    """Require the oracle's layer, or what follows from mistakes charged elsewhere."""
+    got = layer_of(student, call) if got is None else got
+    near = {tag: lambda m=m: m(call)[0] for tag, m in LAYER.items()}
+
+    def own() -> np.ndarray:
+        parts = followed(student)
+        return (habit_of(student, parts) if habit else compose)(changed(call, parts=parts))[0]
+
+    return close(got, compose(call)[0], near=near, own=own, what="layer", **TOLERANCE)
+
+
+def feed(student: Any, call: SimpleNamespace, rows: slice, cache: Any) -> tuple[Any, Any]:
+    """``layer_with_cache`` on some rows of a call -> (out, (k, v))."""
+    args = call.x[rows], call.weights, int(call.positions[rows][0]), cache
+    counts = call.n_heads, call.n_kv_heads
+    return unpacked(student.layer_with_cache(*args, *counts, eps=call.eps, base=call.base))
+
+
+def unpacked(reply: Any) -> tuple[Any, Any]:
+    fits = isinstance(reply, list | tuple) and len(reply) == 2
+    fits = fits and isinstance(reply[1], list | tuple) and len(reply[1]) == 2
+    require(fits, "what came back is not a pair (out, (k, v))", "cache-not-returned")
+    return reply[0], reply[1]
+
+
+def cache_agrees(student, call, rows, got, pick=lambda reply: reply[0], dropped=0):
+    """Require the oracle's reply on ``rows`` after the rows before, some of which were dropped."""
+
+    def after(layer: Any, parts: SimpleNamespace, first: Any = None) -> Any:
+        past = None
+        if rows.start:
+            before = changed(part(call, slice(0, rows.start)), parts=parts)
+            past = tuple(a[dropped:] for a in (first or layer)(before)[1])
+        return pick(layer(changed(part(call, rows), past=past, parts=parts)))
+
+    def own() -> Any:
+        parts = followed(student)
+        return after(habit_of(student, parts), parts)
+
+    rule, parts = compose, oracle.PARTS
+    near = {t: partial(after, m, parts, rule) for t, m in CACHE.items()}
+    near |= {t: partial(after, m, parts) for t, m in LAYER.items()}
+    what = f"rows {rows.start} to {rows.stop - 1}"
+    return close(got, after(rule, parts), near=near, own=own, what=what, axes=AXES, **TOLERANCE)
+
+
+def part(call: SimpleNamespace, rows: slice) -> SimpleNamespace:
+    return changed(call, x=call.x[rows], positions=call.positions[rows])
+
+
+def followed(student: Any) -> SimpleNamespace:
+    """The student's own parts, for a composition to be compared with their layer.
+
+    Only parts worth following: a reply of another shape, not finite, or of next to no spread (a
+    constant, say) would let an empty layer pass for a right one.
+    """
+
+    def of(name: str) -> Any:
+        def part(*args: Any) -> np.ndarray:
+            got, want = np.asarray(getattr(student, name)(*args)), getattr(oracle, name)(*args)
+            alive = got.shape == want.shape and np.isfinite(got).all()
+            idle = want.std() > 0 and not 0.03 < got.std() / want.std() < 30
+            if not alive or idle or same_as_input(got, want, args[0]):
+                raise CheckFailed("wrong-value", f"{name} is too far off to be followed")
+            return got
+
+        return part
+
+    return SimpleNamespace(**{name: of(name) for name in vars(oracle.PARTS)})
+
+
+def same_as_input(got: np.ndarray, want: np.ndarray, x: Any) -> bool:
+    """True where a part gave its input back though it should not have."""
+    return np.array_equal(got, x) and not np.allclose(want, x)
+
+
+def habit_of(student: Any, parts: SimpleNamespace) -> Any:
+    """The mistake that the student's own layer makes on a plain input, where it is charged."""
+    call = problem(np.random.default_rng(1), 4, parts=parts)
+    got = layer_of(student, call)
+    for layer in (compose, *LAYER.values()):
+        if np.shape(got) == call.x.shape and np.allclose(got, layer(call)[0], 1e-3, 2e-4):
+            return layer
+    return compose
