@@ -116,7 +116,7 @@ def rms_norm(x: Array, weight: Array, eps: float = 1e-5) -> Array:
 def softmax(x: Array, axis: int = -1) -> Array:
     """``exp(x_i - max x) / sum_j exp(x_j - max x)``; a slice of -inf everywhere gives zeros."""
     x = f64(x)
-    top = np.max(x, axis=axis, keepdims=True)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)  # an empty slice has no maximum
     e = np.exp(x - np.where(np.isfinite(top), top, 0.0))
     total = np.sum(e, axis=axis, keepdims=True)
     return e / np.where(total == 0.0, 1.0, total)
