@@ -108,9 +108,10 @@ class Engine:
         self.scheduler = Scheduler(self.pool, n_batch=n_batch)
 
     def close(self) -> None:
-        """Let go of the file and the cache's memory."""
+        """Let go of the file; generations under way end at their next piece."""
+        for sequence in [*self.scheduler.waiting, *self.scheduler.running]:
+            self.scheduler.remove(sequence)
         self.model.file.close()
-        del self.model, self.pool, self.scheduler
 
     def __enter__(self) -> Engine:
         return self

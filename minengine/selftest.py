@@ -1,0 +1,208 @@
+"""Every part of the engine held against its meaning, on this machine, with the errors in numbers.
+
+Owns: what is checked and how large an error may be. Must not know: the command line, pytest. Read
+before: ``oracle.py``. The tests of the repository check far more; this is what an installed package
+can say about itself in a few seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from minengine import attention, ops, oracle
+from minengine.engine import Engine
+from minengine.formats import FORMATS
+from minengine.graph import Batch
+from minengine.kvcache import BlockPool
+
+# float32 sums of a few hundred products: errors of some 1e-7 of the largest value, with a margin of
+# 30.
+FLOAT32 = 1e-5
+
+
+@dataclass(frozen=True)
+class Result:
+    """One check: the error, the largest one allowed, and what was compared, in words."""
+
+    name: str
+    error: float
+    allowed: float
+    what: str
+
+    @property
+    def passed(self) -> bool:
+        return self.error <= self.allowed  # false for NaN
+
+
+def run(path: str | os.PathLike | None = None) -> Iterator[Result]:
+    """The results one by one, as they are found; ``path`` None checks the packaged model."""
+    rng = np.random.default_rng(1)
+    for name in FORMATS:
+        yield from check_format(name, rng)
+    for name, check in OPERATIONS.items():
+        got, want = check(rng)
+        yield compared(name, got, want, "relative to the largest value")
+    with Engine(path) as engine:
+        yield from check_model(engine)
+
+
+def compared(name: str, got: np.ndarray, want: np.ndarray, how: str) -> Result:
+    """The largest difference, as a share of the largest wanted value."""
+    error = float(np.max(np.abs(got - want)) / np.max(np.abs(want)))
+    return Result(name, error, FLOAT32, f"largest error {error:.1e} {how}")
+
+
+def check_format(name: str, rng: np.random.Generator) -> Iterator[Result]:
+    """What a format loses on normal numbers, and its dot product against the float64 one."""
+    row, x, y = FORMATS[name], *rng.standard_normal((2, 4096)).astype(np.float32)
+    raw = row.quantize(x)
+    back = row.dequantize(raw)
+    lost = float(np.sqrt(np.mean((back - x) ** 2) / np.mean(x**2)))
+    bits = 8 * row.block_bytes / row.block_size
+    what = f"{lost:.1e} of a normal number is lost in {bits:g} bits"
+    yield Result(f"format {name} quantize", lost, LOSSES.get(name, 0.1), what)
+    terms = oracle.f64(back) * oracle.f64(y)
+    error = float(abs(row.dot(raw, y) - terms.sum()) / np.abs(terms).sum())
+    what = f"error {error:.1e} relative to the sum of sizes"
+    yield Result(f"format {name} dot", error, FLOAT32, what)
+
+
+def check_embed(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    table, ids = rng.standard_normal((50, 64)).astype(np.float32), np.array([3, 49, 0], np.int32)
+    out = np.empty((3, 64), np.float32)
+    ops.embed(FORMATS["F32"].quantize(table), FORMATS["F32"], ids, out)
+    return out, oracle.embed(table, ids)
+
+
+def check_matmul(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Every format at once, against the float64 product with the weights as they are in the
+    format.
+    """
+    x, weight = (rng.standard_normal((n, 512)).astype(np.float32) for n in (7, 40))
+    got, want = [], []
+    for row in FORMATS.values():
+        raw, out = row.quantize(weight), np.empty((7, 40), np.float32)
+        ops.matmul(x, raw, row, out)
+        got.append(out)
+        want.append(oracle.matmul(x, row.dequantize(raw)))
+    return np.array(got), np.array(want)
+
+
+def check_rms_norm(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    x, weight = rng.standard_normal((6, 256)).astype(np.float32), rng.random(256, np.float32)
+    out = np.empty_like(x)
+    ops.rms_norm(x, weight, 1e-5, out)
+    return out, oracle.rms_norm(x, weight, 1e-5)
+
+
+def check_rope(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Both pairings, at near and far positions."""
+    got, want, positions = [], [], np.array([0, 1, 500, 100_000])
+    angles = oracle.rope_angles(positions, 32)
+    cos, sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+    for pairing in ("norm", "neox"):
+        x = rng.standard_normal((4, 3, 32)).astype(np.float32)
+        want.append(oracle.rope(x, positions, pairing=pairing))
+        turned = x.reshape(4, 96).copy()
+        ops.rope(turned, cos, sin, 3, pairing)
+        got.append(turned.reshape(4, 3, 32))
+    return np.array(got), np.array(want)
+
+
+def check_gate(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    gate, up = (rng.standard_normal((2, 5, 300)) * 10).astype(np.float32)
+    out = np.empty_like(gate)
+    ops.silu_mul(gate, up, out)
+    return out, oracle.silu(gate) * up
+
+
+def check_add(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    x, y = rng.standard_normal((2, 5, 300)).astype(np.float32)
+    want = oracle.f64(x) + y
+    ops.add(x, y)
+    return x, want
+
+
+def check_softmax(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    x = (rng.standard_normal((5, 300)) * 20).astype(np.float32)
+    out = np.empty_like(x)
+    ops.softmax(x, out)
+    return out, oracle.softmax(x)
+
+
+def check_attention(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two sequences of different lengths in one batch, their blocks interleaved in the pool."""
+    H, G, E, B = 4, 2, 32, 8
+    pool, tables, lengths = BlockPool(16, B, 1, G, E), ([], []), (20, 9)
+    for first in (0, 8, 16):
+        for table, n in zip(tables, lengths, strict=True):
+            pool.writable(table, first, max(0, min(8, n - first)))
+    batch = Batch.of([([0] * n, 0, t) for t, n in zip(tables, lengths, strict=True)], B)
+    q = rng.standard_normal((29, H * E)).astype(np.float32)
+    k, v = rng.standard_normal((2, 29, G * E)).astype(np.float32)
+    out = np.empty_like(q)
+    attention.store_kv(k, v, batch.slots, pool.format, pool.keys[0], pool.values[0])
+    attention.attend(
+        q, pool.keys[0], pool.values[0], pool.format,
+        batch.sequences, batch.block_tables, batch.lengths, H, out,
+    )  # fmt: skip
+    want = []
+    for part in (slice(0, 20), slice(20, 29)):
+        n = part.stop - part.start
+        heads = (a[part].reshape(n, -1, E) for a in (q, k, v))
+        want.append(oracle.attention(*heads, oracle.causal_mask(n, n)).reshape(n, H * E))
+    return out, np.concatenate(want)
+
+
+def check_model(engine: Engine) -> Iterator[Result]:
+    """The whole network against the oracle's, and whether cutting and threads change a bit."""
+    h, text = engine.model.hparams, "First Citizen:\nSpeak, speak \u2014 na\u00efve \U0001f600\n"
+    ids = engine.tokenize(text)[:48]
+    wrong = sum(
+        a != b for a, b in zip(engine.detokenize(engine.tokenize(text)), text, strict=False)
+    )
+    yield Result("model tokenizer", wrong, 0, f"{wrong} characters of a text come back wrong")
+    logits = engine.logits(ids)
+    if h.architecture == "llama" and engine.model.n_parameters < 50e6:
+        tensors = {
+            name: FORMATS[t.format].dequantize(t.data).reshape(t.shape)
+            for name, t in engine.model.file.tensors.items()
+        }
+        want = oracle.forward(
+            tensors, np.array(ids), n_layers=h.n_layers, eps=h.eps, base=h.rope_base,
+            n_heads=h.H, n_kv_heads=h.G,
+        )  # fmt: skip
+        error = float(np.sqrt(np.mean((logits - want) ** 2)) / np.std(want))
+        what = f"error {error:.1e} of the spread, {len(ids)} tokens against float64"
+        yield Result("model logits", error, FLOAT32, what)
+    one = Engine(engine.model.file.path, n_threads=1, n_batch=5)
+    with one:
+        differ = int(np.sum(one.logits(ids) != logits))
+    what = f"{differ} values differ between 1 thread in fives and {engine.n_threads} at once"
+    yield Result("model bits", differ, 0, what)
+
+
+OPERATIONS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
+    "operation embed": check_embed,
+    "operation matmul, every format": check_matmul,
+    "operation rms_norm": check_rms_norm,
+    "operation rope": check_rope,
+    "operation silu_mul": check_gate,
+    "operation add": check_add,
+    "operation softmax": check_softmax,
+    "attention over blocks": check_attention,
+}
+# What each format may lose on normal numbers: a little above what was measured.
+LOSSES = {
+    "F32": 0.0,
+    "F16": 4e-4,
+    "BF16": 3e-3,
+    "Q8_0": 8e-3,
+    "Q4_0": 0.12,
+    "Q4_K": 0.1,
+    "Q6_K": 0.03,
+}
