@@ -76,7 +76,7 @@ def pack(args: argparse.Namespace) -> None:
         for name in FORMATS:
             path = Path(d, f"{name}.gguf")
             requantize(source, path, name)
-            strides = (512, 256, 64) if name == SHIPPED else (256,)
+            strides = (512, 256, 128) if name == SHIPPED else (256,)
             with Engine(path) as engine:
                 for stride in strides:
                     p = engine.perplexity(held, stride=stride)
