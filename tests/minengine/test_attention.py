@@ -1,0 +1,219 @@
+"""attention: the paged walk against the oracle's attention over plain arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minengine import attention, oracle
+from minengine.formats import FORMATS
+
+F32 = FORMATS["F32"]
+
+
+def i32(*values) -> np.ndarray:
+    return np.array(values, np.int32)
+
+
+class Cache:
+    """Keys and values of one layer, and where each token of each sequence lies."""
+
+    def __init__(self, n_blocks, B, G, E, form=F32):
+        self.B, self.form = B, form
+        shape = (n_blocks, G, B, form.row_bytes(E))
+        # NaN where nothing was stored: whoever reads it shows it
+        self.keys = np.full(shape, 0xFF, np.uint8)
+        self.values = self.keys.copy()
+
+    def store(self, k, v, table, first=0):
+        slots = [table[j // self.B] * self.B + j % self.B for j in range(first, first + len(k))]
+        k, v = (np.ascontiguousarray(a.reshape(len(a), -1)) for a in (k, v))
+        attention.store_kv(k, v, i32(*slots), self.form, self.keys, self.values)
+
+    def attend(self, q, sequences, tables, lengths, **options):
+        T, H, E = q.shape
+        out = np.full((T, H * E), np.nan, np.float32)
+        width = max(map(len, tables))
+        tables = np.array([[*t, *[-1] * (width - len(t))] for t in tables], np.int32)
+        attention.attend(
+            np.ascontiguousarray(q.reshape(T, -1)), self.keys, self.values, self.form,
+            i32(*sequences), tables, i32(*lengths), H, out, **options,
+        )  # fmt: skip
+        return out.reshape(T, H, E)
+
+
+def qkv(T, S, H, G, E, seed=0):
+    rng = np.random.default_rng(seed)
+    return (
+        rng.standard_normal((n, heads, E)).astype(np.float32)
+        for n, heads in ((T, H), (S, G), (S, G))
+    )
+
+
+# scores and sums of S terms in float32, all of size 1
+TOLERANCE = {"rtol": 2e-6, "atol": 2e-6}
+
+
+@pytest.mark.parametrize("B", [1, 3, 16, 256])
+@pytest.mark.parametrize(("H", "G"), [(1, 1), (4, 4), (8, 2), (6, 1)])
+@pytest.mark.parametrize(("T", "S"), [(1, 1), (1, 70), (5, 5), (9, 40)])
+def test_paged_attention_is_the_oracles(B, H, G, T, S):
+    q, k, v = qkv(T, S, H, G, 8)
+    table = list(np.random.default_rng(1).permutation(S // B + 3)[: -(-S // B)])
+    cache = Cache(S // B + 3, B, G, 8)
+    cache.store(k, v, table)
+    got = cache.attend(q, [0] * T, [table], range(S - T + 1, S + 1))
+    want = oracle.attention(q, k, v, oracle.causal_mask(T, S))
+    assert np.allclose(got, want, **TOLERANCE)
+
+
+def test_where_the_blocks_lie_does_not_change_a_bit():
+    q, k, v = qkv(3, 50, 4, 2, 16)
+    results = []
+    for seed in range(4):
+        table = list(np.random.default_rng(seed).permutation(20)[:13])
+        cache = Cache(20, 4, 2, 16)
+        cache.store(k, v, table)
+        results.append(cache.attend(q, [0] * 3, [table], (48, 49, 50)))
+    assert all(np.array_equal(r, results[0]) for r in results)
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    q, k, v = qkv(20, 60, 8, 2, 32)
+    cache = Cache(8, 8, 2, 32)
+    cache.store(k, v, range(8))
+    one, two, five = (
+        cache.attend(q, [0] * 20, [range(8)], range(41, 61), n_threads=n) for n in (1, 2, 5)
+    )
+    assert np.array_equal(one, two)
+    assert np.array_equal(one, five)
+
+
+def test_sequences_of_one_batch_do_not_see_each_other():
+    a, b = list(qkv(2, 9, 4, 2, 8, seed=1)), list(qkv(3, 5, 4, 2, 8, seed=2))
+    cache = Cache(6, 4, 2, 8)
+    tables = [[4, 0, 2], [1, 5]]
+    cache.store(*a[1:], tables[0])
+    cache.store(*b[1:], tables[1])
+    q = np.concatenate((a[0], b[0]))[[0, 2, 1, 3, 4]]  # in any order
+    got = cache.attend(q, (0, 1, 0, 1, 1), tables, (8, 3, 9, 4, 5))
+    assert np.allclose(got[[0, 2]], oracle.attention(*a, oracle.causal_mask(2, 9)), **TOLERANCE)
+    assert np.allclose(got[[1, 3, 4]], oracle.attention(*b, oracle.causal_mask(3, 5)), **TOLERANCE)
+
+
+def test_sequences_may_share_the_blocks_of_a_prefix():
+    q, k, v = qkv(2, 11, 4, 2, 8, seed=3)
+    cache = Cache(6, 4, 2, 8)
+    cache.store(k[:8], v[:8], [3, 1])  # once
+    cache.store(k[8:], v[8:], [3, 1, 0], first=8)
+    cache.store(k[8:] * 2, v[8:] * 2, [3, 1, 5], first=8)
+    got = cache.attend(q, (0, 1), [[3, 1, 0], [3, 1, 5]], (11, 11))
+    assert np.allclose(got[:1], oracle.attention(q[:1], k, v), **TOLERANCE)
+    k2, v2 = np.concatenate((k[:8], k[8:] * 2)), np.concatenate((v[:8], v[8:] * 2))
+    assert np.allclose(got[1:], oracle.attention(q[1:], k2, v2), **TOLERANCE)
+
+
+def test_what_a_token_may_not_see_never_reaches_it():
+    """Unwritten slots and later tokens are NaN here."""
+    q, k, v = qkv(1, 7, 2, 1, 8)
+    k[5:], v[5:] = np.nan, np.inf
+    cache = Cache(3, 4, 1, 8)
+    cache.store(k, v, [2, 0])
+    got = cache.attend(q, [0], [[2, 0]], [5])
+    assert np.allclose(got, oracle.attention(q, k[:5], v[:5]), **TOLERANCE)
+
+
+def test_a_token_that_sees_nothing_gets_zeros():
+    cache = Cache(1, 4, 1, 8)
+    q, _, _ = qkv(2, 1, 2, 1, 8)
+    assert np.array_equal(cache.attend(q, (0, 0), [[0]], (0, 0)), np.zeros((2, 2, 8)))
+
+
+@pytest.mark.parametrize("size", [1e-3, 30.0, 1e4])
+def test_scores_of_any_size_do_not_overflow(size):
+    q, k, v = qkv(2, 33, 2, 1, 8)
+    q *= np.float32(size)
+    cache = Cache(9, 4, 1, 8)
+    cache.store(k, v, range(9))
+    got = cache.attend(q, (0, 0), [range(9)], (32, 33))
+    want = oracle.attention(q, k, v, oracle.causal_mask(2, 33))
+    # a score of size s is off by s * 2^-24 * a few, its weight by the same factor
+    assert np.allclose(got, want, rtol=0, atol=2e-6 * max(1, size))
+
+
+def test_a_given_scale_replaces_one_over_the_root_of_the_width():
+    q, k, v = qkv(1, 6, 2, 2, 8)
+    cache = Cache(2, 4, 2, 8)
+    cache.store(k, v, [0, 1])
+    got = cache.attend(q, [0], [[0, 1]], [6], scale=0.7)
+    assert np.allclose(got, oracle.attention(q, k, v, scale=0.7), **TOLERANCE)
+
+
+@pytest.mark.parametrize("name", [n for n in FORMATS if FORMATS[n].block_size <= 32])
+@pytest.mark.parametrize("E", [32, 288])
+def test_the_cache_may_be_in_any_format_whose_blocks_divide_a_head(name, E):
+    form = FORMATS[name]
+    q, k, v = qkv(2, 19, 4, 2, E)
+    cache = Cache(5, 4, 2, E, form)
+    cache.store(k, v, [4, 2, 0, 1, 3])
+    got = cache.attend(q, (0, 0), [[4, 2, 0, 1, 3]], (18, 19))
+    k, v = (oracle.dequantize(name, form.quantize(a)) for a in (k, v))
+    want = oracle.attention(q, k, v, oracle.causal_mask(2, 19))
+    assert np.allclose(got, want, rtol=4e-6, atol=4e-6)
+
+
+@given(st.data())
+def test_any_split_of_tokens_into_sequences_and_blocks_is_the_oracles(data):
+    B, n = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 4))
+    lengths = data.draw(st.lists(st.integers(1, 20), min_size=n, max_size=n))
+    need = [-(-s // B) for s in lengths]
+    order = data.draw(st.permutations(range(sum(need))))
+    cache, tables, wanted, queries = Cache(sum(need), B, 2, 4), [], [], []
+    for i, s in enumerate(lengths):
+        tables.append([order.pop() for _ in range(need[i])])
+        q, k, v = qkv(1, s, 4, 2, 4, seed=i)
+        cache.store(k, v, tables[-1])
+        queries.append(q)
+        wanted.append(oracle.attention(q, k, v))
+    got = cache.attend(np.concatenate(queries), range(n), tables, lengths)
+    assert np.allclose(got, np.concatenate(wanted), **TOLERANCE)
+
+
+@pytest.mark.parametrize("slot", [-1, 12, 2**31 - 1])
+def test_a_slot_outside_the_cache_is_refused_and_nothing_written(slot):
+    cache = Cache(3, 4, 1, 8)
+    before = cache.keys.copy()
+    k = np.ones((2, 8), np.float32)
+    with pytest.raises(ValueError, match=rf"slot {slot} at 1, want 0 \.\. 11"):
+        attention.store_kv(k, k, i32(0, slot), F32, cache.keys, cache.values)
+    assert np.array_equal(cache.keys, before)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "tables", "lengths", "words"),
+    [
+        ((1,), [[0]], (1,), "token 0 is of sequence 1, want 0 .. 0"),
+        ((-1,), [[0]], (1,), "token 0 is of sequence -1"),
+        ((0,), [[0]], (5,), "token 0 sees 5 keys, but sequence 0 has 1 blocks of 4"),
+        ((0,), [[0, 3]], (5,), "has 1 blocks of 4"),
+        ((0,), [[-1, 0]], (1,), "has 0 blocks of 4"),
+        ((0,), [[0]], (-1,), "token 0 sees -1 keys"),
+    ],
+)
+def test_a_table_that_leads_outside_the_cache_is_refused(sequences, tables, lengths, words):
+    cache = Cache(3, 4, 1, 8)
+    with pytest.raises(ValueError, match=words):
+        cache.attend(np.ones((1, 1, 8), np.float32), sequences, tables, lengths)
+
+
+def test_heads_that_do_not_divide_are_refused():
+    cache = Cache(3, 4, 2, 8)
+    with pytest.raises(ValueError, match="3 heads, 2 key/value heads do not divide"):
+        cache.attend(np.ones((1, 3, 8), np.float32), (0,), [[0]], (1,))
+    with pytest.raises(ValueError, match="cache rows of 32 bytes, want 64 for heads of 16 in F32"):
+        cache.attend(np.ones((1, 2, 16), np.float32), (0,), [[0]], (1,))
+    k = np.ones((1, 17), np.float32)
+    with pytest.raises(ValueError, match="want both"):
+        attention.store_kv(k, k, i32(0), F32, cache.keys, cache.values)
