@@ -23,7 +23,7 @@ STYLE = (
 GREEN, RED = "#2a9d4a", "#d1342f"
 
 
-class ChecksFailed(AssertionError):  # noqa: N818 - a verdict
+class ChecksFailed(AssertionError):
     """Some check failed. Short in a notebook: the panel above it has said all."""
 
     def _render_traceback_(self) -> list[str]:

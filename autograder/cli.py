@@ -139,17 +139,14 @@ def grade(
     if gradebook:
         from autograder import nbgrader_bridge
 
-        records = [r for r in classroom.results(assignment.id) if _chosen(r, summary)]
+        chosen = {m.student for m in summary.marks}
+        records = (r for r in classroom.results(assignment.id) if r["student"] in chosen)
         nbgrader_bridge.write_gradebook(folder, assignment.id, records, assignment.handout)
     if as_json:
         _print_json({**asdict(summary), "marks": [asdict(m) for m in summary.marks]})
     else:
         _print_marks(summary)
     raise typer.Exit(1 if summary.lost else 0)
-
-
-def _chosen(record: dict[str, Any], summary: Any) -> bool:
-    return record["student"] in {m.student for m in summary.marks}
 
 
 @app.command(epilog="Example: autograder feedback 1 --dir spring")
@@ -159,7 +156,9 @@ def feedback(name: Name, folder: Dir = Path(), course: CourseOption = None) -> N
 
     assignment = catalog.find_course(course).assignment(name)
     records = _records(folder, assignment.id)
-    pages.write(folder, assignment.id, records)
+    pages.write(
+        folder, assignment.id, records, hints=assignment.hints, title=assignment.handout.title
+    )
     out.print(f"[green]feedback[/green] for {len(records)} in {escape(str(folder / 'feedback'))}")
 
 

@@ -60,11 +60,11 @@ def _python() -> list[Finding]:
 
 def _sandboxes() -> list[Finding]:
     """Every mode, and the one that grading would use, attacked."""
-    found = [
-        Finding(f"sandbox {b.name}", b.available, "works" if b.available else b.reason, b.advice)
-        for b in sandbox.backends()
-        if b.isolates
-    ]
+    found = []
+    for backend in sandbox.backends():
+        if backend.sandboxed:
+            why = sandbox.probe(backend)
+            found.append(Finding(f"sandbox {backend.name}", not why, why or backend.title))
     try:
         chosen = sandbox.choose()
     except AutograderError as error:

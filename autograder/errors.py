@@ -21,11 +21,11 @@ class SubmissionError(AutograderError):
     """A submission that cannot be read at all."""
 
 
-class SandboxUnavailable(AutograderError):  # noqa: N818 - reads better where it is raised
+class SandboxUnavailable(AutograderError):
     """No sandbox works here; the message says what to install."""
 
 
-class CheckFailed(AutograderError):  # noqa: N818 - a verdict, not a fault of the program
+class CheckFailed(AutograderError):
     """A check failed: ``tag`` names the idea that is wrong, ``message`` says what was seen."""
 
     def __init__(self, tag: str, message: str) -> None:

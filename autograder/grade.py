@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 from autograder import checks, results, sandbox, scale, score, submission
 from autograder.catalog import Assignment
@@ -109,7 +109,7 @@ def grade(
 def ready(allow_unsandboxed: bool = False) -> str:
     """The name of the sandbox to use, after it has held against attacks on itself."""
     backend = sandbox.choose(allow_unsandboxed=allow_unsandboxed)
-    if not backend.isolates:
+    if not backend.sandboxed:
         return backend.name
     through = sandbox.self_attack(backend)
     if through:
@@ -120,10 +120,40 @@ def ready(allow_unsandboxed: bool = False) -> str:
     return backend.name
 
 
-class Grader:
+def named(name: str) -> sandbox.Backend:
+    """The kind of sandbox with this name."""
+    for backend in sandbox.backends():
+        if backend.name == name:
+            return backend
+    raise SandboxUnavailable(f"there is no sandbox {name!r}")
+
+
+class Warm:
+    """Holds one sandbox ready between submissions while entered; each has its own process in it."""
+
+    def __init__(self, backend: str) -> None:
+        self._backend = backend
+        self._server: sandbox.Server | None = None
+
+    def __enter__(self) -> Self:
+        self._server = sandbox.Server(named(self._backend))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+        self._server = None
+
+    @property
+    def walls(self) -> sandbox.Backend | sandbox.Server:
+        """The sandbox that is ready, or the kind of which to make one."""
+        return self._server or named(self._backend)
+
+
+class Grader(Warm):
     """``grader(task)`` -> a record, or None where ``task.known`` says it is known already."""
 
     def __init__(self, job: Job) -> None:
+        super().__init__(job.backend)
         self.job = job
 
     def __call__(self, task: Task) -> Record | None:
@@ -145,7 +175,7 @@ class Grader:
         if key == task.known:
             return None
         seeds = Seeds.of(job.secret, assignment.id, task.student, job.draws)
-        rows = judge(assignment, found.holes, seeds, sandbox.named(job.backend), job.limits)
+        rows = judge(assignment, found.holes, seeds, self.walls, job.limits)
         notes = [*found.notes, *where_names_are(rows, found.elsewhere)]
         return {
             "key": key,
@@ -163,7 +193,7 @@ def judge(
     assignment: Assignment,
     sources: dict[str, str],
     seeds: Seeds,
-    backend: Any,
+    backend: sandbox.Backend | sandbox.Server,
     limits: sandbox.Limits | None = None,
     *,
     reveal: bool = False,

@@ -48,7 +48,7 @@ def check(
         "assignment": assignment.id,
         "notebook": str(notebook),
         "sandbox": backend.name,
-        "sandboxed": backend.isolates,
+        "sandboxed": backend.sandboxed,
         "notes": [*found.notes, *grade.where_names_are(rows, found.elsewhere)],
         "passed": all(r.passed for r in rows),
         "results": [r.to_dict() for r in rows],

@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 TRIES = 2
+START_S = 60.0  # a worker may take this long to begin: spawning waits for a busy machine
+STOP_S = 10.0
+BEGUN = "begun"
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,10 @@ def imap(
 ) -> Iterator[Done]:
     """Yield a Done for each item as it finishes, in any order, with ``jobs`` processes.
 
-    ``function`` and the items must pickle. An exception of ``function`` is not retried: it raises
-    here what it raised there, since it is a fault of ours. Closing the iterator, or Ctrl-C, ends
-    the workers; what was yielded stays yielded.
+    ``function`` and the items must pickle; one that is a context manager is entered in each worker
+    and left at its end, so it can hold what is costly to make. An exception of ``function`` is not
+    retried: it raises here what it raised there, since it is a fault of ours. Closing the iterator,
+    or Ctrl-C, ends the workers; what was yielded stays yielded.
     """
     todo: deque[tuple[int, Any, int]] = deque((n, item, 1) for n, item in enumerate(items))
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks
@@ -55,18 +60,18 @@ def imap(
         while todo or workers:
             while todo and len(workers) < max(1, jobs):
                 workers.append(Worker(context, function))
-                workers[-1].give(*todo.popleft(), limit_s)
-            for worker, outcome in _finished(workers):
+                workers[-1].give(*todo.popleft())
+            for worker, outcome in _finished(workers, limit_s):
                 n, item, tries = worker.holds
                 lost = outcome if isinstance(outcome, str) else ""
                 if lost:
                     workers.remove(worker)
                     worker.stop()
                 elif todo:
-                    worker.give(*todo.popleft(), limit_s)
+                    worker.give(*todo.popleft())
                 else:
                     workers.remove(worker)
-                    worker.stop()
+                    worker.stop(idle=True)
                 if lost and tries < TRIES:
                     todo.append((n, item, tries + 1))
                 elif lost:
@@ -115,33 +120,39 @@ class Worker:
         self.holds: tuple[int, Any, int] | None = None  # number, item, which try
         self.until = float("inf")
 
-    def give(self, n: int, item: Any, tries: int, limit_s: float) -> None:
+    def give(self, n: int, item: Any, tries: int) -> None:
         self.holds = (n, item, tries)
-        self.until = time.monotonic() + limit_s
+        self.until = time.monotonic() + START_S
         with contextlib.suppress(OSError):  # it is dead; its closed pipe says so at the next wait
             self.pipe.send(item)
 
-    def stop(self) -> None:
-        """End the process; one that does not listen is killed."""
+    def stop(self, idle: bool = False) -> None:
+        """End the process; an idle one leaves by itself, one that does not listen is killed."""
         self.pipe.close()
+        if idle:
+            self.process.join(STOP_S)
         if self.process.is_alive():
             self.process.terminate()
-            self.process.join(5)
+            self.process.join(STOP_S)
         if self.process.is_alive():
             self.process.kill()
         self.process.join()
         self.process.close()
 
 
-def _finished(workers: list[Worker]) -> list[tuple[Worker, Any]]:
-    """Wait for at least one worker: ``(value,)``, Failed, or words that say how it was lost."""
+def _finished(workers: list[Worker], limit_s: float) -> list[tuple[Worker, Any]]:
+    """Wait for some worker: ``(value,)``, Failed, or words that say how it was lost."""
     by_pipe = {w.pipe: w for w in workers}
     left = max(0.0, min(w.until for w in workers) - time.monotonic())
     ready = [by_pipe[p] for p in wait(list(by_pipe), timeout=min(left, 3600.0))]
     found: list[tuple[Worker, Any]] = []
     for worker in ready:
         try:
-            found.append((worker, worker.pipe.recv()))
+            said = worker.pipe.recv()
+            if said == BEGUN:
+                worker.until = time.monotonic() + limit_s
+            else:
+                found.append((worker, said))
         except (EOFError, OSError):
             worker.process.join(5)
             found.append((worker, f"the grading process ended (code {worker.process.exitcode})"))
@@ -163,16 +174,17 @@ def _portable(error: Exception, note: str) -> Exception:
 def _work(pipe: Connection, function: Callable[[Any], Any]) -> None:
     """The life of a worker: an item in, a value out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
-    while True:
-        try:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what is held is let go
+    with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, OSError):
+        entered = False
+        while True:
             item = pipe.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            reply: Any = (function(item),)
-        except Exception as error:  # noqa: BLE001 - it is raised in the parent
-            reply = Failed(_portable(error, f"while working on {item!r:.300}"))
-        try:
+            pipe.send(BEGUN)
+            try:
+                if not entered and hasattr(function, "__exit__"):
+                    stack.enter_context(function)
+                entered = True
+                reply: Any = (function(item),)
+            except Exception as error:  # noqa: BLE001 - it is raised in the parent
+                reply = Failed(_portable(error, f"while working on {item!r:.300}"))
             pipe.send(reply)
-        except OSError:
-            return

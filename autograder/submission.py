@@ -76,9 +76,9 @@ def read(path: Path | str, handout: Handout) -> Submission:
         holes[hole] = best.source
         used.add(best.number)
         notes += [f"{hole}: {n}" for n in _notes(best, found)]
-    elsewhere = {
-        name: n for n, names in code.items() if n not in used for name in names - set(handout.holes)
-    }
+    ours = {name for c in handout.cells if c.kind == "code" for name in _defines(c.source)}
+    ours |= set(handout.holes)
+    elsewhere = {name: n for n, names in code.items() if n not in used for name in names - ours}
     return Submission(holes, tuple(notes), elsewhere)
 
 
@@ -116,10 +116,10 @@ def _bytes(path: Path) -> bytes:
         handle = os.open(path, flags)
     except OSError as error:
         raise SubmissionError(f"{path.name} cannot be opened: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise SubmissionError(f"{path.name} is no regular file")
     with os.fdopen(handle, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise SubmissionError(f"{path.name} is no regular file")
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise SubmissionError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB")

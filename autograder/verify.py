@@ -9,7 +9,7 @@ matrix. Must not know: how results are shown. Read before: catalog.py, grade.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder import grade, sandbox, scale
@@ -20,7 +20,7 @@ SEEDS = 100
 ALTERNATES = 3
 SECRET = b"the seed of verify, no secret"
 DRAWS = 3
-LIMITS = {"call_s": 20.0, "total_s": 900.0}  # a hundred seeds on a busy machine
+LIMITS = sandbox.Limits(total_s=900.0, cpu_s=900)  # a hundred seeds on a busy machine
 
 
 @dataclass(frozen=True)
@@ -48,28 +48,25 @@ class Matrix:
         return not self.problems and not any(r.problems for r in self.rows)
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(grade.Warm):
     """``trial((kind, name))`` runs one solution; crosses to the workers."""
 
-    course: Path
-    assignment: str
-    backend: str
-    seeds: int = SEEDS
-    limits: Mapping[str, float] = field(default_factory=lambda: dict(LIMITS))
+    def __init__(self, course: Path, assignment: str, backend: str, seeds: int = SEEDS) -> None:
+        super().__init__(backend)
+        self.course, self.assignment, self.seeds = course, assignment, seeds
 
     def __call__(self, item: tuple[str, str]) -> Row:
         assignment = Assignment.load(self.course, self.assignment)
         solution = next(s for s in everything(assignment) if (s.kind, s.name) == item)
         wanted = solution.kind in ("reference", "alternate")
         public = tuple(range(self.seeds)) if wanted else (0,)
-        seeds = Seeds.of(SECRET, assignment.id, solution.name, DRAWS)
+        secret = Seeds.of(SECRET, assignment.id, solution.name, DRAWS)
         rows = grade.judge(
             assignment,
             dict(solution.sources),
-            Seeds(public, seeds.secret, seeds.draws),
-            sandbox.named(self.backend),
-            sandbox.Limits(**self.limits),
+            replace(secret, public=public),
+            self.walls,
+            LIMITS,
             reveal=True,
         )
         tags = {r.check: "" if r.passed else r.tag for r in rows}
@@ -98,7 +95,7 @@ def verify(
         trial,
         [(s.kind, s.name) for s in solutions],
         jobs=jobs or scale.default_jobs(),
-        limit_s=LIMITS["total_s"] + grade.MARGIN_S,
+        limit_s=LIMITS.total_s + grade.MARGIN_S,
     )
     for n, done in enumerate(work, 1):
         lost = Row(done.item[1], done.item[0], {}, 0.0, (done.lost,))
