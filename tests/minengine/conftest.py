@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -32,17 +33,17 @@ def metadata(arch: str, s: dict) -> dict:
     }
 
 
-@pytest.fixture
-def write_model(tmp_path):
+@pytest.fixture(scope="session")
+def write_model(tmp_path_factory):
     """Function ``(arch="llama", form="F32", tied=True, seed=0, change=None, **sizes) -> path``.
 
     ``change(metadata, tensors)`` may break the model before it is written. Norm weights are F32 and
     near 1.
     """
-    n_written = 0
+    folder = tmp_path_factory.mktemp("models")
+    numbers = itertools.count()
 
     def write(arch="llama", form="F32", *, tied=True, seed=0, change=None, **sizes):
-        nonlocal n_written
         s, rng = SIZES | sizes, np.random.default_rng(seed)
         letters = s | {"R": s["E"] // 2}
         tensors = {}
@@ -65,8 +66,7 @@ def write_model(tmp_path):
         pairs = metadata(arch, s)
         if change:
             change(pairs, tensors)
-        n_written += 1
-        path = tmp_path / f"model{n_written}.gguf"
+        path = folder / f"model{next(numbers)}.gguf"
         gguf.write(path, pairs, tensors)
         return path
 
