@@ -1,0 +1,206 @@
+"""nbgrader's tables, written many rows at a time.
+
+nbgrader's own calls commit every cell of every student (0.2 s a submission); here a batch of
+students is read, compared and written in one transaction, and what is right already is not touched.
+Owns: which rows change. Must not know: nbgrader's package (its ``api`` is handed in), notebooks on
+disk. Read before: gradebook.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from autograder import gradebook
+from autograder.errors import CourseError
+from autograder.handout import Handout
+from autograder.results import Record
+
+BATCH = 200  # students in a transaction; far below SQLite's limit of parameters
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the gradebook shall say of one submission, by grade id and by hole."""
+
+    student: str
+    submitted: datetime | None
+    points: Mapping[str, tuple[float, float]]
+    comments: Mapping[str, str | None]
+
+
+def row(
+    record: Record, handout: Handout, sources: Mapping[str, str], submitted: datetime | None
+) -> Row:
+    """The row of a record."""
+    said = {
+        hole: gradebook.comment(record, hole, sources.get(hole, stub), stub)
+        for hole, stub in handout.stubs.items()
+    }
+    return Row(record["student"], submitted, gradebook.points(record), said)
+
+
+def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records in lists of BATCH."""
+    rest = iter(records)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+def graded(
+    value: float | None, before: float | None, manual: float | None, needs: bool
+) -> tuple[float | None, bool]:
+    """(auto_score, needs_manual_grade): a human is asked again only where the points changed."""
+    if value is None:
+        return before, needs
+    return value, manual is not None and (needs or before != value)
+
+
+def same_points(name: str, gradebook_has: float, record_has: float) -> None:
+    """CourseError where a cell's points are others than when it was released."""
+    if abs(gradebook_has - record_has) > 1e-9:
+        raise CourseError(
+            f"{name}: {gradebook_has:g} points in the gradebook, {record_has:g} in the results: "
+            "the assignment changed since it was released; release it again, then grade"
+        )
+
+
+class Ledger:
+    """One assignment's rows. ``book`` is nbgrader's Gradebook, ``api`` its module."""
+
+    def __init__(self, book: Any, api: Any, assignment: str) -> None:
+        self.book, self.api = book, api
+        try:
+            found = book.find_notebook(assignment, assignment)
+        except api.MissingEntry:
+            raise CourseError(
+                f"the gradebook has no assignment {assignment}: run `autograder release` first"
+            ) from None
+        self.assignment_id, self.notebook_id = found.assignment_id, found.id
+        self.grade_cells = {c.name: (c.id, c.max_score) for c in found.grade_cells}
+        self.solution_cells = {c.name: c.id for c in found.solution_cells}
+
+    def write(self, rows: list[Row]) -> None:
+        """Bring these students' rows up to date, in one transaction."""
+        for one in rows:
+            for name, (_, most) in one.points.items():
+                if name not in self.grade_cells:
+                    raise CourseError(
+                        f"{name} is not in the gradebook: release the assignment again, then grade"
+                    )
+                same_points(name, self.grade_cells[name][1], most)
+        try:
+            self._students(rows)
+            notebooks = self._notebooks(rows, self._submissions(rows))
+            self._grades(rows, notebooks)
+            self._comments(rows, notebooks)
+            self.book.db.commit()
+        except BaseException:
+            self.book.db.rollback()
+            raise
+
+    def _students(self, rows: list[Row]) -> None:
+        table = self.api.Student.__table__
+        names = {r.student for r in rows}
+        known = self._select(table, table.c.id, names)
+        self._insert(table, [{"id": n} for n in sorted(names - {k.id for k in known})])
+
+    def _submissions(self, rows: list[Row]) -> dict[str, str]:
+        """student -> id of the submitted assignment."""
+        table = self.api.SubmittedAssignment.__table__
+        found = self._select(
+            table, table.c.student_id, {r.student for r in rows},
+            table.c.assignment_id == self.assignment_id,
+        )  # fmt: skip
+        known = {f.student_id: f for f in found}
+        ids = {s: f.id for s, f in known.items()}
+        new, changed = [], []
+        for one in rows:
+            if one.student not in known:
+                ids[one.student] = self.api.new_uuid()
+                new.append({
+                    "id": ids[one.student], "assignment_id": self.assignment_id,
+                    "student_id": one.student, "timestamp": one.submitted,
+                })  # fmt: skip
+            elif one.submitted is not None and known[one.student].timestamp != one.submitted:
+                changed.append({"key": ids[one.student], "timestamp": one.submitted})
+        self._insert(table, new)
+        self._update(table, changed)
+        return ids
+
+    def _notebooks(self, rows: list[Row], submissions: Mapping[str, str]) -> dict[str, str]:
+        """student -> id of the submitted notebook."""
+        table = self.api.SubmittedNotebook.__table__
+        found = self._select(
+            table, table.c.assignment_id, set(submissions.values()),
+            table.c.notebook_id == self.notebook_id,
+        )  # fmt: skip
+        known = {f.assignment_id: f.id for f in found}
+        new = [
+            {"id": self.api.new_uuid(), "assignment_id": id_, "notebook_id": self.notebook_id}
+            for id_ in submissions.values()
+            if id_ not in known
+        ]
+        self._insert(table, new)
+        known |= {n["assignment_id"]: n["id"] for n in new}
+        return {r.student: known[submissions[r.student]] for r in rows}
+
+    def _grades(self, rows: list[Row], notebooks: Mapping[str, str]) -> None:
+        table = self.api.Grade.__table__
+        found = self._select(table, table.c.notebook_id, set(notebooks.values()))
+        known = {(f.notebook_id, f.cell_id): f for f in found}
+        new, changed = [], []
+        for one in rows:
+            for name, (cell, _) in self.grade_cells.items():
+                value, place = one.points.get(name, (None, 0))[0], (notebooks[one.student], cell)
+                before = known.get(place)
+                if before is None:
+                    new.append({
+                        "notebook_id": place[0], "cell_id": cell, "auto_score": value,
+                        "needs_manual_grade": value is None,
+                    })  # fmt: skip
+                    continue
+                old = (before.auto_score, before.needs_manual_grade)
+                want = graded(value, old[0], before.manual_score, old[1])
+                if want != old:
+                    changed.append(
+                        {"key": before.id, "auto_score": want[0], "needs_manual_grade": want[1]}
+                    )
+        self._insert(table, new)
+        self._update(table, changed)
+
+    def _comments(self, rows: list[Row], notebooks: Mapping[str, str]) -> None:
+        table = self.api.Comment.__table__
+        found = self._select(table, table.c.notebook_id, set(notebooks.values()))
+        known = {(f.notebook_id, f.cell_id): f for f in found}
+        new, changed = [], []
+        for one in rows:
+            for name, cell in self.solution_cells.items():
+                text, place = one.comments.get(name), (notebooks[one.student], cell)
+                before = known.get(place)
+                if before is None:
+                    new.append({"notebook_id": place[0], "cell_id": cell, "auto_comment": text})
+                elif before.auto_comment != text:
+                    changed.append({"key": before.id, "auto_comment": text})
+        self._insert(table, new)
+        self._update(table, changed)
+
+    def _select(self, table: Any, column: Any, values: set, *conditions: Any) -> list[Any]:
+        query = self.api.select(table).where(column.in_(sorted(values)), *conditions)
+        return list(self.book.db.connection().execute(query))
+
+    def _insert(self, table: Any, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self.book.db.connection().execute(table.insert(), rows)
+
+    def _update(self, table: Any, rows: list[dict[str, Any]]) -> None:
+        """Rows with their id under "key"; all with the same columns."""
+        if rows:
+            from sqlalchemy import bindparam
+
+            query = table.update().where(table.c.id == bindparam("key"))
+            columns = {c: bindparam(c) for c in rows[0] if c != "key"}
+            self.book.db.connection().execute(query.values(columns), rows)

@@ -1,0 +1,401 @@
+"""The one door to nbgrader: its course folder, its gradebook, and our grading inside its commands.
+
+    init -> folders, nbgrader_config.py, gradebook.db     release -> nbgrader generate_assignment
+    write_gradebook -> scores, comments, autograded/      scores -> what the gradebook says
+
+``nbgrader autograde`` and formgrader's button run Rebuild, Grade and SaveResults (below), because
+nbgrader_config.py names them: of a submission only the sources of its holes are looked at, and no
+student's code runs in a kernel. Owns: every import of nbgrader, its configuration, the meaning of
+its tables. Must not know: how a verdict arises. Read before: gradebook.py, ledger.py, grade.py;
+nbgrader 0.9's own ``api.py`` and ``converters/autograde.py`` for what is hooked into here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader import api
+from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.dbutil import ALEMBIC_DIR
+from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.utils import capture_log, parse_utc
+from traitlets import Bool, Unicode
+from traitlets.config.loader import Config, PyFileConfigLoader
+
+from autograder import catalog, grade, gradebook, ledger, pages, submission
+from autograder.catalog import Assignment
+from autograder.classroom import Classroom
+from autograder.errors import CourseError
+from autograder.handout import Handout
+from autograder.results import Record
+
+FOLDERS = ("source", "release", "submitted", "autograded", "feedback")
+CONFIG = "nbgrader_config.py"
+MAX_TIMESTAMP = 200  # bytes of a timestamp.txt that are read
+
+
+def init(course_dir: Path | str, course: Path | str | None = None) -> list[str]:
+    """Make nbgrader's folders, configuration and database in ``course_dir``; keep what is there.
+
+    ``course`` is the course's text (assignments/ and so on) where it is not the one that
+    ``catalog.find_course`` finds. Returns what was made, in words.
+    """
+    root = Path(course_dir).resolve()
+    made = []
+    for folder in FOLDERS:
+        if not (root / folder).is_dir():
+            (root / folder).mkdir(parents=True)
+            made.append(f"{folder}/")
+    config = root / CONFIG
+    if not config.exists():
+        slug = re.sub(r"[^A-Za-z0-9_-]+", "-", root.name).strip("-") or "course"
+        where = str(Path(course).resolve()) if course else ""
+        text = pages.TEMPLATES.joinpath("nbgrader_config.py.txt").read_text(encoding="utf-8")
+        pages.write(config, text.replace("@SLUG@", repr(slug)).replace("@COURSE@", repr(where)))
+        made.append(CONFIG)
+    if _make_database(_course(root)):
+        made.append("gradebook.db")
+    return made
+
+
+def release(
+    course_dir: Path | str,
+    assignment: str,
+    source_notebook: NotebookNode,
+    files: Path | None = None,
+) -> Path:
+    """Run nbgrader's own generate_assignment on our source notebook; returns the students' one.
+
+    ``files`` is a folder whose contents students get beside the notebook. Repeatable. CourseError
+    with nbgrader's own log where it refuses (cells added or removed after submissions came in).
+    """
+    root = Path(course_dir).resolve()
+    pages.one_name(assignment)
+    source = root / "source" / assignment
+    source.mkdir(parents=True, exist_ok=True)
+    if files is not None:
+        shutil.copytree(files, source / files.name, dirs_exist_ok=True)
+    nbformat.write(source_notebook, source / f"{assignment}.ipynb")
+    coursedir = _course(root)
+    _make_database(coursedir)
+    coursedir.assignment_id = assignment
+    with _on_path():
+        app = GenerateAssignment(coursedir=coursedir, config=coursedir.config)
+        app.force = True
+        done = capture_log(app)
+    if not done["success"]:
+        said = done.get("log", "") or done.get("error", "")
+        raise CourseError(f"{assignment}: nbgrader generate_assignment failed:\n{said.strip()}")
+    return root / "release" / assignment / f"{assignment}.ipynb"
+
+
+def write_gradebook(
+    course_dir: Path | str,
+    assignment: str,
+    records: Iterable[Record],
+    handout: Handout,
+    *,
+    submitted: Mapping[str, datetime] | None = None,
+) -> int:
+    """Write scores, comments and autograded/ of these records; returns how many.
+
+    Repeatable: what is right already stays, a human's score and comment always stay. A student not
+    in the gradebook is added. ``submitted`` is when each notebook came in, for lateness; without
+    it timestamp.txt beside the notebook says so, as with nbgrader's own collecting (a file that a
+    student could have written). CourseError where the gradebook has no such assignment or other
+    points than the records.
+    """
+    classroom, coursedir = Classroom(Path(course_dir).resolve()), _course(course_dir)
+    notebooks = classroom.submissions(assignment)
+    n = 0
+    with _open(coursedir) as book:
+        table = ledger.Ledger(book, api, assignment)
+        for batch in ledger.batches(records):
+            rows = []
+            for record in batch:
+                student = pages.one_name(record["student"])
+                path = notebooks.get(student)
+                sources = _sources(path, handout)
+                when = (submitted or {}).get(student) or _timestamp(path)
+                rows.append(ledger.row(record, handout, sources, when))
+                _write_autograded(coursedir, assignment, handout, sources, record, path)
+            table.write(rows)
+            n += len(rows)
+        _penalize(book, coursedir, assignment)
+    return n
+
+
+def scores(course_dir: Path | str, assignment: str) -> dict[str, float]:
+    """student -> points, as nbgrader exports them: a human's score first, less the late penalty."""
+    with _open(_course(course_dir)) as book:
+        found = book.db.query(
+            api.SubmittedAssignment.student_id,
+            api.SubmittedAssignment.score,
+            api.SubmittedAssignment.late_submission_penalty,
+        ).join(api.Assignment)
+        found = found.filter(api.Assignment.name == assignment)
+        return {s: max(0.0, (got or 0.0) - (late or 0.0)) for s, got, late in found}
+
+
+def guard() -> None:
+    """Make nbgrader refuse what it would copy blindly, and find its own commands.
+
+    nbgrader copies every file of a submission to autograded/ and follows links, so a link to
+    gradebook.db would end up in a student's feedback; only a method of Autograde stands before the
+    copying. And it calls ``alembic`` by name, which is not on PATH where a virtual environment is
+    used without being activated. nbgrader_config.py calls this; calling it twice is harmless.
+    """
+    os.environ["PATH"] = _path()
+    if getattr(Autograde.init_assignment, "guarded", False):
+        return
+    plain = Autograde.init_assignment
+
+    def init_assignment(self: Autograde, assignment_id: str, student_id: str) -> None:
+        refuse_odd_files(Path(self._format_source(assignment_id, student_id)))
+        plain(self, assignment_id, student_id)
+
+    init_assignment.guarded = True
+    Autograde.init_assignment = init_assignment
+
+
+def refuse_odd_files(folder: Path) -> None:
+    """NbGraderException where a submission's folder is or holds a link, a pipe, a device."""
+    for path in (folder.parent, folder, *sorted(folder.rglob("*"))):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "neither file nor folder"
+            raise NbGraderException(f"{path} is {kind}; it was not graded")
+
+
+class FromCourse(NbGraderPreprocessor):
+    """What Rebuild and Grade share: where the assignment and the student's notebook are."""
+
+    course = Unicode("", help="the course's folder; found by itself if empty").tag(config=True)
+
+    def assignment(self, resources: Mapping[str, Any]) -> Assignment:
+        return _assignment(self.course, resources["nbgrader"]["assignment"])
+
+    def root(self) -> Path:
+        return Path(self.parent.parent.coursedir.root)  # preprocessor <- exporter <- converter
+
+    def submitted(self, resources: Mapping[str, Any]) -> Path:
+        about, coursedir = resources["nbgrader"], self.parent.parent.coursedir
+        folder = coursedir.format_path(
+            coursedir.submitted_directory, about["student"], about["assignment"]
+        )
+        return Path(folder, f"{about['notebook']}.ipynb")
+
+
+class Rebuild(FromCourse):
+    """First step of autograde: our own cells, with the student's sources in the holes."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        handout = self.assignment(resources).handout
+        found = submission.read(self.submitted(resources), handout)
+        return gradebook.notebook(handout, found.holes, None), resources
+
+
+class Grade(FromCourse):
+    """In the place of Execute: grade in the sandbox, write what the checks said under them."""
+
+    allow_unsandboxed = Bool(False, help="grade even where no sandbox works").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        assignment, student = self.assignment(resources), resources["nbgrader"]["student"]
+        classroom = Classroom(self.root())
+        known = classroom.results(assignment.id)
+        job = grade.Job(
+            assignment.root, assignment.id, classroom.secret(), _ready(self.allow_unsandboxed)
+        )
+        task = grade.Task(student, self.submitted(resources), known.key_of(student))
+        record = grade.Grader(job)(task)
+        if record is None:
+            record = known.get(student)
+        else:
+            known.append(record)
+        resources["autograder"] = record
+        return gradebook.show(nb, record), resources
+
+
+class SaveResults(SaveAutoGrades):
+    """In the place of SaveAutoGrades: points and comments from the record, not from outputs."""
+
+    def _add_score(self, cell: NotebookNode, resources: Any) -> None:
+        name = cell.metadata.nbgrader["grade_id"]
+        row = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
+        value, most = gradebook.points(resources["autograder"])[name]
+        ledger.same_points(name, row.max_score, most)
+        row.auto_score, row.needs_manual_grade = ledger.graded(
+            value, row.auto_score, row.manual_score, row.needs_manual_grade
+        )
+        self.gradebook.db.commit()
+
+    def _add_comment(self, cell: NotebookNode, resources: Any) -> None:
+        name = cell.metadata.nbgrader["grade_id"]
+        where = (name, self.notebook_id, self.assignment_id, self.student_id)
+        stub = self.gradebook.find_source_cell(*where[:3]).source
+        text = gradebook.comment(resources["autograder"], name, cell.source, stub)
+        self.gradebook.find_comment(*where).auto_comment = text
+        self.gradebook.db.commit()
+
+
+def _course(course_dir: Path | str) -> CourseDirectory:
+    """nbgrader's view of the folder, as its own commands get it from nbgrader_config.py."""
+    root = Path(course_dir).resolve()
+    config = Config()
+    if (root / CONFIG).exists():
+        config = PyFileConfigLoader(CONFIG, path=str(root)).load_config()
+    return CourseDirectory(root=str(root), config=config)
+
+
+@contextmanager
+def _open(coursedir: CourseDirectory) -> Iterator[api.Gradebook]:
+    _make_database(coursedir)
+    with api.Gradebook(coursedir.db_url, coursedir.course_id) as book:
+        if coursedir.db_url.startswith("sqlite"):
+            # formgrader may be writing at the same time; the default is to give up after 5 s
+            book.db.connection().exec_driver_sql("PRAGMA busy_timeout = 60000")
+        yield book
+
+
+def _make_database(coursedir: CourseDirectory) -> bool:
+    """Make gradebook.db whole, or complete one that a failed ``alembic`` left without a version.
+
+    nbgrader itself makes the tables first and then asks the command ``alembic`` for the number of
+    its schema; here Python is asked. Other databases than SQLite are nbgrader's own affair.
+    """
+    prefix = "sqlite:///"
+    if not coursedir.db_url.startswith(prefix):
+        return False
+    path = Path(coursedir.db_url.removeprefix(prefix))
+    new = not path.exists() or path.stat().st_size == 0
+    part = path.with_name(f".{path.name}.{os.getpid()}.part") if new else path
+    if new:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        engine = api.create_engine(prefix + str(part), future=True)
+        api.Base.metadata.create_all(bind=engine)
+        engine.dispose()
+    with sqlite3.connect(part, timeout=60) as db:
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        whole = "alembic_version" in tables
+        if not whole:
+            db.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+            db.execute("INSERT INTO alembic_version VALUES (?)", (_schema_version(),))
+    db.close()
+    if new:
+        part.replace(path)
+    return new or not whole
+
+
+def _schema_version() -> str:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(ALEMBIC_DIR).get_current_head()
+
+
+def _path() -> str:
+    """PATH with the folder of this Python's own commands in it."""
+    own = str(Path(sys.executable).parent)
+    parts = os.environ.get("PATH", "").split(os.pathsep)
+    return os.pathsep.join(parts if own in parts else [own, *parts])
+
+
+@contextmanager
+def _on_path() -> Iterator[None]:
+    before = os.environ.get("PATH")
+    os.environ["PATH"] = _path()
+    try:
+        yield
+    finally:
+        os.environ.pop("PATH") if before is None else os.environ.update(PATH=before)
+
+
+def _sources(path: Path | None, handout: Handout) -> dict[str, str]:
+    """The holes of a notebook, none of one that is gone or unreadable (its record says why)."""
+    if path is None:
+        return {}
+    try:
+        return dict(submission.read(path, handout).holes)
+    except submission.SubmissionError:
+        return {}
+
+
+def _timestamp(path: Path | None) -> datetime | None:
+    """When a notebook was handed in, as timestamp.txt says; None where it says nothing readable."""
+    if path is None:
+        return None
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        handle = os.open(path.with_name("timestamp.txt"), flags)
+        with os.fdopen(handle, "rb") as file:
+            return parse_utc(file.read(MAX_TIMESTAMP).decode("utf-8").strip())
+    except (OSError, ValueError, OverflowError):
+        return None
+
+
+def _write_autograded(
+    coursedir: CourseDirectory,
+    assignment: str,
+    handout: Handout,
+    sources: Mapping[str, str],
+    record: Record,
+    path: Path | None,
+) -> None:
+    """The notebook that formgrader shows, read-only as nbgrader's own are."""
+    folder = coursedir.format_path(coursedir.autograded_directory, record["student"], assignment)
+    made = gradebook.notebook(handout, sources, record)
+    pages.write(Path(folder, f"{assignment}.ipynb"), nbformat.writes(made), 0o444)
+    when = _timestamp(path)
+    if when is not None:  # nbgrader compares it to see whether a newer submission came in
+        pages.write(Path(folder, "timestamp.txt"), f"{when.isoformat()} UTC\n", 0o444)
+
+
+def _penalize(book: api.Gradebook, coursedir: CourseDirectory, assignment: str) -> None:
+    """Late penalties by nbgrader's own plugin, as its configuration says."""
+    step = AssignLatePenalties(config=coursedir.config)
+    step.init_plugin()
+    for one in (
+        book.find_assignment(assignment).submissions if _has_duedate(book, assignment) else ()
+    ):
+        late = one.total_seconds_late
+        for notebook in one.notebooks:
+            penalty = None
+            if late > 0:
+                penalty = step.plugin_inst.late_submission_penalty(
+                    one.student_id, notebook.score, late
+                )
+            if penalty is not None:
+                penalty = min(max(penalty, 0.0), notebook.score)
+            notebook.late_submission_penalty = penalty
+    book.db.commit()
+
+
+def _has_duedate(book: api.Gradebook, assignment: str) -> bool:
+    return book.find_assignment(assignment).duedate is not None
+
+
+@cache
+def _assignment(course: str, name: str) -> Assignment:
+    return catalog.find_course(course or None).assignment(name)
+
+
+@cache
+def _ready(allow_unsandboxed: bool) -> str:
+    """The sandbox, after its attacks on itself; once a process."""
+    return grade.ready(allow_unsandboxed)
