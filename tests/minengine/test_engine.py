@@ -1,0 +1,269 @@
+"""The engine as its users see it, on the packaged model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minengine import Engine, EngineError, oracle
+from minengine.engine import surprise
+from minengine.errors import OutOfBlocks, RequestError
+from minengine.formats import FORMATS
+from minengine.scheduler import Sequence
+
+PLAY = (
+    "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak.\n\n"
+    "First Citizen:\nYou are all resolved rather to die than to famish?\n\nAll:\nResolved.\n\n"
+)
+PROMPTS = ("ROMEO:", "", "KING HENRY:\nWhat, ", "é😀 한국어 and more than one block of tokens, so")
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with Engine(n_threads=1) as e:
+        yield e
+
+
+def text(engine: Engine, prompt, **options) -> str:
+    return "".join(engine.generate(prompt, **options))
+
+
+@settings(deadline=None)
+@given(st.text().filter(lambda s: "\u2581" not in s))
+def test_any_text_comes_back_from_its_tokens(engine, s):
+    assert engine.detokenize(engine.tokenize(s)) == s
+
+
+def test_logits_are_the_oracles(engine):
+    ids, h = engine.tokenize(PLAY)[:40], engine.model.hparams
+    tensors = {
+        name: FORMATS[t.format].dequantize(t.data).reshape(t.shape)
+        for name, t in engine.model.file.tensors.items()
+    }
+    want = oracle.forward(
+        tensors, np.array(ids), n_layers=h.n_layers, eps=h.eps, base=h.rope_base,
+        n_heads=h.H, n_kv_heads=h.G,
+    )  # fmt: skip
+    got = engine.logits(ids)
+    assert (got.shape, got.dtype) == ((40, h.V), np.float32)
+    # float32 sums of up to 768 terms through 5 layers: 1e-7 was seen.
+    assert np.sqrt(np.mean((got - want) ** 2)) / np.std(want) < 1e-6
+
+
+def test_the_logits_are_the_same_bits_for_any_chunks_and_threads(engine):
+    ids = engine.tokenize(PLAY)
+    want = engine.logits(ids)
+    for options in ({"n_threads": 2}, {"n_batch": 1}, {"n_batch": 7, "n_threads": 3}):
+        with Engine(**{"n_threads": 1} | options) as other:
+            np.testing.assert_array_equal(other.logits(ids), want)
+
+
+def test_the_size_of_blocks_changes_the_logits_by_rounding_alone(engine):
+    ids = engine.tokenize(PLAY)
+    want = engine.logits(ids)
+    for size in (1, 5, 256):
+        with Engine(n_threads=1, block_size=size) as other:
+            # Attention adds up block by block, so other blocks are another order of float32 sums.
+            np.testing.assert_allclose(other.logits(ids), want, rtol=0, atol=1e-6 * np.ptp(want))
+
+
+def test_logits_of_a_prefix_are_a_prefix_of_the_logits(engine):
+    ids = engine.tokenize(PLAY)
+    np.testing.assert_array_equal(engine.logits(ids)[:9], engine.logits(ids[:9]))
+    assert engine.logits([]).shape == (0, engine.model.hparams.V)
+
+
+def test_greedy_text_follows_the_logits(engine):
+    ids = engine.tokenize("ROMEO:")
+    generation = engine.generate("ROMEO:", max_tokens=20, greedy=True)
+    joined = "".join(generation)
+    tokens = generation.sequence.tokens
+    assert tokens[: len(ids)] == ids
+    assert tokens[len(ids) :] == np.argmax(engine.logits(tokens[:-1]), 1)[len(ids) - 1 :].tolist()
+    assert joined == engine.detokenize(tokens).removeprefix("ROMEO:")
+
+
+def test_the_same_seed_gives_the_same_text_and_another_seed_another(engine):
+    def written(seed):
+        return text(engine, "ROMEO:", max_tokens=30, seed=seed)
+
+    assert written(3) == written(3) != written(4)
+
+
+def test_sequences_side_by_side_write_what_each_writes_alone(engine):
+    options = [{"seed": n, "max_tokens": 12 + 5 * n, "temperature": 1.0} for n in range(4)]
+    want = [text(engine, p, **o) for p, o in zip(PROMPTS, options, strict=True)]
+    under_way = [engine.generate(p, **o) for p, o in zip(PROMPTS, options, strict=True)]
+    got = [""] * len(under_way)
+    alive = list(range(len(under_way)))
+    while alive:
+        for n in list(alive):
+            piece = next(under_way[n], None)
+            got[n] += piece or ""
+            if piece is None:
+                alive.remove(n)
+    assert got == want
+
+
+def test_sequences_that_push_each_other_out_still_write_the_same(engine):
+    options = [{"seed": n, "max_tokens": 30, "temperature": 1.0} for n in range(4)]
+    sequences = [engine.sequence(p, **o) for p, o in zip(PROMPTS, options, strict=True)]
+    with Engine(n_threads=1, block_size=4) as roomy:
+        want = [text(roomy, p, **o) for p, o in zip(PROMPTS, options, strict=True)]
+    with Engine(n_threads=1, block_size=4, n_blocks=24, n_batch=16) as small:
+        for s in sequences:
+            small.scheduler.add(s)
+        while small.step() or small.scheduler.running or small.scheduler.waiting:
+            pass
+        assert small.pool.n_free == small.pool.n_blocks
+    assert sum(s.n_preempted for s in sequences) > 0
+    assert [engine.detokenize(s.tokens[s.n_prompt :]) for s in sequences] == want
+
+
+@pytest.mark.parametrize(("max_tokens", "reason"), [(5, "length"), (10_000, "context")])
+def test_generation_stops_at_max_tokens_and_where_the_context_is_full(max_tokens, reason):
+    with Engine(n_threads=1, context=40) as engine:
+        generation = engine.generate("ROMEO:", max_tokens=max_tokens, seed=0)
+        list(generation)
+        s = generation.sequence
+        assert s.reason == reason
+        assert len(s.tokens) == min(s.n_prompt + max_tokens, 40)
+        assert engine.pool.n_free == engine.pool.n_blocks
+
+
+def test_generation_stops_at_an_end_token_and_does_not_print_it():
+    with Engine(n_threads=1) as engine:
+        long = engine.generate("ROMEO:", max_tokens=20, greedy=True)
+        whole = list(long)
+        tokens = long.sequence.tokens[long.sequence.n_prompt :]
+        engine.tokenizer.ends = {tokens[7]}
+        first = tokens.index(tokens[7])
+        short = engine.generate("ROMEO:", max_tokens=20, greedy=True)
+        assert "".join(whole).startswith("".join(short))
+        assert short.sequence.tokens[short.sequence.n_prompt :] == tokens[:first]
+        assert short.sequence.reason == "end"
+
+
+def test_pieces_are_whole_characters(engine):
+    # At a high temperature byte tokens come at random; each is held back until it is decided.
+    pieces = list(engine.generate("", max_tokens=200, temperature=50.0, top_k=0, top_p=1, seed=2))
+    assert all(pieces)
+    joined = "".join(pieces)
+    assert "\ufffd" in joined
+    generation = engine.generate("", max_tokens=200, temperature=50.0, top_k=0, top_p=1, seed=2)
+    list(generation)
+    assert joined == engine.detokenize(generation.sequence.tokens)
+
+
+def test_a_closed_generation_gives_its_blocks_back(engine):
+    generation = engine.generate("ROMEO:", max_tokens=50, seed=0)
+    next(generation)
+    assert engine.pool.n_used > 0
+    generation.close()
+    assert (engine.pool.n_used, generation.sequence.reason) == (0, "closed")
+    assert list(generation) == []
+
+
+def test_a_failed_pass_leaves_the_engine_usable(engine, monkeypatch):
+    want = text(engine, "ROMEO:", max_tokens=10, seed=0)
+    generation = engine.generate("ROMEO:", max_tokens=10, seed=0)
+    got = next(generation)
+    forward, calls = engine._forward, []
+
+    def fail(batch):
+        calls.append(batch)
+        raise KeyboardInterrupt
+
+    sequence = generation.sequence
+    monkeypatch.setattr(engine, "_forward", fail)
+    with pytest.raises(KeyboardInterrupt):
+        engine.step()
+    monkeypatch.setattr(engine, "_forward", forward)
+    assert sequence.reason == ""
+    assert calls
+    assert got + "".join(generation) == want
+
+
+def test_perplexity_scores_each_token_once_in_windows_that_begin_with_bos(engine):
+    ids = engine.tokenize(PLAY * 2, add_special=False)
+    window, stride = 24, 8
+    found = engine.perplexity(PLAY * 2, window=window, stride=stride)
+    nats, scored = 0.0, 0
+    while scored < len(ids):
+        # The window ends `stride` tokens further than what is scored, and never before it is full.
+        end = min(max(scored + stride, window), len(ids))
+        part = [1, *ids[max(0, end - window) : end]]
+        p = oracle.softmax(engine.logits(part[:-1]))
+        nats -= sum(
+            np.log(p[i, part[i + 1]]) for i in range(len(part) - 1 - end + scored, len(part) - 1)
+        )
+        scored = end
+    assert found.n_tokens == len(ids)
+    assert found.n_characters == 2 * len(PLAY)
+    assert found.nats == pytest.approx(nats, rel=1e-6)
+    assert found.nats_per_token == pytest.approx(nats / len(ids), rel=1e-6)
+    assert found.nats_per_character == pytest.approx(nats / (2 * len(PLAY)), rel=1e-6)
+    assert found.perplexity == pytest.approx(np.exp(nats / len(ids)), rel=1e-6)
+
+
+def test_perplexity_of_a_text_within_one_window_is_the_plain_sum(engine):
+    ids = engine.tokenize(PLAY)
+    plain = surprise(engine.logits(ids[:-1]), np.array(ids[1:])).sum()
+    seen = []
+    found = engine.perplexity(PLAY, progress=lambda n, total: seen.append((n, total)))
+    assert found.nats == pytest.approx(plain, rel=1e-9)
+    assert seen == [(len(ids) - 1, len(ids) - 1)]
+
+
+def test_surprise_is_minus_log_softmax():
+    x = np.random.default_rng(0).standard_normal((4, 9)).astype(np.float32) * 50
+    want = -np.log(oracle.softmax(x)[np.arange(4), [0, 3, 8, 8]])
+    np.testing.assert_allclose(surprise(x, np.array([0, 3, 8, 8])), want, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda e: e.logits([1024]), "token id 1024"),
+        (lambda e: e.logits([-1]), "token id -1"),
+        (lambda e: e.logits([0.5]), "want integers"),
+        (lambda e: e.logits([1] * 513), "513 tokens: the context holds 512"),
+        (lambda e: e.detokenize([5000]), "token id 5000"),
+        (lambda e: e.generate("x", max_tokens=0), "max_tokens: got 0"),
+        (lambda e: e.generate("x", top_k=1.5), "top_k"),
+        (lambda e: e.generate("x", heat=1), "heat: no such sampler"),
+        (lambda e: e.generate([]), "no tokens"),
+        (lambda e: e.generate([1] * 512), "leaves no room"),
+        (lambda e: e.perplexity(""), "no tokens"),
+        (lambda e: e.perplexity("x", window=513), "window: got 513"),
+        (lambda e: e.perplexity("x", window=8, stride=9), "stride: got 9"),
+        (lambda _: Engine(context=513), "context: got 513"),
+        (lambda _: Engine(n_threads=0), "n_threads: got 0"),
+    ],
+)
+def test_a_request_that_cannot_be_served_is_refused_at_once_in_words(engine, call, words):
+    with pytest.raises(RequestError, match=words):
+        call(engine)
+
+
+def test_a_full_cache_is_an_error_that_changes_nothing():
+    with Engine(n_threads=1, n_blocks=2, block_size=32) as engine:
+        generation = engine.generate([1] * 40, max_tokens=5, seed=0)
+        next(generation)
+        with pytest.raises(OutOfBlocks):
+            engine.logits([1] * 40)
+        assert isinstance(generation.sequence, Sequence)
+        list(generation)
+        assert len(generation.sequence.tokens) == 45
+        assert engine.pool.n_free == 2
+
+
+def test_a_missing_or_foreign_file_is_said_with_its_path(tmp_path):
+    foreign = tmp_path / "notes.txt"
+    foreign.write_text("hello, hello")
+    with pytest.raises(EngineError, match=r"notes\.txt: starts with b'hell'"):
+        Engine(foreign)
+    with pytest.raises(FileNotFoundError):
+        Engine(tmp_path / "none.gguf")

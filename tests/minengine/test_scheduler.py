@@ -1,0 +1,215 @@
+"""The scheduler over a real pool and a network of paper: who runs when, with whose blocks."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minengine.errors import OutOfBlocks, RequestError
+from minengine.kvcache import BlockPool
+from minengine.sampling import Chain
+from minengine.scheduler import Plan, Scheduler, Sequence
+
+END = 99
+
+
+def pool(n_blocks: int, block_size: int = 4) -> BlockPool:
+    return BlockPool(n_blocks, block_size, 1, 1, 1)
+
+
+def sequence(n_prompt: int, n_new: int = 4, first: int = 0) -> Sequence:
+    ids = [(first + i) % END for i in range(n_prompt)]
+    return Sequence(ids, Chain(seed=0), n_prompt + n_new)
+
+
+def next_token(tokens: list[int]) -> int:
+    """A network of paper: a token from all tokens before it."""
+    return (sum(tokens) * 31 + len(tokens)) % END
+
+
+def run(scheduler: Scheduler, *, n_passes: int = 10_000) -> list[Plan]:
+    """Passes until nobody is left; each checks that a sequence reads and writes its own blocks."""
+    plans = []
+    while len(plans) < n_passes and (plan := scheduler.next()) is not None:
+        plans.append(plan)
+        check(scheduler, plan)
+        for _, s in scheduler.advance(plan):
+            s.append(next_token(s.tokens))
+            if s.reason:
+                scheduler.remove(s)
+    return plans
+
+
+def check(scheduler: Scheduler, plan: Plan) -> None:
+    batch, B = plan.batch, scheduler.pool.block_size
+    assert 0 < len(batch.tokens) <= scheduler.n_batch
+    assert len(set(batch.slots.tolist())) == len(batch.slots)
+    held = [b for s in scheduler.running for b in s.table]
+    assert len(set(held)) == len(held) <= scheduler.pool.n_used
+    at = 0
+    for row, (s, n) in enumerate(plan.pieces):
+        assert batch.tokens[at : at + n].tolist() == s.tokens[s.n_cached : s.n_cached + n]
+        assert batch.positions[at : at + n].tolist() == list(range(s.n_cached, s.n_cached + n))
+        assert batch.sequences[at : at + n].tolist() == [row] * n
+        slots = [s.table[j // B] * B + j % B for j in range(s.n_cached, s.n_cached + n)]
+        assert batch.slots[at : at + n].tolist() == slots
+        at += n
+    assert at == len(batch.tokens)
+
+
+def alone(s: Sequence) -> list[int]:
+    tokens = list(s.tokens)
+    while len(tokens) < s.limit:
+        tokens.append(next_token(tokens))
+    return tokens
+
+
+REQUESTS = st.lists(st.tuples(st.integers(1, 20), st.integers(1, 12)), min_size=1, max_size=7)
+
+
+@given(REQUESTS, st.integers(1, 12), st.integers(1, 4), st.integers(8, 40), st.integers(1, 5))
+def test_any_mix_gives_each_sequence_what_it_gets_alone(requests, n_batch, n_run, n_blocks, size):
+    blocks = pool(max(n_blocks, -(-32 // size)), size)
+    scheduler = Scheduler(blocks, n_batch=n_batch, n_running=n_run)
+    sequences = [sequence(n, new, first) for first, (n, new) in enumerate(requests)]
+    wanted = [alone(s) for s in sequences]
+    for s in sequences:
+        scheduler.add(s)
+    run(scheduler)
+    assert [s.tokens for s in sequences] == wanted
+    assert {s.reason for s in sequences} == {"length"}
+    assert blocks.n_free == blocks.n_blocks
+
+
+def test_without_pressure_every_token_is_computed_once():
+    scheduler = Scheduler(pool(100), n_batch=7)
+    sequences = [sequence(n, 5) for n in (3, 20, 1)]
+    for s in sequences:
+        scheduler.add(s)
+    plans = run(scheduler)
+    # All but the last token of each: nothing follows it.
+    assert sum(len(p.batch.tokens) for p in plans) == sum(s.limit - 1 for s in sequences)
+
+
+def test_the_first_to_come_is_the_first_to_run():
+    scheduler = Scheduler(pool(100), n_batch=4, n_running=2)
+    first, second, third = (sequence(3) for _ in range(3))
+    for s in (first, second, third):
+        scheduler.add(s)
+    assert [(s, n) for s, n in scheduler.next().pieces] == [(first, 3), (second, 1)]
+    assert list(scheduler.waiting) == [third]
+
+
+def test_a_long_prompt_comes_in_chunks_and_does_not_hold_up_the_others():
+    scheduler = Scheduler(pool(100), n_batch=8)
+    talker, reader = sequence(2, 10), sequence(40, 1)
+    scheduler.add(talker)
+    run(scheduler, n_passes=1)
+    scheduler.add(reader)
+    shapes = [[n for _, n in p.pieces] for p in run(scheduler, n_passes=6)]
+    # One token of the talker in each pass, and seven of the prompt until it is in.
+    assert shapes == [[1, 7]] * 5 + [[1, 5]]
+
+
+def test_several_sequences_decode_in_one_batch():
+    scheduler = Scheduler(pool(100))
+    for n in (3, 4, 5):
+        scheduler.add(sequence(n))
+    run(scheduler, n_passes=1)
+    assert [n for _, n in scheduler.next().pieces] == [1, 1, 1]
+
+
+def test_the_last_to_come_gives_way_and_is_computed_again():
+    blocks = pool(4)
+    scheduler = Scheduler(blocks)
+    old, young = sequence(7, 6), sequence(7, 6, 3)
+    wanted = alone(old), alone(young)
+    scheduler.add(old)
+    scheduler.add(young)
+    run(scheduler)
+    assert (old.tokens, young.tokens) == wanted
+    assert (old.n_preempted, young.n_preempted) == (0, 1)
+    assert blocks.n_free == 4
+
+
+def state(scheduler: Scheduler) -> tuple:
+    def shown(s: Sequence) -> tuple:
+        return list(s.tokens), list(s.table), s.n_cached, s.n_preempted, s.reason
+
+    waiting, running = map(shown, scheduler.waiting), map(shown, scheduler.running)
+    return list(waiting), list(running), scheduler.pool.n_free
+
+
+def test_out_of_blocks_changes_nothing_and_the_next_pass_goes_on():
+    blocks = pool(6)
+    scheduler = Scheduler(blocks)
+    s = sequence(8, 6)
+    wanted = alone(s)
+    scheduler.add(s)
+    run(scheduler, n_passes=1)
+    taken = blocks.allocate(blocks.n_free)
+    waiting = sequence(4)
+    scheduler.add(waiting)
+    before = state(scheduler)
+    for _ in range(2):
+        with pytest.raises(OutOfBlocks, match="0 of 6 are free"):
+            scheduler.next()
+        assert state(scheduler) == before
+    blocks.free(taken)
+    run(scheduler)
+    assert s.tokens == wanted
+
+
+def test_nobody_is_preempted_in_vain():
+    blocks = pool(8)
+    scheduler = Scheduler(blocks, n_batch=12)
+    old, young = sequence(20, 1), sequence(4, 9)
+    scheduler.add(old)
+    run(scheduler, n_passes=1)  # 12 of the 20 tokens, 3 blocks
+    scheduler.add(young)
+    blocks.allocate(blocks.n_free - 1)
+    scheduler.running.append(scheduler.waiting.popleft())
+    blocks.writable(young.table, 0, 4)
+    old_table = list(old.table)
+    assert [s for s, _ in scheduler.next().pieces] == [young]
+    assert (old.table, young.n_preempted) == (old_table, 0)
+
+
+def test_a_pass_that_was_not_computed_comes_again():
+    scheduler = Scheduler(pool(10))
+    scheduler.add(sequence(5))
+    first, second = scheduler.next(), scheduler.next()
+    assert first.batch.slots.tolist() == second.batch.slots.tolist()
+    assert first.pieces == second.pieces
+
+
+def test_removing_frees_blocks_wherever_the_sequence_is():
+    blocks = pool(10)
+    scheduler = Scheduler(blocks, n_running=1)
+    running, waiting, foreign = sequence(5), sequence(5), sequence(5)
+    scheduler.add(running)
+    scheduler.add(waiting)
+    scheduler.next()
+    for s in (running, waiting, foreign, running):
+        scheduler.remove(s)
+    assert blocks.n_free == 10
+    assert scheduler.next() is None
+    assert running.reason == "closed"
+
+
+def test_an_end_token_finishes_a_sequence_and_is_no_part_of_it():
+    s = sequence(2, 9)
+    s.append(5, {END})
+    s.append(END, {END})
+    assert (s.tokens, s.reason) == ([0, 1, 5], "end")
+
+
+def test_what_can_never_run_is_refused_at_the_door():
+    scheduler = Scheduler(pool(2))
+    with pytest.raises(RequestError, match="a prompt of 9 tokens: the cache has 2 blocks of 4"):
+        scheduler.add(sequence(9))
+    with pytest.raises(RequestError, match="no tokens"):
+        sequence(0)
+    with pytest.raises(ValueError, match="n_batch 0"):
+        Scheduler(pool(2), n_batch=0)
