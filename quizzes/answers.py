@@ -1,10 +1,13 @@
-"""What the banks may call: each row of ``ANSWERS`` asks the engine for one number, shape, text or truth.
+"""What the banks may call: each row of ``ANSWERS`` asks the engine for one number, shape, text or
+truth.
 
-Owns: turning drawn parameters into a question to the oracle, to a table of the engine or to the packaged model. Must
-not know: YAML, students, how a value is printed. Read before: ``minengine/oracle.py``, ``minengine/arch.py``.
+Owns: turning drawn parameters into a question to the oracle, to a table of the engine or to the
+packaged model. Must not know: YAML, students, how a value is printed. Read before:
+``minengine/oracle.py``, ``minengine/arch.py``.
 
-Shape letters are the engine's. A function whose name ends in ``_mistake`` computes what a known mistake would give, so
-that a student who made it is told which one it was; it is the one kind of arithmetic here that is wrong on purpose.
+Shape letters are the engine's. A function whose name ends in ``_mistake`` computes what a known
+mistake would give, so that a student who made it is told which one it was; it is the one kind of
+arithmetic here that is wrong on purpose.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ MATRICES = {
 }
 
 
-# Norm ----------------------------------------------------------------------------------------------------------------
+# Norm
 
 
 def rms_norm(x1: float, x2: float, x3: float, x4: float, eps: float) -> float:
@@ -49,7 +52,7 @@ def rms_norm(x1: float, x2: float, x3: float, x4: float, eps: float) -> float:
 
 
 def rms_norm_mistake(mistake: str, x1: float, x2: float, x3: float, x4: float, eps: float) -> float:
-    """The same with eps outside the root, with the mean subtracted, or with the sum for the mean."""
+    """The same with eps outside the root, the mean subtracted, or the sum for the mean."""
     x = np.array([x1, x2, x3, x4], np.float64)
     return {
         "eps-outside": x1 / (np.sqrt(np.mean(x * x)) + eps),
@@ -74,7 +77,7 @@ def norm_changes(change: str, k: float) -> bool:
     return not np.allclose(before, after)
 
 
-# Attention -----------------------------------------------------------------------------------------------------------
+# Attention
 
 
 def tensor_shape(tensor: str, D: int, H: int, G: int, E: int, F: int = 1) -> tuple[int, ...]:
@@ -106,7 +109,7 @@ def visible_pairs(T: int, S: int) -> int:
 
 
 def attention_scale(E: int) -> float:
-    """The factor on q.k, read off two attention weights: log(p1 / p0) where the scores are 1 and 0."""
+    """The factor on q.k, read off two weights: log(p1 / p0) where q.k is 1 and 0."""
     q, k = np.zeros((1, 1, E)), np.zeros((2, 1, E))
     q[0, 0, 0] = k[1, 0, 0] = 1.0
     v = np.zeros((2, 1, E))
@@ -130,7 +133,7 @@ def attention_output_mistake(mistake: str, s1: float, s2: float, v1: float, v2: 
     }[mistake]
 
 
-# RoPE ----------------------------------------------------------------------------------------------------------------
+# RoPE
 
 
 def rope_angle(position: int, pair: int, E: int, base: float) -> float:
@@ -157,7 +160,7 @@ def same_score(m: int, n: int, other_m: int, other_n: int) -> bool:
     return bool(np.isclose(*scores))
 
 
-# Feed-forward and residual stream ------------------------------------------------------------------------------------
+# Feed-forward and residual stream
 
 
 def swiglu_unit(gate: float, up: float) -> float:
@@ -198,7 +201,7 @@ def zeroed_layer_is(zeroed: str, claim: str) -> bool:
     return np.allclose(run(x, broken)[0], claims[claim])
 
 
-# Memory and work -----------------------------------------------------------------------------------------------------
+# Memory and work
 
 
 def kv_bytes(L: int, G: int, E: int, S: int = 1, format_name: str = "F16") -> int:
@@ -234,7 +237,7 @@ def attention_flop(H: int, E: int, S: int) -> int:
 
 
 def next_token(prompt: str, rank: int) -> str:
-    """The text, quoted, of the rank-th most probable next token of the packaged model (0 is greedy)."""
+    """The text, quoted, of the packaged model's rank-th most probable next token; 0 is greedy."""
     texts, gaps = greedy_text(prompt)
     if min(gaps[: rank + 1]) < 0.01:
         raise Unclear(f"{prompt!r}: the model's first tokens are nearly tied")

@@ -1,7 +1,8 @@
 """Arithmetic over a question's parameters, as bank files write it: ``H // G``, ``2 * i + 1``.
 
-Owns: which expressions exist and what they mean. Must not know: questions, YAML. Read before: nothing.
-No calls, no attributes, no subscripts: what a bank can compute beyond this is a row of ``ANSWERS``.
+Owns: which expressions exist and what they mean. Must not know: questions, YAML. Read before:
+nothing. No calls, no attributes, no subscripts: what a bank can compute beyond this is a row of
+``ANSWERS``.
 """
 
 from __future__ import annotations

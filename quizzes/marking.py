@@ -1,6 +1,7 @@
 """Whether a reply is right, and what to tell where it is not.
 
-Owns: how a reply of each kind is read and compared. Must not know: terminals, files. Read before: ``paper.py``.
+Owns: how a reply of each kind is read and compared. Must not know: terminals, files. Read before:
+``paper.py``.
 """
 
 from __future__ import annotations
@@ -83,7 +84,9 @@ def letters(q: Asked, reply: str) -> tuple[str, ...]:
     found = [c for c in reply.casefold() if not re.match(r"[\s,;>().\[\]-]", c)]
     for letter in found:
         if letter not in have:
-            raise AnswerError(f"{reply[:40]!r} has {letter!r}, want letters {have[0]} to {have[-1]}")
+            raise AnswerError(
+                f"{reply[:40]!r} has {letter!r}, want letters {have[0]} to {have[-1]}"
+            )
     if len(set(found)) < len(found):
         raise AnswerError(f"{reply[:40]!r} has a letter twice")
     if q.kind == "choice" and len(found) != 1:
@@ -114,7 +117,7 @@ def same_output(reply: str, output: str) -> bool:
         return False
 
 
-# What to tell ----------------------------------------------------------------------------------------------------------
+# What to tell
 
 
 def of_choices(q: Asked, value: tuple[str, ...]) -> str:

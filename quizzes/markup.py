@@ -1,7 +1,8 @@
 """The small markdown of questions: paragraphs, fenced code, lists, `code` and **strong**.
 
-Owns: what marks mean and which characters may reach a terminal. Must not know: rich, prompt_toolkit, questions.
-Read before: nothing. A text never becomes markup of a terminal library; it becomes (style, text) pairs.
+Owns: what marks mean and which characters may reach a terminal. Must not know: rich,
+prompt_toolkit, questions. Read before: nothing. A text never becomes markup of a terminal library;
+it becomes (style, text) pairs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """YAML nodes that know their line: every complaint about a bank says file:line: what, got, want.
 
-Owns: reading YAML with line marks, refusing duplicate and unknown fields. Must not know: what a question is.
-Read before: ``errors.py``.
+Owns: reading YAML with line marks, refusing duplicate and unknown fields. Must not know: what a
+question is. Read before: ``errors.py``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """A paper: which questions of a bank one student gets, with which parameters, in which order.
 
-Owns: the seeded draw, and asking ``ANSWERS`` (or running a question's code) for what is right. Must not know:
-terminals, files of replies. Read before: ``schema.py``. Next: ``marking.py``.
+Owns: the seeded draw, and asking ``ANSWERS`` (or running a question's code) for what is right. Must
+not know: terminals, files of replies. Read before: ``schema.py``. Next: ``marking.py``.
 
-The draw is SHA-256 in counter mode, so it is the same on every machine and Python version. Each question is drawn from
-a key of its own: a new question in the bank changes which questions a paper has, never what is in the others.
+The draw is SHA-256 in counter mode, so it is the same on every machine and Python version. Each
+question is drawn from a key of its own: a new question in the bank changes which questions a paper
+has, never what is in the others.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class Option:
 class Asked:
     """A question as it stands on one student's paper, and what is right.
 
-    ``answer`` is a Fraction (number), letters in the right order (choice, choices, order) or a line of text (code).
+    ``answer`` is a Fraction (number), letters (choice, choices, order: in the right order) or a
+    line of text (code).
     ``identity`` names what was drawn, without what the engine computed from it.
     """
 
@@ -142,8 +144,8 @@ def draw(
 ) -> Paper:
     """The paper of one student: the same for the same quiz, student and seed, wherever it is drawn.
 
-    Topics of the bank take turns, so that a paper touches as many of them as it has questions. DrawError for a quiz
-    that has no bank or too few questions.
+    Topics of the bank take turns, so that a paper touches as many of them as it has questions.
+    DrawError for a quiz that has no bank or too few questions.
     """
     banks = packaged_banks() if banks is None else banks
     plans = load_papers() if plans is None else plans
@@ -265,8 +267,8 @@ class Drawing:
             options = tuple(self.explained(o, shown) for o in options)
         return Asked(
             q.id, q.kind, q.topic, self.fill(q.text), code, options, mistakes, answer, shown,
-            self.fill(q.why, answer=shown), q.unit, q.tolerance, " ".join(self.identity), q.computed,
-            attempts,
+            self.fill(q.why, answer=shown), q.unit, q.tolerance, " ".join(self.identity),
+            q.computed, attempts,
         )  # fmt: skip
 
     def ordered(self) -> Sequence[Choice]:

@@ -1,7 +1,8 @@
 """What a student has answered so far, kept between runs; and which paper comes next.
 
-Owns: the file of one student's progress in one quiz. Must not know: what is right, terminals. Read before: nothing.
-The file is replaced as a whole after each reply, so an interrupted run loses at most the question on the screen.
+Owns: the file of one student's progress in one quiz. Must not know: what is right, terminals. Read
+before: nothing. The file is replaced as a whole after each reply, so an interrupted run loses at
+most the question on the screen.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Files of replies: the blank one a student fills in, and reading one back, whoever wrote it.
 
-Owns: the form of such a file (YAML, or JSON). Must not know: what is right. Read before: ``paper.py``, ``nodes.py``.
-A file of replies comes from outside: it is capped, only texts and lists of texts are taken, and nothing is evaluated.
+Owns: the form of such a file (YAML, or JSON). Must not know: what is right. Read before:
+``paper.py``, ``nodes.py``. A file of replies comes from outside: it is capped, only texts and lists
+of texts are taken, and nothing is evaluated.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def from_yaml(path: Path, text: str) -> dict:
         raise ReplyError(str(error)) from None
 
 
-# The blank file --------------------------------------------------------------------------------------------------------
+# The blank file
 
 
 def template(paper: Paper) -> str:

@@ -1,7 +1,9 @@
-"""What a bank file and papers.yaml may say, read into frozen values, with every mistake named by file:line.
+"""What a bank file and papers.yaml may say, read into frozen values, with every mistake named by
+file:line.
 
-Owns: the fields of a question of each kind (``KINDS``) and what must hold before anything is drawn. Must not know:
-students, seeds, terminals. Read before: ``nodes.py`` (lines), ``expression.py``, ``answers.py`` (what can be called).
+Owns: the fields of a question of each kind (``KINDS``) and what must hold before anything is drawn.
+Must not know: students, seeds, terminals. Read before: ``nodes.py`` (lines), ``expression.py``,
+``answers.py`` (what can be called).
 """
 
 from __future__ import annotations
@@ -196,7 +198,7 @@ def no_rest(node: Node, f: Mapping[str, Node], names: set[str]) -> dict:
     return {}
 
 
-# Parameters ----------------------------------------------------------------------------------------------------------
+# Parameters
 
 
 def drawn(node: Node) -> dict[str, Pick | Range | Expression | Call]:
@@ -283,7 +285,7 @@ def check_placeholders(node: Node, names: Iterable[str]) -> None:
             )
 
 
-# What each kind adds -------------------------------------------------------------------------------------------------
+# What each kind adds
 
 
 def choice(node: Node, names: set[str], *, right: bool = True, key: bool = False) -> Choice:

@@ -1,12 +1,14 @@
 """The packaged model as the quizzes look at it: its sizes, its tokens, its residual stream.
 
-Owns: loading it once and the quantities that questions about it need. Must not know: banks, students. Read before:
-``minengine/engine.py``. Every number is read off the loaded file, so a retrained model changes answers, not questions.
+Owns: loading it once and the quantities that questions about it need. Must not know: banks,
+students. Read before: ``minengine/engine.py``. Every number is read off the loaded file, so a
+retrained model changes answers, not questions.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 
 import numpy as np
@@ -28,7 +30,7 @@ def model_size(name: str) -> int:
 
 
 def model_parameters(part: str) -> int:
-    """Elements of the tensors whose name starts with ``part``: "blk.0.", "token_embd", "" for all."""
+    """Elements of the tensors whose names start so: "blk.0.", "token_embd", "" for all."""
     tensors = packaged().model.file.tensors
     return sum(math.prod(t.shape) for name, t in tensors.items() if name.startswith(part))
 
@@ -51,7 +53,7 @@ def greedy_text(prompt: str, n: int = 6) -> tuple[tuple[str, ...], tuple[float, 
     logits = engine.logits(engine.tokenize(prompt))[-1]
     order = np.argsort(-logits, kind="stable")[: n + 1]
     texts = tuple(engine.detokenize([int(i)]) for i in order[:n])
-    return texts, tuple(float(logits[a] - logits[b]) for a, b in zip(order, order[1:], strict=False))
+    return texts, tuple(float(logits[a] - logits[b]) for a, b in itertools.pairwise(order))
 
 
 def residual_rms(text: str, after: int) -> float:

@@ -1,7 +1,7 @@
 """Numbers with units: how a reply is read exactly, and how an answer is printed.
 
-Owns: ``UNITS`` and the grammar of a number. Must not know: questions. Read before: nothing.
-A reply becomes a ``Fraction``, so "0.5 MiB", "512 KiB" and "524,288" are the same number, bit for bit.
+Owns: ``UNITS`` and the grammar of a number. Must not know: questions. Read before: nothing. A reply
+becomes a ``Fraction``, so "0.5 MiB", "512 KiB" and "524,288" are the same number, bit for bit.
 """
 
 from __future__ import annotations

@@ -1,0 +1,340 @@
+"""The command line: ``quiz list | take | deal | mark | verify``.
+
+Owns: arguments, printing, exit codes. Must not know: how a paper is drawn or judged. Read before:
+``terminal.py``.
+
+Exit codes: 0 done (take: passed); 1 take: not passed, mark: a file could not be marked, verify: a
+bank is wrong; 2 a wrong argument or file, said in one line; 130 left by Ctrl-C (progress is kept);
+141 the reader of the output left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from minengine.errors import EngineError
+
+from . import collected, screen, terminal
+from . import replies as reply_files
+from .errors import QuizError, ReplyError
+from .marking import Mark, mark
+from .paper import Paper, draw
+from .progress import STATE_VARIABLE, Progress
+from .replies import Replies
+from .schema import FOLDER, load_banks, load_papers
+from .verify import Report
+from .verify import verify as verify_bank
+
+app = typer.Typer(
+    help="Self-checks: questions drawn for each student, answers computed by the engine.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done or passed, 1 not passed (or a file or bank is wrong), "
+    "2 a wrong argument or file, 130 left by Ctrl-C.",
+)
+QuizArgument = Annotated[str, typer.Argument(help="The id of a quiz, such as 2.1 (see quiz list).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+BankOption = Annotated[
+    Path, typer.Option("--bank", help="A folder of bank files; the course's own otherwise.")
+]
+SecretOption = Annotated[
+    Path | None, typer.Option("--secret", help="The course's secret file, for papers with marks.")
+]
+StudentOption = Annotated[
+    str | None, typer.Option("--student", "-s", help="Whose paper; your user name otherwise.")
+]
+SeedOption = Annotated[
+    str | None, typer.Option("--seed", help="Which draw; 1 first, then the next after each paper.")
+]
+
+
+def main() -> None:
+    """The ``quiz`` program."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")
+    app(prog_name="quiz")
+
+
+@contextlib.contextmanager
+def exit_codes() -> Iterator[Console]:
+    """A console to print on; our errors become one line and a code."""
+    try:
+        yield screen.console()
+    except (QuizError, EngineError) as error:
+        screen.console(stderr=True).print(Text(f"quiz: {error}", "red"))
+        raise typer.Exit(2) from None
+    except (KeyboardInterrupt, EOFError):
+        screen.console(stderr=True).print(
+            "\nLeft. Answers so far are kept; the same command goes on."
+        )
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        sys.stdout = None  # nobody reads it any more: do not flush it at exit
+        os._exit(141)
+
+
+def print_json(data: object) -> None:
+    """One JSON value on stdout."""
+    print(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+@app.command("list", epilog="Example:  quiz list --json")
+def list_quizzes(bank: BankOption = FOLDER / "bank", as_json: JsonOption = False) -> None:
+    """The quizzes: how many questions a paper has, how many there are, what passes."""
+    with exit_codes() as on:
+        banks = load_banks(bank)
+        rows = [
+            {
+                "quiz": plan.quiz,
+                "title": plan.title,
+                "questions": plan.n_questions,
+                "in_bank": len(banks[plan.quiz].questions),
+                "computed": sum(q.computed for q in banks[plan.quiz].questions),
+                "pass_mark": plan.pass_mark,
+                "required": plan.required,
+            }
+            for plan in load_papers().values()
+            if plan.quiz in banks
+        ]
+        if as_json:
+            return print_json(rows)
+        cells = [
+            [r["quiz"], r["title"], r["questions"], r["in_bank"], r["computed"],
+             f"{100 * r['pass_mark']:g} %", "yes" if r["required"] else "no"]
+            for r in rows
+        ]  # fmt: skip
+        names = ["quiz", "title", ">questions", ">in bank", ">computed", ">pass mark", "required"]
+        on.print(screen.table(names, cells))
+    return None
+
+
+@app.command(
+    epilog="Examples:  quiz take 2.1   |   quiz take 2.1 --template > my.yaml   |   "
+    "quiz take 2.1 --answers my.yaml.   Progress is kept in your state folder, "
+    f"or in ${STATE_VARIABLE}."
+)
+def take(
+    quiz: QuizArgument,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", "-a", help="Judge a file of replies, YAML or JSON.")
+    ] = None,
+    template: Annotated[
+        bool, typer.Option("--template", help="Print the paper as a file of empty replies.")
+    ] = False,
+    student: StudentOption = None,
+    seed: SeedOption = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin a new paper.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Type letters on a line; no cursor keys.")
+    ] = False,
+    bank: BankOption = FOLDER / "bank",
+    as_json: JsonOption = False,
+) -> None:
+    """Take a quiz in the terminal, or from a file of replies."""
+    with exit_codes() as on:
+        banks = load_banks(bank)
+        if answers is not None:
+            given = reply_files.read(answers)
+            result = from_file(given, draw_for(quiz, given, student, seed, banks))
+            if as_json:
+                print_json(mark_as_data(result))
+            else:
+                print_mark(result, on)
+        elif template:
+            paper = draw(quiz, student or user(), seed or "1", banks=banks)
+            if as_json:
+                return print_json(reply_files.as_data(paper))
+            print(reply_files.template(paper), end="")
+            return None
+        else:
+            if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+                raise ReplyError(
+                    "no terminal to ask in: --template prints the paper, --answers FILE reads it"
+                )
+            progress = Progress.load(quiz, student or user())
+            wanted = progress.seed(seed, restart=restart)
+            paper = draw(quiz, student or user(), wanted, banks=banks)
+            result = terminal.take(paper, progress, on, restart=restart, plain=plain)
+    raise typer.Exit(0 if result.passed else 1)
+
+
+def user() -> str:
+    """The name of the user, for a paper of one's own."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "student"
+
+
+def draw_for(quiz: str, given: Replies, student: str | None, seed: str | None, banks) -> Paper:
+    """The paper a file of replies belongs to; ReplyError where file and command line differ."""
+    for name, asked, found in (
+        ("quiz", quiz, given.quiz),
+        ("student", student, given.student),
+        ("seed", seed, given.seed),
+    ):
+        if asked and found and asked != found:
+            raise ReplyError(f"the file is for {name} {found!r}, asked is {asked!r}")
+    if given.seed == "secret":
+        raise ReplyError(
+            "this paper was dealt with the course's secret: quiz mark --secret marks it"
+        )
+    return draw(quiz, student or given.student or user(), seed or given.seed or "1", banks=banks)
+
+
+def from_file(given: Replies, paper: Paper) -> Mark:
+    """The mark of a file's replies; ReplyError where they belong to another paper."""
+    collected.check(given, paper)
+    return mark(paper, given.answers)
+
+
+def print_mark(result: Mark, on: Console) -> None:
+    """Every verdict, then the score."""
+    for number, verdict in enumerate(result.verdicts, 1):
+        on.print(screen.line(f"{verdict.question.id}", "dim"))
+        on.print(screen.verdict(verdict, on, number=number))
+        on.print()
+    on.print(screen.score(result, on))
+
+
+def mark_as_data(result: Mark) -> dict:
+    """A mark for programs."""
+    paper = result.paper
+    return {
+        "quiz": paper.plan.quiz,
+        "title": paper.plan.title,
+        "student": paper.student,
+        "seed": paper.seed,
+        "paper": paper.digest,
+        "n_right": result.n_right,
+        "n_questions": len(paper.questions),
+        "n_needed": paper.n_needed,
+        "passed": result.passed,
+        "questions": [
+            {
+                "id": v.question.id,
+                "kind": v.question.kind,
+                "reply": v.reply,
+                "right": v.right,
+                "reason": v.reason,
+                "answer": v.question.shown,
+                "why": v.question.why,
+            }
+            for v in result.verdicts
+        ],
+    }
+
+
+@app.command(epilog="Example:  quiz deal 2.1 ada grace --secret SECRET --out papers/")
+def deal(
+    quiz: QuizArgument,
+    students: Annotated[list[str], typer.Argument(help="Names of students.")],
+    secret: Annotated[Path, typer.Option("--secret", help="The course's secret file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for a file per student.")],
+    bank: BankOption = FOLDER / "bank",
+) -> None:
+    """Write a paper with empty replies for each student, drawn with the course's secret."""
+    with exit_codes() as on:
+        paths = collected.deal(quiz, students, secret, out, load_banks(bank))
+        on.print(f"{len(paths)} papers in {out}; collect them filled in, then: quiz mark")
+
+
+@app.command("mark", epilog="Example:  quiz mark collected/*.yaml --secret SECRET --json")
+def mark_files(
+    paths: Annotated[list[Path], typer.Argument(help="Files of replies, or folders of them.")],
+    secret: SecretOption = None,
+    bank: BankOption = FOLDER / "bank",
+    as_json: JsonOption = False,
+) -> None:
+    """Mark collected files of replies; a file that cannot be marked does not stop the others."""
+    with exit_codes() as on:
+        rows = collected.mark_all(paths, secret, load_banks(bank))
+        if as_json:
+            print_json(
+                [
+                    {"file": str(r.path), "error": r.error}
+                    | (mark_as_data(r.mark) if r.mark else {})
+                    for r in rows
+                ]
+            )
+        else:
+            names = ["student", "quiz", ">right", ">of", "passed", "missed"]
+            on.print(screen.table(names, [r.cells() for r in rows]))
+            if secret is None:
+                on.print(
+                    "Without --secret these are self-checks: students can draw the same papers."
+                )
+    raise typer.Exit(1 if any(r.error for r in rows) else 0)
+
+
+@app.command(epilog="Example:  quiz verify --draws 20")
+def verify(
+    draws: Annotated[
+        int, typer.Option("--draws", "-n", min=1, help="Draws of each question.")
+    ] = 100,
+    bank: BankOption = FOLDER / "bank",
+    as_json: JsonOption = False,
+) -> None:
+    """Check every bank: answers computed on many draws, choices differ, nothing gives them away."""
+    with exit_codes() as on:
+        plans = load_papers()
+        reports = [verify_bank(b, plans.get(q), draws) for q, b in load_banks(bank).items()]
+        if as_json:
+            print_json([report_as_data(r) for r in reports])
+        else:
+            for report in reports:
+                print_report(report, on)
+    raise typer.Exit(0 if all(r.ok for r in reports) else 1)
+
+
+def report_as_data(report: Report) -> dict:
+    """A report for programs."""
+    rows = [
+        {
+            "id": r.question.id,
+            "kind": r.question.kind,
+            "computed": r.question.computed,
+            "draws": r.n_draws,
+            "attempts": r.n_attempts,
+            "answers": len(r.answers),
+            "problems": r.problems,
+        }
+        for r in report.rows
+    ]
+    quiz = report.bank.quiz
+    return {"quiz": quiz, "ok": report.ok, "problems": report.problems, "questions": rows}
+
+
+def print_report(report: Report, on: Console) -> None:
+    """A report as a table, problems under it."""
+    right, wrong, _ = screen.signs(on)
+    cells = [
+        [wrong if r.problems else right, r.question.id, r.question.kind,
+         "computed" if r.question.computed else "", r.n_draws, r.n_attempts, len(r.answers)]
+        for r in report.rows
+    ]  # fmt: skip
+    names = ["", "question", "kind", "answer", ">draws", ">tries", ">answers"]
+    on.print(Text(f"Quiz {report.bank.quiz}", "bold"))
+    on.print(screen.table(names, cells))
+    for row in report.rows:
+        for problem in row.problems:
+            on.print(Text(f"{row.question.where}: {row.question.id}: {problem}", "red"))
+    for problem in report.problems:
+        on.print(Text(f"{report.bank.path}: {problem}", "red"))
+    n_computed = sum(r.question.computed for r in report.rows)
+    on.print(
+        f"{len(report.rows)} questions, {n_computed} computed: {'fine' if report.ok else 'wrong'}"
+    )

@@ -1,0 +1,142 @@
+"""How questions, verdicts and marks look on a terminal, drawn with rich.
+
+Owns: colours, signs, layout. Must not know: keys, files, what is right beyond a verdict. Read
+before: ``markup.py``. Texts become ``rich.text.Text`` from (style, text) pairs and never pass
+through rich's own markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from . import markup
+from .marking import Mark, Verdict
+from .paper import Asked
+from .replies import how_to_reply
+
+STYLES = {"": "", "code": "cyan", "strong": "bold"}
+WIDTH = 92  # lines longer than this are hard to read
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The console all quizzes print on: no markup, no emoji, no highlighting of our texts."""
+    made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if made.is_terminal and made.width > WIDTH:
+        made.width = WIDTH
+    return made
+
+
+def signs(on: Console) -> tuple[str, str, str]:
+    """Right, wrong, open: as the terminal's encoding allows."""
+    return ("✓", "✗", "·") if on.encoding.lower().startswith("utf") else ("+", "x", ".")
+
+
+def line(text: str, style: str = "") -> Text:
+    """One line of our markdown subset."""
+    out = Text(style=style)
+    for kind, part in markup.spans(markup.printable(text)):
+        out.append(part, STYLES[kind])
+    return out
+
+
+def rendered(text: str, style: str = "") -> Group:
+    """A text of our markdown subset, a blank line between its blocks."""
+    parts: list[RenderableType] = []
+    for block in markup.blocks(text):
+        if parts and block.kind != "item":
+            parts.append(Text())
+        if block.kind == "code":
+            parts.append(code(block.text, block.language or "text"))
+        elif block.kind == "item":
+            parts.append(Padding(line("- " + block.text, style), (0, 0, 0, 2)))
+        else:
+            parts.append(line(block.text, style))
+    return Group(*parts)
+
+
+def code(text: str, language: str = "python") -> Padding:
+    """Code, coloured, on the terminal's own background."""
+    body = markup.printable(text).strip("\n")
+    syntax = Syntax(body, language, theme="ansi_dark", background_color="default", word_wrap=True)
+    return Padding(syntax, (0, 0, 0, 4))
+
+
+def question(q: Asked, number: int, done: str, total: int) -> Group:
+    """The question without its choices: head, text, code."""
+    head = Text(f" {number} of {total} ", style="bold reverse")
+    head.append(f" {q.topic} ", style="not bold not reverse")
+    head.append(done, style="not bold not reverse dim")
+    parts: list[RenderableType] = [Text(), head, Text(), rendered(q.text)]
+    if q.code:
+        parts += [Text(), code(q.code)]
+    return Group(*parts, Text())
+
+
+def choices(q: Asked) -> Group:
+    """The choices with their letters."""
+    return Group(*(Padding(Text(f"{o.letter})  ") + line(o.text), (0, 0, 0, 2)) for o in q.options))
+
+
+def answer_line(q: Asked) -> Text:
+    """What is right, in one line."""
+    out = Text("The answer: ")
+    if q.kind == "choice":
+        out.append(f"{q.answer[0]})  ", "bold").append_text(line(q.shown, "bold"))
+    else:
+        out.append_text(Text(markup.printable(q.shown), "bold"))
+    return out
+
+
+def verdict(v: Verdict, on: Console, *, number: int | None = None) -> Group:
+    """Right or wrong, why a wrong reply is wrong, the answer and its explanation."""
+    right, wrong, _ = signs(on)
+    head = Text(f"{number}. " if number else "")
+    head.append(f"{right} Right." if v.right else f"{wrong} Wrong.", "green" if v.right else "red")
+    if v.reply:
+        head.append(f"  You said: {markup.printable(v.reply)[:60]}", "dim")
+    parts: list[RenderableType] = [head]
+    if v.reason:
+        parts += [Text(), rendered(v.reason)]
+    if not v.right:
+        parts += [Text(), answer_line(v.question)]
+    parts += [Text(), rendered(v.question.why, "dim" if v.right else "")]
+    return Group(*parts)
+
+
+def score(mark: Mark, on: Console) -> Group:
+    """The result of a paper: score, pass or not, what was missed."""
+    right, wrong, _ = signs(on)
+    paper = mark.paper
+    passed = Text(" passed ", "bold black on green")
+    failed = Text(" not passed ", "bold white on red")
+    head = Text(f"Quiz {paper.plan.quiz}, {paper.plan.title}: ", "bold")
+    head.append(f"{mark.n_right} of {len(paper.questions)} right ", "bold")
+    head.append_text(passed if mark.passed else failed)
+    head.append(f"  ({paper.n_needed} pass)", "dim")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for n, v in enumerate(mark.verdicts, 1):
+        sign = Text(right, "green") if v.right else Text(wrong, "red")
+        table.add_row(Text(f"{n:>2}"), sign, Text(v.question.topic), Text(v.question.id, "dim"))
+    return Group(Rule(), head, Text(), table)
+
+
+def how(q: Asked) -> Text:
+    """How to reply to this question, one dim line."""
+    return Text(f"({how_to_reply(q)})", "dim")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A plain table of texts; columns that begin with ">" are right-aligned."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        made.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
+    for row in rows:
+        made.add_row(*(Text(markup.printable(str(cell))) for cell in row))
+    return made
