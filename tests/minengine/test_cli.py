@@ -1,0 +1,217 @@
+"""The command line as a shell sees it: output, streams, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from minengine import Engine, cli
+from minengine.requantize import requantize
+from minengine.sampling import SAMPLERS
+
+COMMANDS = ("info", "tokens", "generate", "perplexity", "bench", "quantize", "selftest")
+PROGRAM = [sys.executable, "-c", "from minengine.cli import main; main()"]
+PLAIN = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+
+
+def start(*args, **options):
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen([*PROGRAM, *map(str, args)], **pipes | {"env": PLAIN} | options)
+
+
+def program(*args, stdin: bytes = b"") -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of the program in a process of its own."""
+    process = start(*args)
+    out, err = process.communicate(stdin, timeout=120)
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """The same within this process: quicker, for what needs no real pipe."""
+
+    def call(*args):
+        monkeypatch.setattr(sys, "argv", ["minengine", *map(str, args)])
+        for name in ("COLUMNS", "NO_COLOR", "TERM"):
+            monkeypatch.setenv(name, PLAIN[name])
+        with pytest.raises(SystemExit) as exited:
+            cli.app(prog_name="minengine")
+        out, err = capsys.readouterr()
+        return exited.value.code or 0, out, err
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert "Examples:" in out
+    assert f"minengine {command}" in out
+
+
+def test_generate_has_a_flag_for_every_sampler_with_its_help_and_default(run):
+    out = re.sub(r"\s+", " ", run("generate", "--help")[1].replace("│", " "))
+    for row in SAMPLERS:
+        assert f"--{row.name.replace('_', '-')} " in out
+        assert row.help in out
+        assert not row.default or f"[default: {row.default}]" in out
+
+
+def test_generate_prints_what_the_engine_writes(run):
+    with Engine() as engine:
+        want = "".join(engine.generate("ROMEO:", max_tokens=20, seed=4, temperature=1.2, top_k=7))
+    flags = ("-n", 20, "--seed", 4, "--temperature", 1.2, "--top-k", 7)
+    code, out, err = run("generate", "ROMEO:", *flags)
+    assert (code, out, err) == (0, want + "\n", "")
+    assert run("generate", "ROMEO:", *flags, "--echo")[1] == "ROMEO:" + want + "\n"
+    found = json.loads(run("generate", "ROMEO:", *flags, "--json")[1])
+    assert (found["text"], found["reason"], len(found["ids"])) == (want, "length", 20)
+    assert found["options"]["top_k"] == 7
+    assert "20 tokens" in run("generate", "ROMEO:", *flags, "--stats")[2]
+
+
+def test_tokens_are_the_engines(run):
+    text = "To be\nor 😀 </s>"
+    with Engine() as engine:
+        want = engine.tokenize(text)
+        special = engine.tokenize(text, parse_special=True)
+    code, out, err = run("tokens", text)
+    assert (code, err) == (0, f"{len(want)} tokens\n")
+    assert [int(line.split()[0]) for line in out.splitlines()] == want
+    assert json.loads(run("tokens", text, "--json")[1])["ids"] == want
+    assert json.loads(run("tokens", text, "--json", "--special")[1])["ids"] == special
+
+
+def test_a_dash_reads_stdin_and_bytes_that_are_no_text_are_taken():
+    code, out, _ = program("tokens", "-", "--json", stdin=b"a\n\xff")
+    assert code == 0
+    assert json.loads(out)["tokens"] == ["<s>", "a", "\n", "<0xFF>"]
+
+
+def test_info_says_what_is_in_the_file(run):
+    code, out, _ = run("info", "--tensors")
+    assert code == 0
+    for words in ("general.architecture", "llama.context_length", "blk.0.attn_q.weight", "Q8_0"):
+        assert words in out
+    found = json.loads(run("info", "--json", "--tensors")[1])
+    assert found["metadata"]["general.architecture"] == "llama"
+    assert found["n_parameters"] == 4_033_280
+    assert sum(t["bytes"] for t in found["tensors"]) < found["bytes"]
+
+
+def test_perplexity_of_a_file_and_of_stdin(run, tmp_path):
+    text = "First Citizen:\nBefore we proceed any further, hear me speak.\n"
+    path = tmp_path / "play.txt"
+    path.write_text(text)
+    with Engine() as engine:
+        want = engine.perplexity(text, window=16, stride=4)
+    code, out, _ = run("perplexity", path, "--window", 16, "--stride", 4, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["perplexity"] == want.perplexity
+    assert (found["n_tokens"], found["window"], found["stride"]) == (want.n_tokens, 16, 4)
+    code, out, err = program("perplexity", "-", stdin=text.encode())
+    assert (code, err) == (0, "")
+    assert "nats per character" in out
+
+
+def test_bench_gives_positive_speeds(run):
+    code, out, _ = run("bench", "--prefill", 8, "--decode", 4, "--samples", 2, "--json")
+    found = json.loads(out)
+    assert code == 0
+    for part, n in (("prefill", 8), ("decode", 4)):
+        assert found[part]["n_tokens"] == n
+        assert found[part]["tokens_per_s"] > 0
+        assert len(found[part]["seconds"]) == 2
+    assert "tokens/s" in run("bench", "--prefill", 8, "--decode", 4, "--samples", 1)[1]
+
+
+def test_selftest_passes_and_says_the_errors(run):
+    code, out, _ = run("selftest")
+    assert code == 0
+    assert "model logits" in out
+    assert re.search(r"^\d+ passed, 0 failed$", out, re.M)
+    assert json.loads(run("selftest", "--json")[1])["passed"] is True
+
+
+def test_selftest_exits_1_where_a_check_fails(run, monkeypatch):
+    monkeypatch.setitem(cli.selftests.LOSSES, "Q8_0", 0.0)
+    code, out, _ = run("selftest")
+    assert code == 1
+    assert "FAILED format Q8_0 quantize" in out
+    assert ", 1 failed" in out
+
+
+def test_quantize_writes_what_requantize_does(run, tmp_path):
+    with Engine() as engine:
+        source = engine.model.file.path
+    assert run("quantize", source, tmp_path / "a.gguf", "Q4_0")[0] == 0
+    requantize(source, tmp_path / "b.gguf", "Q4_0")
+    assert (tmp_path / "a.gguf").read_bytes() == (tmp_path / "b.gguf").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("generate", "x", "--temperature", "-1"), "temperature: got -1.0, want at least 0"),
+        (("generate", "x" * 3000), "3001 tokens: the context holds 512"),
+        (("generate", "x", "--model", "none.gguf"), "none.gguf: No such file or directory"),
+        (("info", "--model", __file__), "want b'GGUF'"),
+        (("perplexity", "none.txt"), "none.txt: No such file or directory"),
+        (("quantize", __file__, "x.gguf", "Q9"), "format 'Q9'"),
+        (("bench", "--prefill", "600"), "600 tokens: the context holds 512"),
+    ],
+)
+def test_an_error_is_one_line_on_stderr_and_exit_2(run, args, words):
+    code, out, err = run(*args)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
+    assert err.startswith("minengine: ")
+
+
+@pytest.mark.parametrize("args", [("generate", "x", "--top-k", "many"), ("dance",), ("tokens",)])
+def test_a_wrong_argument_exits_2_without_a_traceback(run, args):
+    code, out, err = run(*args)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err
+
+
+def test_text_comes_as_it_is_generated_and_ctrl_c_ends_it_with_130_and_no_traceback():
+    process = start("generate", "x", "-n", 500, "--temperature", 1.5)
+    first = process.stdout.read(3)
+    process.send_signal(signal.SIGINT)
+    rest, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"")
+    assert first
+    assert rest.endswith(b"\n")
+
+
+def test_a_reader_that_goes_away_ends_it_quietly():
+    process = start("generate", "x", "-n", 500)
+    process.stdout.read(1)
+    process.stdout.close()
+    err = process.stderr.read()
+    assert (process.wait(timeout=60), err) == (141, b"")
+
+
+def test_output_closed_before_anything_is_printed_is_quiet_too():
+    process = start("info")
+    process.stdout.close()
+    err = process.stderr.read()
+    assert (process.wait(timeout=60), err) == (141, b"")
+
+
+def test_what_the_terminals_encoding_lacks_is_replaced():
+    process = start("tokens", "é", env=PLAIN | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"Traceback" not in err
+    assert b"?" in out or b"<0x" in out
