@@ -15,13 +15,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from autograder import catalog
 from autograder.classroom import Classroom
 from autograder.errors import AutograderError, CourseError
+from autograder.pages import STAMP, WITHOUT, printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,6 +36,12 @@ app = typer.Typer(
     "Exit codes: 0 fine, 1 something failed or was graded badly, 2 wrong usage.",
 )
 out, err = Console(), Console(stderr=True)
+
+
+def escape(text: str) -> str:
+    """Text of others: no markup of ours, no codes a terminal would act on."""
+    return markup(printable(text))
+
 
 Dir = Annotated[Path, typer.Option("--dir", "-d", help="The instructor's course folder.")]
 Name = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="01_transformer_layer, 1 or 01.")]
@@ -72,8 +79,9 @@ def release(name: Name, folder: Dir = Path(), course: CourseOption = None) -> No
 
     assignment = catalog.find_course(course).assignment(name)
     notebook = handout.source_notebook(assignment.handout, assignment.reference.sources)
-    nbgrader_bridge.release(folder, assignment.id, notebook)
-    path = folder / "release" / assignment.id / f"{assignment.id}.ipynb"
+    data = assignment.root / "assignments" / assignment.id / "data"
+    files = data if data.is_dir() else None
+    path = nbgrader_bridge.release(folder, assignment.id, notebook, files)
     out.print(f"[green]released[/green] {escape(str(path))}  {assignment.max_points:g} points")
 
 
@@ -174,7 +182,9 @@ def report(
 
     assignment = catalog.find_course(course).assignment(name)
     path = to or Classroom(folder).report_path(assignment.id)
-    page.write(folder, assignment.id, _records(folder, assignment.id), path)
+    records = _records(folder, assignment.id)
+    title = assignment.handout.title
+    page.write(folder, assignment.id, records, path, hints=assignment.hints, title=title)
     out.print(f"[green]report[/green] {escape(str(path))}")
 
 
@@ -243,13 +253,20 @@ def doctor(as_json: Json = False) -> None:
 @contextmanager
 def _progress(title: str, quiet: bool):
     """A bar with the time left, on stderr; yields the function that moves it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    left = TimeRemainingColumn(elapsed_when_finished=True)
-    with Progress(
-        *columns, left, TextColumn("{task.fields[last]}"), console=err, disable=quiet
-    ) as bar:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[last]}"),
+    )
+    with Progress(*columns, console=err, disable=quiet, transient=True) as bar:
         task = bar.add_task(title, total=None, last="")
-        yield lambda last, n, total: bar.update(task, completed=n, total=total, last=escape(last))
+        try:
+            yield lambda last, n, of: bar.update(task, completed=n, total=of, last=escape(last))
+        except KeyboardInterrupt:
+            err.print("stopped; what is finished is kept, the same command goes on from there")
+            raise typer.Exit(1) from None
 
 
 def _print_json(document: Any) -> None:
@@ -270,8 +287,11 @@ def _print_marks(summary: Any) -> None:
         for note in m.notes:
             out.print(f"[dim]{escape(m.student)}: {escape(note)}[/dim]")
     said = f"{summary.graded} graded, {summary.reused} known already"
+    walls = f"sandbox {summary.sandbox}"
+    if summary.sandbox in WITHOUT:
+        walls = f"[red]{STAMP}: no sandbox, marks can be forged[/red]"
     lost = f", [red]{len(summary.lost)} not graded[/red]" if summary.lost else ""
-    out.print(f"{said}{lost}; {summary.seconds:.1f} s in sandbox {escape(summary.sandbox)}")
+    out.print(f"{said}{lost}; {summary.seconds:.1f} s in {walls}")
 
 
 def _print_matrix(matrix: Any) -> None:
@@ -307,9 +327,6 @@ def main() -> None:
     except AutograderError as error:
         err.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        err.print("stopped; what was finished is kept")
-        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

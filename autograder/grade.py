@@ -171,6 +171,7 @@ class Grader(Warm):
             draws=str(job.draws),
             student=task.student,
             sandbox=job.backend,
+            limits=repr(job.limits),
         )
         if key == task.known:
             return None
