@@ -1,0 +1,84 @@
+"""What a wheel carries, for instructors and for students, and what it never does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+LARGEST_BYTES = 5 << 20  # a committed file beyond this belongs elsewhere
+
+
+def carried(folder: Path, student: bool) -> set[str]:
+    """The files setup.py puts into a wheel, compiled units aside, as paths in site-packages."""
+    env = {**os.environ, "MINENGINE_STUDENT": "1" if student else "0"}
+    ran = subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(folder)],
+        cwd=ROOT, env=env, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory):
+    return {s: carried(tmp_path_factory.mktemp(f"wheel{s:d}"), s) for s in (False, True)}
+
+
+@pytest.mark.parametrize("student", [False, True])
+def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student):
+    files = wheels[student]
+    assert {
+        "minengine/models/tiny-shakespeare.gguf",
+        "autograder/child.py",
+        "quizzes/bank/2.1.yaml",
+        "minengine_course/course/syllabus.yaml",
+        "minengine_course/assignments/01_transformer_layer/checks.py",
+        "minengine_course/assignments/01_transformer_layer/hints.yaml",
+        "minengine_course/assignments/01_transformer_layer/handout.py",
+    } <= files
+    assert not [f for f in files if re.search(r"solution|reference|alternate|wrong|exploit", f)]
+    assert not [f for f in files if f.startswith("tests/")]
+
+
+def test_every_module_of_the_rooms_is_in_the_instructors_wheel(wheels):
+    for room in ("minengine", "autograder", "quizzes"):
+        modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / room).glob("*.py")}
+        assert modules <= wheels[False]
+
+
+def test_students_get_no_source_of_what_is_closed(wheels):
+    syllabus = yaml.safe_load((ROOT / "course" / "syllabus.yaml").read_text(encoding="utf-8"))
+    closed = set()
+
+    def collect(node):
+        if isinstance(node, dict):
+            closed.update(node.get("closed", []))
+            for value in node.values():
+                collect(value)
+        elif isinstance(node, list):
+            for value in node:
+                collect(value)
+
+    collect(syllabus)
+    modules = {m.group(1) for s in closed if (m := re.match(r"minengine\.(\w+)", s))}
+    assert "oracle" in modules
+    for module in modules:
+        assert not [
+            f for f in wheels[True] if re.fullmatch(rf"minengine/{module}\.(py|pyx|pxd)", f)
+        ]
+    assert not [f for f in wheels[True] if f.endswith((".pyx", ".pxd"))]
+
+
+def test_no_built_or_huge_file_is_tracked():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    for name in listed.stdout.splitlines():
+        assert not name.endswith((".so", ".ipynb", ".db")) or name.startswith("tests/golden/")
+        if (ROOT / name).exists():
+            assert (ROOT / name).stat().st_size <= LARGEST_BYTES, name
