@@ -36,6 +36,8 @@ from .schema import FOLDER, load_banks, load_papers
 from .verify import Report
 from .verify import verify as verify_bank
 
+BANKS = FOLDER / "bank"
+
 app = typer.Typer(
     help="Self-checks: questions drawn for each student, answers computed by the engine.",
     no_args_is_help=True,
@@ -48,7 +50,7 @@ app = typer.Typer(
 QuizArgument = Annotated[str, typer.Argument(help="The id of a quiz, such as 2.1 (see quiz list).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 BankOption = Annotated[
-    Path, typer.Option("--bank", help="A folder of bank files; the course's own otherwise.")
+    Path | None, typer.Option("--bank", help="A folder of bank files; the course's own otherwise.")
 ]
 SecretOption = Annotated[
     Path | None, typer.Option("--secret", help="The course's secret file, for papers with marks.")
@@ -74,7 +76,7 @@ def exit_codes() -> Iterator[Console]:
     try:
         yield screen.console()
     except (QuizError, EngineError) as error:
-        screen.console(stderr=True).print(Text(f"quiz: {error}", "red"))
+        print(f"quiz: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     except (KeyboardInterrupt, EOFError):
         screen.console(stderr=True).print(
@@ -92,10 +94,10 @@ def print_json(data: object) -> None:
 
 
 @app.command("list", epilog="Example:  quiz list --json")
-def list_quizzes(bank: BankOption = FOLDER / "bank", as_json: JsonOption = False) -> None:
+def list_quizzes(bank: BankOption = None, as_json: JsonOption = False) -> None:
     """The quizzes: how many questions a paper has, how many there are, what passes."""
     with exit_codes() as on:
-        banks = load_banks(bank)
+        banks = load_banks(bank or BANKS)
         rows = [
             {
                 "quiz": plan.quiz,
@@ -140,12 +142,12 @@ def take(
     plain: Annotated[
         bool, typer.Option("--plain", help="Type letters on a line; no cursor keys.")
     ] = False,
-    bank: BankOption = FOLDER / "bank",
+    bank: BankOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a quiz in the terminal, or from a file of replies."""
     with exit_codes() as on:
-        banks = load_banks(bank)
+        banks = load_banks(bank or BANKS)
         if answers is not None:
             given = reply_files.read(answers)
             result = from_file(given, draw_for(quiz, given, student, seed, banks))
@@ -244,11 +246,11 @@ def deal(
     students: Annotated[list[str], typer.Argument(help="Names of students.")],
     secret: Annotated[Path, typer.Option("--secret", help="The course's secret file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for a file per student.")],
-    bank: BankOption = FOLDER / "bank",
+    bank: BankOption = None,
 ) -> None:
     """Write a paper with empty replies for each student, drawn with the course's secret."""
     with exit_codes() as on:
-        paths = collected.deal(quiz, students, secret, out, load_banks(bank))
+        paths = collected.deal(quiz, students, secret, out, load_banks(bank or BANKS))
         on.print(f"{len(paths)} papers in {out}; collect them filled in, then: quiz mark")
 
 
@@ -256,12 +258,12 @@ def deal(
 def mark_files(
     paths: Annotated[list[Path], typer.Argument(help="Files of replies, or folders of them.")],
     secret: SecretOption = None,
-    bank: BankOption = FOLDER / "bank",
+    bank: BankOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Mark collected files of replies; a file that cannot be marked does not stop the others."""
     with exit_codes() as on:
-        rows = collected.mark_all(paths, secret, load_banks(bank))
+        rows = collected.mark_all(paths, secret, load_banks(bank or BANKS))
         if as_json:
             print_json(
                 [
@@ -285,13 +287,15 @@ def verify(
     draws: Annotated[
         int, typer.Option("--draws", "-n", min=1, help="Draws of each question.")
     ] = 100,
-    bank: BankOption = FOLDER / "bank",
+    bank: BankOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check every bank: answers computed on many draws, choices differ, nothing gives them away."""
     with exit_codes() as on:
         plans = load_papers()
-        reports = [verify_bank(b, plans.get(q), draws) for q, b in load_banks(bank).items()]
+        reports = [
+            verify_bank(b, plans.get(q), draws) for q, b in load_banks(bank or BANKS).items()
+        ]
         if as_json:
             print_json([report_as_data(r) for r in reports])
         else:

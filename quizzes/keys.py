@@ -33,7 +33,6 @@ STYLE = Style.from_dict(
         "cursor": "bold",
         "taken": "ansigreen bold",
         "help": "ansibrightblack",
-        "bottom-toolbar": "noreverse ansibrightblack",
         "validation-toolbar": "noreverse ansired",
     }
 )
@@ -179,10 +178,13 @@ class Readable(Validator):
 def ask_line(q: Asked) -> str:
     """A typed reply, checked for being readable before it is taken."""
     session: PromptSession[str] = PromptSession(
-        message="Your answer: ",
+        message=[
+            ("class:help", f"{how_to_reply(q)}\n? if you do not know\n\n"),
+            ("", "Your answer: "),
+        ],
         validator=Readable(q),
         validate_while_typing=False,
-        bottom_toolbar=f"{how_to_reply(q)}   (? if you do not know)",
+        reserve_space_for_menu=0,
         style=STYLE,
         color_depth=color_depth(),
         erase_when_done=True,

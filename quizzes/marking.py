@@ -90,9 +90,11 @@ def letters(q: Asked, reply: str) -> tuple[str, ...]:
     if len(set(found)) < len(found):
         raise AnswerError(f"{reply[:40]!r} has a letter twice")
     if q.kind == "choice" and len(found) != 1:
-        raise AnswerError(f"{reply[:40]!r} has {len(found)} letters, want one")
+        raise AnswerError(f"{reply[:40]!r}: want one letter, got {len(found)}")
     if q.kind == "order" and len(found) != len(have):
-        raise AnswerError(f"{reply[:40]!r} has {len(found)} letters, want all {len(have)} in order")
+        raise AnswerError(
+            f"{reply[:40]!r}: want all {len(have)} letters in order, got {len(found)}"
+        )
     if not found:
         raise AnswerError(f"{reply[:40]!r} has no letter")
     return tuple(found if q.kind == "order" else sorted(found))
