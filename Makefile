@@ -37,10 +37,12 @@ verify: build ## grade the graders: the whole bank of right and wrong submission
 	@$(BIN)/autograder verify
 
 wheel: build ## sdist and wheel into dist/
-	@$(BIN)/python -m build -q --outdir dist .
+	@rm -rf dist && $(BIN)/python -m build --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
+	@ls dist
 
-student-wheel: build ## the wheel for students into dist/student/: reference compiled, its sources left out
-	@MINENGINE_STUDENT=1 $(BIN)/python -m build -q --wheel --outdir dist/student .
+student-wheel: wheel ## the wheel for students into dist/student/: reference compiled, sources left out
+	@MINENGINE_STUDENT=1 $(BIN)/pip wheel -q --no-deps --no-cache-dir -w dist/student dist/minengine-*.tar.gz
+	@ls dist/student
 
 clean: ## remove what was built
 	rm -rf .venv build demo dist minengine/*.so *.egg-info
