@@ -20,7 +20,6 @@ import numpy as np
 
 from minengine import oracle
 from minengine.arch import ARCHITECTURES
-from minengine.formats import FORMATS
 from minengine.kvcache import BlockPool
 
 from .errors import Unclear
@@ -219,12 +218,6 @@ def kv_share(H: int, G: int) -> float:
     return kv_bytes(1, G, 64) / kv_bytes(1, H, 64)
 
 
-def weight_bytes(part: str, format_name: str, D: int, H: int, G: int, E: int, F: int) -> int:
-    """Bytes in a file of the matrices of a part of a layer, in one of FORMATS."""
-    shapes = (tensor_shape(name, D, H, G, E, F) for name in MATRICES[part])
-    return sum(out * FORMATS[format_name].row_bytes(width) for out, width in shapes)
-
-
 def matmul_flop(part: str, D: int, H: int, G: int, E: int, F: int = 1, T: int = 1) -> int:
     """Operations of T tokens times the matrices of a part: a product and a sum per element."""
     return 2 * T * n_parameters(part, D, H, G, E, F)
@@ -283,7 +276,6 @@ ANSWERS: dict[str, Callable[..., object]] = {
     "text_length": text_length,
     "token_count": token_count,
     "visible_pairs": visible_pairs,
-    "weight_bytes": weight_bytes,
     "word_count": word_count,
     "zeroed_layer_is": zeroed_layer_is,
 }
