@@ -8,6 +8,7 @@ its blocks, what a tensor is for. Read before: ``gguf.py``, ``formats.pyx``.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -49,4 +50,10 @@ def requantize(source: str | os.PathLike, target: str | os.PathLike, name: str) 
                 raw = wanted.quantize(FORMATS[t.format].dequantize(raw))
             tensors[t.name] = (name, t.shape, np.asarray(raw))
         metadata = {**file.metadata, "general.file_type": FILE_TYPES[name]}
-        gguf.write(target, metadata, tensors)
+        # Written beside and moved: the source may be the target, and is mapped until it is read.
+        part = Path(f"{os.fspath(target)}.part")
+        try:
+            gguf.write(part, metadata, tensors)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)

@@ -46,6 +46,14 @@ def test_the_twin_in_float32_has_the_same_logits(tmp_path):
         np.testing.assert_allclose(packed.logits(ids), want, rtol=0, atol=1e-6 * np.ptp(want))
 
 
+def test_a_file_can_be_requantized_onto_itself(tmp_path, write_model):
+    path = write_model()
+    requantize(path, tmp_path / "apart.gguf", "F16")
+    requantize(path, path, "F16")
+    assert path.read_bytes() == (tmp_path / "apart.gguf").read_bytes()
+    assert not list(tmp_path.glob("*.part"))
+
+
 def test_rows_that_are_no_whole_number_of_blocks_are_refused(tmp_path, write_model):
     with pytest.raises(RequestError, match=r"token_embd\.weight: rows of 32, Q4_K wants"):
         requantize(write_model(), tmp_path / "x.gguf", "Q4_K")
