@@ -285,7 +285,7 @@ def _print_marks(summary: Any) -> None:
     out.print(table)
     for m in summary.marks:
         for note in m.notes:
-            out.print(f"[dim]{escape(m.student)}: {escape(note)}[/dim]")
+            out.print(f"[dim]{escape(m.student)}: {escape(note)}[/dim]", soft_wrap=True)
     said = f"{summary.graded} graded, {summary.reused} known already"
     walls = f"sandbox {summary.sandbox}"
     if summary.sandbox in WITHOUT:
@@ -312,7 +312,7 @@ def _print_matrix(matrix: Any) -> None:
     off = [f"{r.kind} {r.name}: {p}" for r in matrix.rows for p in r.problems]
     off += list(matrix.problems)
     for problem in off:
-        out.print(f"[red]off[/red] {escape(problem)}")
+        out.print(f"[red]off[/red] {escape(problem)}", soft_wrap=True, highlight=False)
     wrong = sum(r.kind == "wrong" for r in matrix.rows)
     verdict = "[green]sound[/green]" if matrix.sound else f"[red]{len(off)} things are off[/red]"
     out.print(

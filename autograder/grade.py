@@ -70,6 +70,7 @@ def grade(
     students: str = "*",
     force: bool = False,
     allow_unsandboxed: bool = False,
+    limits: sandbox.Limits | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Summary:
     """Stage 1 for every submission of an assignment, and the marks that follow.
@@ -83,7 +84,13 @@ def grade(
         where = classroom.root / "submitted" / students / assignment.id
         raise CourseError(f"no submission in {where}")
     backend = ready(allow_unsandboxed)
-    job = Job(assignment.root, assignment.id, classroom.secret(), backend)
+    job = Job(
+        assignment.root,
+        assignment.id,
+        classroom.secret(),
+        backend,
+        limits=limits or sandbox.Limits(),
+    )
     known = classroom.results(assignment.id)
     tasks = [Task(s, p, None if force else known.key_of(s)) for s, p in paths.items()]
     graded, reused, lost = 0, 0, []
