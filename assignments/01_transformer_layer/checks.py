@@ -41,6 +41,7 @@ TOLERANCES = {
     "attention": HEADS,
     "swiglu": ROWS,
 }
+HALF = {"rtol": 4e-3, "atol": 4e-3}  # a float16 result fails for its dtype, not for its rounding
 FLOATS = [np.float32, np.float64]
 
 
@@ -48,7 +49,8 @@ def agrees(student: Any, hole: str, *args: Any, got: Any = None, what: str = "")
     """Require of ``hole(*args)`` what the oracle gives; a known mistake is named by its tag."""
     got = getattr(student, hole)(*args) if got is None else got
     want = getattr(oracle, hole)(*args)
-    return close(got, want, near=named(hole, args), what=what or hole, **TOLERANCES[hole])
+    tolerance = TOLERANCES[hole] | (HALF if getattr(got, "dtype", None) == np.float16 else {})
+    return close(got, want, near=named(hole, args), what=what or hole, **tolerance)
 
 
 def named(hole: str, args: tuple) -> dict[str, Any]:
@@ -104,10 +106,11 @@ def rms_norm_eps(student, rng):
 def rms_norm_contract(student, rng):
     x = (rng.choice([-1000, 1000], (2, 8)) * rng.uniform(0.5, 1, (2, 8))).astype(np.float16)
     weight = normal(rng, 8)
-    seen = student.observe("rms_norm", x, weight)
-    agrees(student, "rms_norm", x, weight, got=seen.value, what="rms_norm of float16")
-    expect_dtype(seen.value, FLOATS, "rms_norm of float16", "dtype-narrow")
-    untouched(seen, x, weight)
+    half = student.rms_norm(x, weight)
+    agrees(student, "rms_norm", x, weight, got=half, what="rms_norm of float16")
+    expect_dtype(half, FLOATS, "rms_norm of float16", "dtype-narrow")
+    x = normal(rng, 2, 8)
+    untouched(student.observe("rms_norm", x, weight), x, weight)
 
 
 @check(hole="rope", points=2, title="the pair (2i, 2i+1) turns by position times frequency")
@@ -155,7 +158,7 @@ def causal_mask_square(student, rng):
 
 @check(hole="causal_mask", points=2, title="the last query sees the last key", visibility="hidden")
 def causal_mask_after_a_cache(student, rng):
-    for t, s in ((2, int(rng.integers(4, 7))), (3, int(rng.integers(7, 10))), (1, 5)):
+    for t, s in ((3, int(rng.integers(5, 8))), (2, int(rng.integers(7, 10))), (1, 5)):
         got = np.asarray(student.causal_mask(t, s))
         # A mask of numbers lost its points in the square; here only which are zero counts.
         got = got != 0 if got.dtype.kind in "iuf" else got
@@ -187,14 +190,14 @@ def attention_mask(student, rng):
 
 @check(hole="attention", points=1, title="scores of any size are right", visibility="hidden")
 def attention_scores_of_any_size(student, rng):
-    q, k, v = np.zeros((1, 1, 4), np.float32), np.zeros((4, 1, 4), np.float32), normal(rng, 4, 1, 4)
+    q, k, v = np.zeros((2, 1, 4), np.float32), np.zeros((4, 1, 4), np.float32), normal(rng, 4, 1, 4)
     q[..., 0] = (
         2.0  # times k, times the scale 1/2: the scores are k's first column, exact in float32
     )
+    mask = np.ones((2, 4), bool)
+    mask[0, 3] = False  # hidden from one query and seen by the other
     for top in (1e4, -2e4):
-        k[:, 0, 0] = top - rng.permutation(3)[[0, 1, 2, 0]]
-        k[3] = 0
-        mask = np.array([[True, True, True, False]])
+        k[:3, 0, 0] = top - rng.permutation(3)
         got = student.attention(q, k, v, mask)
         finite = np.isfinite(np.asarray(got)).all()
         require(finite, f"scores about {top:g} give infinity or NaN", "softmax-overflow")
@@ -205,48 +208,51 @@ def attention_scores_of_any_size(student, rng):
 def attention_unused_slots(student, rng):
     q, k, v = normal(rng, 2, 2, 4), normal(rng, 5, 2, 4), normal(rng, 5, 2, 4)
     mask = oracle.causal_mask(2, 5) & (np.arange(5) != 1)
+    want = oracle.attention(q, k, v, mask)
+    k[1] = v[1] = 0  # what a mistake gives where the junk itself was cleared
+    near = named("attention", (q, k.copy(), v.copy(), mask))
     for junk in (1e30, np.inf, np.nan):
         k[1] = v[1] = junk
-        got = student.attention(q, k, v, mask)
-        clean = np.isfinite(np.asarray(got)).all()
-        require(
-            clean, f"a slot that is masked everywhere holds {junk:g}, and it shows", "mask-junk"
-        )
-        agrees(student, "attention", q, k, v, mask, got=got, what=f"a masked slot holds {junk:g}")
+        seen = student.observe("attention", q, k, v, mask)
+        otherwise = {"mask-junk": seen.value} if np.shape(seen.value) == q.shape else {}
+        what = f"a slot that is masked for all holds {junk:g}"
+        close(seen.value, want, near=near | otherwise, what=what, **HEADS)
+        untouched(seen, q, k, v, mask)
 
 
 @check(
     hole="attention", points=1, title="a query that sees nothing gives zeros", visibility="hidden"
 )
 def attention_blind_query(student, rng):
-    q, k, v = normal(rng, 3, 2, 4), normal(rng, 4, 2, 4), normal(rng, 4, 2, 4)
+    q, k, v = normal(rng, 3, 2, 4), normal(rng, 4, 2, 4), np.zeros((4, 2, 4), np.float32)
+    v[:] = normal(rng, 4)  # the same everywhere: who sees anything gets this, whatever the weights
     mask = np.ones((3, 4), bool)
     mask[rng.integers(0, 3)] = False
     got = student.attention(q, k, v, mask)
     require(not np.isnan(np.asarray(got)).any(), "0 / 0 or inf - inf: NaN", "blind-query")
     # A finite stand-in for -inf hides nothing where everything is hidden: the mean of all keys.
-    finite = {"blind-query-finite": mistakes.blind_uniform(q, k, v, mask)}
-    return close(got, oracle.attention(q, k, v, mask), near=finite, what="attention", **HEADS)
+    finite = {"blind-query-finite": partial(mistakes.blind_uniform, q, k, v, mask)}
+    near = finite | named("attention", (q, k, v, mask))
+    return close(got, oracle.attention(q, k, v, mask), near=near, what="attention", **HEADS)
 
 
 @check(hole="attention", points=1, title="a float16 cache is read as it is; (T, H, E) comes out")
 def attention_contract(student, rng):
-    q, k, v = normal(rng, 2, 4, 6), normal(rng, 3, 2, 6), normal(rng, 3, 2, 6)
+    q, k, v = normal(rng, 2, 4, 6), normal(rng, 3, 2, 6), np.zeros((3, 2, 6), np.float32)
+    v[:] = normal(
+        rng, 6
+    )  # the same everywhere, so a mean of them is the same, whatever its weights
     args = q, k.astype(np.float16), v.astype(np.float16), np.ones((2, 3), bool)
     seen = student.observe("attention", *args)
+    agrees(student, "attention", *args, got=seen.value, what="attention over equal values")
     expect_dtype(seen.value, FLOATS, "attention over a float16 cache", "dtype-narrow")
-    require(
-        np.shape(seen.value) == q.shape,
-        f"got {np.shape(seen.value)}, want {q.shape}",
-        "wrong-shape",
-    )
     untouched(seen, *args)
 
 
 @check(hole="swiglu", points=2, title="(silu(gate) * up) goes down")
 def swiglu_values(student, rng):
     one = np.ones((1, 1), np.float32)
-    agrees(student, "swiglu", one, one, 2 * one, 3 * one, what="the example")
+    agrees(student, "swiglu", one, 2 * one, 3 * one, one, what="the example")
     weights = [normal(rng, 10, 6), normal(rng, 10, 6), normal(rng, 6, 10)]
     return agrees(student, "swiglu", normal(rng, 3, 6), *weights)
 
@@ -276,6 +282,9 @@ def layer_values(student, rng):
     return note
 
 
+NOT_STILL = ("layer-post-norm", "norm-in-place")
+
+
 @check(hole="layer", points=2, title="with silent weights the layer is the identity")
 def layer_residuals(student, rng):
     call = problem(rng, 3)
@@ -286,7 +295,8 @@ def layer_residuals(student, rng):
     )
     lost = "layer-ffn-residual-missing" if not np.any(attn_only) else "layer-residual-missing"
     silent = changed(call, weights=call.weights | o | down)
-    near = {lost: 0 * call.x, "layer-post-norm": lambda: mistakes.post_norm(silent)[0]}
+    near = {tag: lambda tag=tag: mistakes.LAYER[tag](silent)[0] for tag in NOT_STILL}
+    near[lost] = 0 * call.x
     close(still, call.x, near=near, what="layer with attn_output = ffn_down = 0", **TOLERANCE)
     for out, tag, name in (
         (attn_only, "layer-residual-from-input", "attention"),
@@ -296,7 +306,7 @@ def layer_residuals(student, rng):
         require(added, f"{name} alone adds nothing to the stream", tag)
 
 
-@check(hole="layer", points=2, title="positions, base and eps arrive", visibility="hidden")
+@check(hole="layer", points=1, title="positions, base and eps arrive", visibility="hidden")
 def layer_passes_its_arguments(student, rng):
     scattered = rng.permutation(40)[:5]
     plain = problem(rng, 5)
@@ -317,32 +327,26 @@ def layer_causal(student, rng):
     before, after, moved = (layer_of(student, c) for c in (call, later, earlier))
     # Not to the bit: where a buffer lies in memory may change the order of a sum.
     if not np.allclose(after[:3], before[:3], rtol=0, atol=1e-5):
-        return layer_agrees(student, later, after)
+        return layer_agrees(student, later, after, habit=False)
     if np.abs(moved[1:] - before[1:]).max(-1).min() < 1e-5:
-        return layer_agrees(student, earlier, moved)
+        return layer_agrees(student, earlier, moved, habit=False)
     return None
 
 
 @check(hole="layer_with_cache", points=1, title="the cache holds rotated keys and plain values")
 def cache_contents(student, rng):
-    call, note = problem(rng, 4), None
-    cache = None
-    for rows in slice(0, 3), slice(3, 4):
+    call, note, cache = problem(rng, 4), None, None
+    chunks = [slice(0, 3), slice(3, 4)]
+    for i, rows in enumerate(chunks, 1):
         _, cache = feed(student, call, rows, cache)
-        for i in (0, 1):
-            note = (
-                cache_agrees(student, call, rows, cache[i], lambda reply, i=i: reply[1][i]) or note
-            )
+        for kind, keep in enumerate((lambda reply: reply[1][0], lambda reply: reply[1][1])):
+            note = cache_agrees(student, call, chunks[:i], cache[kind], keep) or note
     return note
 
 
 @check(hole="layer_with_cache", points=2, title="one step after a prefill gives the same numbers")
 def cache_decode(student, rng):
-    call = problem(rng, 5)
-    out, cache = feed(student, call, slice(0, 4), None)
-    note = cache_agrees(student, call, slice(0, 4), out)
-    out, _ = feed(student, call, slice(4, 5), cache)
-    return cache_agrees(student, call, slice(4, 5), out) or note
+    return in_chunks(student, problem(rng, 5), [slice(0, 4), slice(4, 5)])
 
 
 @check(
@@ -352,33 +356,39 @@ def cache_decode(student, rng):
     visibility="hidden",
 )
 def cache_chunks(student, rng):
-    call, note, cache = problem(rng, 6), None, None
-    for rows in slice(0, 2), slice(2, 5), slice(5, 6):
+    return in_chunks(student, problem(rng, 6), [slice(0, 2), slice(2, 5), slice(5, 6)])
+
+
+def in_chunks(student, call, chunks):
+    note, cache = None, None
+    for i, rows in enumerate(chunks, 1):
         out, cache = feed(student, call, rows, cache)
-        note = cache_agrees(student, call, rows, out) or note
+        note = cache_agrees(student, call, chunks[:i], out) or note
     return note
 
 
 @check(hole="layer_with_cache", points=1, title="positions go on from start", visibility="hidden")
 def cache_start(student, rng):
     call = problem(rng, 6)
-    _, cache = feed(student, call, slice(0, 5), None)
+    chunks = [slice(0, 5), slice(5, 6)]
+    _, cache = feed(student, call, chunks[0], None)
     cache = tuple(np.asarray(a)[2:] for a in cache)  # the two oldest rows were evicted
-    out, _ = feed(student, call, slice(5, 6), cache)
-    return cache_agrees(student, call, slice(5, 6), out, dropped=2)
+    out, _ = feed(student, call, chunks[1], cache)
+    return cache_agrees(student, call, chunks, out, dropped=2)
 
 
-@check(
-    hole="layer_with_cache", points=1, title="a cache can be continued twice", visibility="hidden"
-)
+@check(hole="layer_with_cache", points=1, title="one cache, two continuations", visibility="hidden")
 def cache_continued_twice(student, rng):
-    call = problem(rng, 5)
-    _, cache = feed(student, call, slice(0, 4), None)
-    note = None
+    call, note = problem(rng, 5), None
+    chunks = [slice(0, 4), slice(4, 5)]
+    _, cache = feed(student, call, chunks[0], None)
     for _ in range(2):
-        call.x[4] = normal(rng, call.x.shape[1])
         args = call.x[4:], call.weights, 4, cache, call.n_heads, call.n_kv_heads
         seen = student.observe("layer_with_cache", *args)
         untouched(seen, *args)
-        note = cache_agrees(student, call, slice(4, 5), unpacked(seen.value)[0]) or note
+        out, (keys, _) = unpacked(seen.value)
+        said = f"5 tokens were given, and the cache has {len(keys)} rows"
+        require(len(keys) <= 5, said, "cache-remembered")
+        note = cache_agrees(student, call, chunks, out) or note
+        call = changed(call, x=np.concatenate((call.x[:4], normal(rng, 1, call.x.shape[1]))))
     return note

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from mistakes import CACHE, LAYER, compose
 
-from autograder.checks import CheckFailed, close, require
+from autograder.checks import close, require
 from minengine import oracle
 
 # float32: eight parts in a row, each right to about 1e-5.
@@ -85,25 +85,37 @@ def unpacked(reply: Any) -> tuple[Any, Any]:
     return reply[0], reply[1]
 
 
-def cache_agrees(student, call, rows, got, pick=lambda reply: reply[0], dropped=0):
-    """Require the oracle's reply on ``rows`` after the rows before, some of which were dropped."""
+def cache_agrees(
+    student: Any,
+    call: SimpleNamespace,
+    chunks: list[slice],
+    got: Any,
+    keep: Any = lambda reply: reply[0],
+    dropped: int = 0,
+) -> str | None:
+    """Require the oracle's reply to the last of some chunks of rows.
 
-    def after(layer: Any, parts: SimpleNamespace, first: Any = None) -> Any:
+    ``keep`` picks what is compared, the output or a half of the cache; ``dropped`` rows of the
+    cache were evicted before the last chunk.
+    """
+
+    def reply(layer: Any, parts: SimpleNamespace, dropped: int = dropped) -> Any:
         past = None
-        if rows.start:
-            before = changed(part(call, slice(0, rows.start)), parts=parts)
-            past = tuple(a[dropped:] for a in (first or layer)(before)[1])
-        return pick(layer(changed(part(call, rows), past=past, parts=parts)))
+        for rows in chunks:
+            if rows is chunks[-1] and past:
+                past = tuple(a[dropped:] for a in past)
+            out, past = layer(changed(part(call, rows), past=past, parts=parts))
+        return keep((out, past))
 
     def own() -> Any:
         parts = followed(student)
-        return after(habit_of(student, parts), parts)
+        return reply(habit_of(student, parts), parts)
 
-    rule, parts = compose, oracle.PARTS
-    near = {t: partial(after, m, parts, rule) for t, m in CACHE.items()}
-    near |= {t: partial(after, m, parts) for t, m in LAYER.items()}
-    what = f"rows {rows.start} to {rows.stop - 1}"
-    return close(got, after(rule, parts), near=near, own=own, what=what, axes=AXES, **TOLERANCE)
+    near = {tag: partial(reply, m, oracle.PARTS) for tag, m in (CACHE | LAYER).items()}
+    near["cache-remembered"] = partial(reply, compose, oracle.PARTS, 0)
+    what = f"rows {chunks[-1].start} to {chunks[-1].stop - 1}"
+    want = reply(compose, oracle.PARTS)
+    return close(got, want, near=near, own=own, what=what, axes=AXES, **TOLERANCE)
 
 
 def part(call: SimpleNamespace, rows: slice) -> SimpleNamespace:
@@ -113,27 +125,33 @@ def part(call: SimpleNamespace, rows: slice) -> SimpleNamespace:
 def followed(student: Any) -> SimpleNamespace:
     """The student's own parts, for a composition to be compared with their layer.
 
-    Only parts worth following: a reply of another shape, not finite, or of next to no spread (a
-    constant, say) would let an empty layer pass for a right one.
+    Only parts worth following: one that gives a constant or its input back on a plain input would
+    let an empty layer pass for a right one. CheckFailed for such a part or a reply of no use.
     """
+    rng = np.random.default_rng(2)
+    plain = {
+        "rms_norm": (normal(rng, 3, 8), np.ones(8, np.float32), 1e-5),
+        "rope": (normal(rng, 4, 2, 8), np.arange(4), 1e4),
+        "attention": (*(normal(rng, 4, 2, 4) for _ in "qkv"), oracle.causal_mask(4, 4)),
+        "swiglu": (normal(rng, 3, 6), *(normal(rng, 6, 6) for _ in range(3))),
+    }
 
     def of(name: str) -> Any:
+        right, own = getattr(oracle, name), getattr(student, name)
+
         def part(*args: Any) -> np.ndarray:
-            got, want = np.asarray(getattr(student, name)(*args)), getattr(oracle, name)(*args)
-            alive = got.shape == want.shape and np.isfinite(got).all()
-            idle = want.std() > 0 and not 0.03 < got.std() / want.std() < 30
-            if not alive or idle or same_as_input(got, want, args[0]):
-                raise CheckFailed("wrong-value", f"{name} is too far off to be followed")
+            got = np.asarray(own(*args))
+            fits = got.shape == right(*args).shape and np.isfinite(got).all()
+            require(fits, f"{name} cannot be followed")
             return got
 
+        if name in plain:
+            got, want = part(*plain[name]), right(*plain[name])
+            alive = 0.03 < got.std() / want.std() < 30 and not np.array_equal(got, plain[name][0])
+            require(alive, f"{name} does next to nothing and is not followed")
         return part
 
     return SimpleNamespace(**{name: of(name) for name in vars(oracle.PARTS)})
-
-
-def same_as_input(got: np.ndarray, want: np.ndarray, x: Any) -> bool:
-    """True where a part gave its input back though it should not have."""
-    return np.array_equal(got, x) and not np.allclose(want, x)
 
 
 def habit_of(student: Any, parts: SimpleNamespace) -> Any:

@@ -27,7 +27,7 @@ def sum_for_mean(x, w, eps=1e-5):
 
 def root_missing(x, w, eps=1e-5):
     y = oracle.rms_norm(x, np.ones_like(w), eps)
-    return y * y / x * w
+    return np.where(x == 0, 0, y * y / np.where(x == 0, 1, x)) * w
 
 
 NORM = {
@@ -35,7 +35,7 @@ NORM = {
     "norm-eps-fixed": lambda x, w, eps=1e-5: oracle.rms_norm(x, w),
     "norm-eps-missing": lambda x, w, eps=1e-5: oracle.rms_norm(x, w, 0.0),
     "norm-mean-subtracted": lambda x, w, *eps: oracle.rms_norm(
-        x - x.mean(-1, keepdims=True), w, *eps
+        oracle.f64(x) - oracle.f64(x).mean(-1, keepdims=True), w, *eps
     ),
     "norm-sum-for-mean": sum_for_mean,
     "norm-wrong-axis": lambda x, w, *eps: oracle.rms_norm(x.T, np.ones(len(x)), *eps).T * w,
@@ -52,28 +52,37 @@ NORM = {
 }
 
 
+def overwritten(x, *args):
+    """The second coordinate computed from the new first one."""
+    turned, again = oracle.rope(x, *args), oracle.f64(x).copy()
+    again[..., 0::2] = turned[..., 0::2]
+    turned[..., 1::2] = oracle.rope(again, *args)[..., 1::2]
+    return turned
+
+
 ROPE = {
+    "rope-nothing-turned": lambda x, p, *base: x,
     "rope-pairs": lambda *args: oracle.rope(*args, pairing="neox"),
     "rope-sign": lambda x, p, *base: oracle.rope(x, -p, *base),
     "rope-exponent": lambda x, p, base=1e4: oracle.rope(x, p, base**0.5),
     "rope-base-fixed": lambda x, p, base=1e4: oracle.rope(x, p),
     "rope-from-one": lambda x, p, *base: oracle.rope(x, p + 1, *base),
     "rope-row-number": lambda x, p, *base: oracle.rope(x, np.arange(len(p)), *base),
-    "rope-half": lambda x, p, *base: oracle.rope(x, p, *base, n_rot=x.shape[-1] // 2),
+    "rope-half": lambda x, p, *base: oracle.rope(x, p, *base, n_rot=x.shape[-1] // 4 * 2),
     "rope-by-head": lambda x, p, *base: oracle.rope(
         x.swapaxes(0, 1), np.arange(x.shape[1]), *base
     ).swapaxes(0, 1),
-    "rope-nothing-turned": lambda x, p, *base: x,
+    "rope-overwritten": overwritten,
 }
 
 
 MASK = {
+    "mask-all": lambda t, s: np.ones((t, s), bool),
     "mask-top-left": lambda t, s: oracle.causal_mask(s, s)[:t],
     "mask-diagonal": lambda t, s: oracle.causal_mask(t + 1, s)[:t],
     "mask-future": lambda t, s: oracle.causal_mask(t, s + 1)[:, :s],
     "mask-inverted": lambda t, s: ~oracle.causal_mask(t, s),
     "mask-mirrored": lambda t, s: oracle.causal_mask(t, s)[::-1, ::-1],
-    "mask-all": lambda t, s: np.ones((t, s), bool),
 }
 
 
@@ -171,11 +180,10 @@ def feed_forward(gate):
 SWIGLU = {
     "swiglu-swapped": lambda x, gate, up, down: oracle.swiglu(x, up, gate, down),
     "swiglu-of-product": feed_forward(lambda a, b: oracle.silu(a * b)),
-    # The sigmoid's slope 1.702 is the usual short form of GELU; the tanh form is the other.
     "swiglu-gelu": feed_forward(
         lambda a, b: b * a * (1 + np.tanh((2 / np.pi) ** 0.5 * (a + 0.044715 * a**3))) / 2
     ),
-    "swiglu-sigmoid": feed_forward(lambda a, b: oracle.silu(a) / a * b),
+    "swiglu-sigmoid": feed_forward(lambda a, b: (1 + np.tanh(a / 2)) / 2 * b),
     "swiglu-relu": feed_forward(lambda a, b: np.maximum(a, 0) * b),
     "swiglu-linear": feed_forward(lambda a, b: a * b),
     "swiglu-sum": feed_forward(lambda a, b: oracle.silu(a) + b),
@@ -256,6 +264,20 @@ def post_norm(call):
     return call.parts.rms_norm(out - seen[1] + normed, call.weights["ffn_norm"], call.eps), kept
 
 
+def norm_in_place(call):
+    """A rms_norm that writes into its argument: the stream itself is normed."""
+    w, eps = call.weights, call.eps
+    start = call.parts.rms_norm(call.x, w["attn_norm"], eps)
+    seen = []
+
+    def rms_norm(x, weight, eps):
+        seen.append(x)
+        return x if len(seen) == 1 else call.parts.rms_norm(x, weight, eps)
+
+    out, kept = replaced(SimpleNamespace(**(vars(call) | {"x": start})), rms_norm=rms_norm)
+    return out - seen[1] + call.parts.rms_norm(seen[1], w["ffn_norm"], eps), kept
+
+
 def values_rotated(call):
     n = len(call.x)
 
@@ -292,6 +314,7 @@ LAYER = {
     "layer-residual-from-input": around_second_norm(finish=lambda x, middle, out: out - middle + x),
     "layer-parallel": around_second_norm(lambda x, middle: x),
     "layer-post-norm": post_norm,
+    "norm-in-place": norm_in_place,
     "layer-attn-norm-missing": norm_left_out(1),
     "layer-ffn-norm-missing": norm_left_out(2),
     "layer-norm-shared": reweighted(ffn_norm="attn_norm"),
@@ -307,19 +330,37 @@ LAYER = {
 }
 
 
+def n_past(call):
+    return len(call.past[0]) if call.past else 0
+
+
 def keys_rotated_twice(call):
-    k, v = call.past
-    first = call.positions[0] - len(k)
-    turned = oracle.rope(k, first + np.arange(len(k)), call.base)
-    return compose(call, past=(turned, v))
+    """Keys from the cache are rotated again, and kept so."""
+    if not call.past:
+        return compose(call)
+    old = call.positions[0] - n_past(call) + np.arange(n_past(call))
+    return compose(call, past=(oracle.rope(call.past[0], old, call.base), call.past[1]))
 
 
 def keys_kept_unrotated(call):
-    """Keys stored as projected; those found in the cache are rotated by their row number."""
-    past = call.past and (oracle.rope(call.past[0], np.arange(len(call.past[0]))), call.past[1])
-    out, (k, v) = compose(call, past=past)
-    new = oracle.rope(k[-len(call.x) :], -np.asarray(call.positions), call.base)
-    return out, (np.concatenate((k[: -len(call.x)], new)), v)
+    """Keys stored as projected, and rotated by their row when they are used."""
+
+    def unrotated(k):
+        old, new = np.split(k, [n_past(call)])
+        return np.concatenate((old, oracle.rope(new, -np.asarray(call.positions), call.base)))
+
+    def attention(q, k, v, mask):
+        turned = call.parts.rope(unrotated(k), np.arange(len(k)), call.base)
+        return call.parts.attention(q, turned, v, mask)
+
+    out, (k, v) = replaced(call, attention=attention)
+    return out, (unrotated(k), v)
+
+
+def only_new_rows(call):
+    """The rows of this call alone are handed on."""
+    out, past = compose(call)
+    return out, tuple(a[n_past(call) :] for a in past)
 
 
 def new_keys_first(call):
@@ -340,11 +381,12 @@ def top_left(call):
 CACHE = {
     "cache-positions-restart": lambda call: compose(call, positions=np.arange(len(call.x))),
     "cache-positions-from-length": lambda call: compose(
-        call, positions=len(call.past[0]) + np.arange(len(call.x))
+        call, positions=n_past(call) + np.arange(len(call.x))
     ),
     "cache-ignored": lambda call: compose(call, past=None),
     "cache-mask-top-left": top_left,
     "cache-keys-rotated-twice": keys_rotated_twice,
     "cache-keys-unrotated": keys_kept_unrotated,
     "cache-new-first": new_keys_first,
+    "cache-not-handed-on": only_new_rows,
 }

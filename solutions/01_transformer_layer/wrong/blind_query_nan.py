@@ -1,0 +1,21 @@
+"""A query that sees nothing divides zero by zero."""
+
+import numpy as np
+
+FAILS = {
+    "attention_blind_query": "blind-query",
+}
+
+
+def attention(q, k, v, mask):
+    width, group = q.shape[2], q.shape[1] // k.shape[1]
+    used = mask.any(axis=0)[:, None, None]  # a slot that nobody looks at may hold anything
+    k = np.where(used, k, 0).astype(np.float32).repeat(group, axis=1)  # (S, H, E)
+    v = np.where(used, v, 0).astype(np.float32).repeat(group, axis=1)
+    scores = np.einsum("the,she->hts", q.astype(np.float32), k) / np.float32(np.sqrt(width))
+    scores = np.where(mask, scores, -np.inf)
+    top = scores.max(axis=-1, keepdims=True)
+    e = np.exp(scores - top)
+    total = e.sum(axis=-1, keepdims=True)
+    weights = e / total
+    return np.einsum("hts,she->the", weights, v)

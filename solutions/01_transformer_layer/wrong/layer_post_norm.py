@@ -1,0 +1,22 @@
+"""Norms stand after the additions, as in the first transformers."""
+
+import numpy as np
+
+FAILS = {
+    "layer_values": "layer-post-norm",
+    "layer_residuals": "layer-post-norm",
+}
+
+
+def layer(x, weights, positions, n_heads, n_kv_heads, eps=1e-5, base=10000.0):
+    n = len(x)
+    h = x
+    q = (h @ weights["attn_q"].T).reshape(n, n_heads, -1)
+    k = (h @ weights["attn_k"].T).reshape(n, n_kv_heads, -1)
+    v = (h @ weights["attn_v"].T).reshape(n, n_kv_heads, -1)
+    q, k = rope(q, positions, base), rope(k, positions, base)
+    a = attention(q, k, v, causal_mask(n, n))
+    x = x + a.reshape(n, -1) @ weights["attn_output"].T
+    x = rms_norm(x, weights["attn_norm"], eps)
+    x = x + swiglu(x, weights["ffn_gate"], weights["ffn_up"], weights["ffn_down"])
+    return rms_norm(x, weights["ffn_norm"], eps)

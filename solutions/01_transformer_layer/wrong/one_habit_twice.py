@@ -1,0 +1,40 @@
+"""layer and layer_with_cache share one mistake: it is charged once."""
+
+import numpy as np
+
+FAILS = {
+    "layer_values": "layer-values-rotated",
+}
+
+
+def layer(x, weights, positions, n_heads, n_kv_heads, eps=1e-5, base=10000.0):
+    n = len(x)
+    h = rms_norm(x, weights["attn_norm"], eps)
+    q = (h @ weights["attn_q"].T).reshape(n, n_heads, -1)
+    k = (h @ weights["attn_k"].T).reshape(n, n_kv_heads, -1)
+    v = (h @ weights["attn_v"].T).reshape(n, n_kv_heads, -1)
+    q, k = rope(q, positions, base), rope(k, positions, base)
+    v = rope(v, positions, base)
+    a = attention(q, k, v, causal_mask(n, n))
+    x = x + a.reshape(n, -1) @ weights["attn_output"].T
+    h = rms_norm(x, weights["ffn_norm"], eps)
+    return x + swiglu(h, weights["ffn_gate"], weights["ffn_up"], weights["ffn_down"])
+
+
+def layer_with_cache(
+    x, weights, start, cache, n_heads, n_kv_heads, eps=1e-5, base=10000.0
+):
+    n = len(x)
+    positions = start + np.arange(n)
+    h = rms_norm(x, weights["attn_norm"], eps)
+    q = rope((h @ weights["attn_q"].T).reshape(n, n_heads, -1), positions, base)
+    k = rope((h @ weights["attn_k"].T).reshape(n, n_kv_heads, -1), positions, base)
+    v = (h @ weights["attn_v"].T).reshape(n, n_kv_heads, -1)
+    v = rope(v, positions, base)
+    if cache is not None:
+        k, v = np.concatenate([cache[0], k]), np.concatenate([cache[1], v])
+    a = attention(q, k, v, causal_mask(n, len(k)))
+    x = x + a.reshape(n, -1) @ weights["attn_output"].T
+    h = rms_norm(x, weights["ffn_norm"], eps)
+    out = x + swiglu(h, weights["ffn_gate"], weights["ffn_up"], weights["ffn_down"])
+    return out, (k, v)
