@@ -1,0 +1,400 @@
+"""The untrusted side: a warm server inside the sandbox that forks one worker per submission.
+
+Owns: the worker's own walls (limits, system-call filter), the submission's namespace, this end of
+the encoding. Must not know: anything of ours (it imports nothing), checks, expected values, paths.
+Read before: wire.py, which describes the frames.
+
+Started as ``python -I -S -B child.py CONTROL_FD NUMPY_FOLDER``. The server never runs a line of a
+submission: it imports NumPy, and for each ``run`` line on the control socket forks a worker, to
+which it gives four fresh pipes. The worker closes the control socket, raises its walls and only
+then reads requests. It can't reach the server (no signals, no ptrace, no /proc) nor fork.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import contextlib
+import ctypes
+import gc
+import io
+import json
+import linecache
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import traceback
+import types
+import warnings
+
+if __name__ == "__main__":
+    sys.path.append(sys.argv[2])
+import numpy as np
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC = 1, 1
+REQUESTS, REPLIES = 3, 4  # a worker's descriptors; 0 is /dev/null, 1 and 2 go to the grader
+MAX_DEPTH = 32
+MAX_TEXT = 2000
+MAX_INT_BITS = 8192  # Python prints no integer of more than 4300 digits
+
+
+def main() -> None:
+    """Serve forks until the control socket closes."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    linux_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    linux_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    gc.collect()
+    gc.freeze()
+    control.sendall(json.dumps({"ready": os.getpid()}).encode() + b"\n")
+    Server(control).serve()
+
+
+def linux_call(name: str, *arguments: object) -> None:
+    """Call libc, raising OSError where it fails; nothing at all on other systems."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*(ctypes.c_long(a) if isinstance(a, int) else a for a in arguments)):
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+class Server:
+    """Forks a worker when told, kills it when told, says how it ended."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self.worker = 0
+        self.wake, wake = os.pipe()
+        os.set_blocking(wake, False)
+        os.set_blocking(self.wake, False)
+        signal.set_wakeup_fd(wake)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def serve(self) -> None:
+        while True:
+            ready = select.select([self.control, self.wake], [], [])[0]
+            if self.wake in ready:
+                os.read(self.wake, 4096)
+                self.reap()
+            if self.control in ready:
+                data, fds, _, _ = socket.recv_fds(self.control, 1 << 16, 4)
+                if not data:  # the grader is gone
+                    self.kill()
+                    return
+                for line in data.splitlines():
+                    message = json.loads(line)
+                    if "run" in message:
+                        self.run(message["run"], fds)
+                    else:
+                        self.kill()
+
+    def run(self, how: dict, fds: list[int]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            code = 70
+            try:
+                become_worker(self.control, how, fds)
+                write_frame({"id": 0, "value": None}, [])  # the walls are up
+                Submission(how["reply_bytes"]).serve()
+                code = 0
+            except BaseException:  # noqa: BLE001 - nothing may return into the server's loop
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        self.worker = pid
+        for fd in fds:
+            os.close(fd)
+
+    def kill(self) -> None:
+        if self.worker:
+            os.kill(self.worker, signal.SIGKILL)
+
+    def reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.worker:
+                self.worker = 0
+                report = {"exit": os.waitstatus_to_exitcode(status), "clean": not os.listdir(".")}
+                self.control.sendall(json.dumps(report).encode() + b"\n")
+
+
+def become_worker(control: socket.socket, how: dict, fds: list[int]) -> None:
+    """Turn a fork of the server into a worker: own pipes, nothing else open, walls up."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # the message carries our credentials, from which the grader learns our number outside
+    control.sendall(json.dumps({"worker": os.getpid()}).encode() + b"\n")
+    control.detach()
+    high = [os.dup2(fd, 200 + i) for i, fd in enumerate(fds)]  # out of the way of 1 to 4
+    for fd, place in zip(high, (REQUESTS, REPLIES, 1, 2), strict=True):
+        os.dup2(fd, place)
+    os.closerange(5, 1 << 14)
+    sys.stdout = io.TextIOWrapper(
+        io.FileIO(1, "w", closefd=False), "utf-8", errors="backslashreplace", write_through=True
+    )
+    sys.stderr = io.TextIOWrapper(
+        io.FileIO(2, "w", closefd=False), "utf-8", errors="backslashreplace", write_through=True
+    )
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    linux_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    for name, value in how["rlimits"].items():
+        resource.setrlimit(getattr(resource, name), (value, value))
+    linux_call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if how["filter"]:
+        install_filter(base64.b64decode(how["filter"]), how["seccomp"])
+
+
+def install_filter(program: bytes, seccomp: int) -> None:
+    """Install a BPF program (8 bytes an instruction) for all threads of this process."""
+    code = ctypes.create_string_buffer(program, len(program))
+    header = ctypes.create_string_buffer(
+        struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
+    )
+    linux_call(
+        "syscall", seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC,
+        ctypes.c_void_p(ctypes.addressof(header)),
+    )  # fmt: skip
+
+
+class Submission:
+    """One namespace with the sources of the holes, and the objects the grader knows by number."""
+
+    def __init__(self, reply_bytes: int) -> None:
+        self.module = types.ModuleType("submission")
+        sys.modules["submission"] = self.module  # dataclasses look their module up
+        self.objects: dict[int, object] = {}
+        self.n_objects = 0
+        self.reply_bytes = reply_bytes
+
+    def serve(self) -> None:
+        while (frame := read_frame()) is not None:
+            request, blobs = frame
+            reply, out = self.answer(request, blobs)
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(BaseException):  # whatever a submission made of it
+                    stream.flush()
+            write_frame({"id": request["id"], **reply}, out)
+
+    def answer(self, request: dict, blobs: list[bytearray]) -> tuple[dict, list]:
+        """Do one request; whatever is raised becomes the reply."""
+        for number in request.get("release", ()):
+            self.objects.pop(number, None)
+        try:
+            if request["op"] == "load":
+                self.load(request["name"], request["source"])
+                return {"value": None}, []
+            return self.call(request, blobs)
+        except BadReply as problem:
+            return {"error": {"tag": "bad-reply", "message": str(problem)}}, []
+        except BaseException as error:  # noqa: BLE001 - SystemExit and all
+            return {"error": describe(error)}, []
+
+    def load(self, name: str, source: str) -> None:
+        file = f"<{name}>"
+        linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+        exec(compile(source, file, "exec", dont_inherit=True), self.module.__dict__)
+
+    def call(self, request: dict, blobs: list[bytearray]) -> tuple[dict, list]:
+        name = request["name"]
+        if request["on"] is not None:
+            function = getattr(self.objects[request["on"]], name)
+        elif name in self.module.__dict__:
+            function = self.module.__dict__[name]
+        else:
+            return {"error": {"tag": "missing", "message": f"{name} is not defined"}}, []
+        args = [self.decode(a, blobs) for a in request["args"]]
+        kwargs = {k: self.decode(v, blobs) for k, v in request["kwargs"].items()}
+        encoder = Encoder(self, self.reply_bytes)
+        if not request["observe"]:
+            return {"value": encoder.encode(function(*args, **kwargs))}, encoder.blobs
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            value = function(*args, **kwargs)
+        reply = {
+            "value": encoder.encode(value),
+            "args": [encoder.encode(a) for a in args],
+            "kwargs": {k: encoder.encode(v) for k, v in kwargs.items()},
+            "shares_memory": shares_memory(value, [*args, *kwargs.values()]),
+            "warnings": [f"{w.category.__name__}: {w.message}"[:MAX_TEXT] for w in caught[:100]],
+        }
+        return reply, encoder.blobs
+
+    def decode(self, value: object, blobs: list[bytearray]) -> object:
+        """A value of the grader's: trusted, so no checks."""
+        if isinstance(value, list):
+            return [self.decode(v, blobs) for v in value]
+        if not isinstance(value, dict):
+            return value
+        ((kind, what),) = value.items()
+        if kind in ("array", "scalar"):
+            array = load_array(blobs[what])
+            return array if kind == "array" else array[()]
+        if kind == "dict":
+            return {self.decode(k, blobs): self.decode(v, blobs) for k, v in what}
+        if kind == "object":
+            return self.objects[what]
+        if kind == "bytes":
+            return bytes(blobs[what])
+        if kind == "complex":
+            return complex(*what)
+        if kind == "dtype":
+            return np.dtype(what)
+        return {"tuple": tuple, "set": set}[kind](self.decode(v, blobs) for v in what)
+
+    def keep(self, value: object) -> int:
+        self.n_objects += 1
+        self.objects[self.n_objects] = value
+        return self.n_objects
+
+
+class BadReply(Exception):
+    """The function gave something that can't be sent."""
+
+
+class Encoder:
+    """Turns what a function gave into JSON and blobs; an object that is no data stays here."""
+
+    def __init__(self, submission: Submission, max_bytes: int) -> None:
+        self.submission = submission
+        self.room = max_bytes
+        self.blobs: list = []
+
+    def encode(self, value: object, depth: int = 0) -> object:
+        if depth > MAX_DEPTH:
+            raise BadReply(f"the value is nested more than {MAX_DEPTH} deep")
+        if isinstance(value, np.ndarray | np.generic):
+            array = np.ascontiguousarray(np.ndarray.view(np.asarray(value), np.ndarray))
+            if array.dtype.hasobject or array.dtype.kind not in "biufc":
+                raise BadReply(f"an array of dtype {array.dtype}: only numbers and booleans count")
+            kind = "scalar" if isinstance(value, np.generic) else "array"
+            return {kind: self.blob(dump_array(array.reshape(np.shape(value))))}
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int) and int(value).bit_length() > MAX_INT_BITS:
+            raise BadReply(f"an integer of more than {MAX_INT_BITS} bits")
+        for type_ in (int, float, str):
+            if isinstance(value, type_):
+                return type_(value)
+        if isinstance(value, complex):
+            return {"complex": [value.real, value.imag]}
+        if isinstance(value, bytes | bytearray):
+            return {"bytes": self.blob([bytes(value)])}
+        if isinstance(value, list):
+            return [self.encode(v, depth + 1) for v in value]
+        if isinstance(value, tuple):
+            return {"tuple": [self.encode(v, depth + 1) for v in value]}
+        if isinstance(value, set | frozenset):
+            return {"set": [self.encode(v, depth + 1) for v in value]}
+        if isinstance(value, dict):
+            pairs = (p for pair in value.items() for p in pair)
+            flat = [self.encode(p, depth + 1) for p in pairs]
+            return {"dict": [list(p) for p in zip(flat[::2], flat[1::2], strict=True)]}
+        if isinstance(value, np.dtype):
+            return {"dtype": value.str}
+        return {"object": [self.submission.keep(value), type(value).__name__[:200]]}
+
+    def blob(self, parts: list) -> int:
+        self.room -= sum(memoryview(p).nbytes for p in parts)
+        if self.room < 0:
+            raise BadReply("the value is larger than a reply may be")
+        self.blobs.append(parts)
+        return len(self.blobs) - 1
+
+
+def dump_array(array) -> list:
+    """.npy, version 1.0: magic, header padded to 64 bytes, data in C order."""
+    header = repr({"descr": array.dtype.str, "fortran_order": False, "shape": array.shape})
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+    return [start, array.reshape(-1).view("u1").data]
+
+
+def load_array(blob: bytearray):
+    """The inverse, of a blob that the grader made: the array owns its memory and may be written."""
+    start = 10 + struct.unpack_from("<H", blob, 8)[0]
+    header = ast.literal_eval(blob[10:start].decode())
+    return np.frombuffer(blob, np.dtype(header["descr"]), offset=start).reshape(header["shape"])
+
+
+def shares_memory(value: object, arguments: list) -> bool:
+    """True where an array in the value lies within the memory of an array in the arguments."""
+    given = arrays_in(arguments)
+    return any(np.may_share_memory(a, b) for a in arrays_in(value) for b in given)
+
+
+def arrays_in(value: object, depth: int = 0) -> list:
+    if isinstance(value, np.ndarray):
+        return [value]
+    parts = list(value.values()) if isinstance(value, dict) else value
+    if depth > MAX_DEPTH or not isinstance(parts, list | tuple):
+        return []
+    return [a for part in parts for a in arrays_in(part, depth + 1)]
+
+
+def describe(error: BaseException) -> dict:
+    """Type, text and the last line of the submission that was running."""
+    tags = {NotImplementedError: "not-implemented", MemoryError: "memory"}
+    tag = next((t for kind, t in tags.items() if isinstance(error, kind)), "error")
+    try:
+        text = str(error)[:MAX_TEXT]
+    except BaseException:  # noqa: BLE001 - its own __str__ failed
+        text = ""
+    where = ""
+    if isinstance(error, SyntaxError) and error.filename:
+        where = f"{error.filename.strip('<>')}, line {error.lineno}"
+        text = str(error.msg)[:MAX_TEXT]
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file in linecache.cache and file.startswith("<"):
+            line = linecache.getline(file, trace.tb_lineno).strip()[:200]
+            where = f"{file.strip('<>')}, line {trace.tb_lineno}: {line}"
+        trace = trace.tb_next
+    return {"tag": tag, "type": type(error).__name__[:200], "message": text, "where": where}
+
+
+def read_frame() -> tuple[dict, list[bytearray]] | None:
+    """The next request and its blobs, None where the grader closed the pipe."""
+    head = read_exactly(8)
+    if head is None:
+        return None
+    n_json, n_blobs = struct.unpack("<II", head)
+    sizes = struct.unpack(f"<{n_blobs}Q", read_exactly(8 * n_blobs))
+    request = json.loads(read_exactly(n_json))
+    return request, [read_exactly(size) for size in sizes]
+
+
+def read_exactly(n_bytes: int) -> bytearray | None:
+    data = bytearray(n_bytes)
+    view, got = memoryview(data), 0
+    while got < n_bytes:
+        n = os.readv(REQUESTS, [view[got:]])
+        if n == 0:
+            return None
+        got += n
+    return data
+
+
+def write_frame(reply: dict, blobs: list[list]) -> None:
+    text = json.dumps(reply).encode()
+    sizes = [sum(memoryview(p).nbytes for p in parts) for parts in blobs]
+    head = struct.pack(f"<II{len(blobs)}Q", len(text), len(blobs), *sizes)
+    for part in (head + text, *(p for parts in blobs for p in parts)):
+        view = memoryview(part).cast("B")
+        while view:
+            view = view[os.write(REPLIES, view) :]
+
+
+if __name__ == "__main__":
+    main()
