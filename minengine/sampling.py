@@ -102,9 +102,10 @@ def top_k(x: np.ndarray, k: int) -> np.ndarray:
     A partition finds the k-th value in O(V), where sorting 262,144 logits for each token would show
     in decoding.
     """
-    if k <= 0 or k >= x.size:
+    alive = x[np.isfinite(x)]
+    if k <= 0 or k >= alive.size:
         return x
-    least = np.partition(x, x.size - k)[x.size - k]
+    least = np.partition(alive, alive.size - k)[alive.size - k]
     keep = x > least
     tied = np.flatnonzero(x == least)
     keep[tied[: k - int(keep.sum())]] = True

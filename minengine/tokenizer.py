@@ -58,8 +58,8 @@ class Tokenizer:
             return metadata.get(f"tokenizer.ggml.{name}", default)
 
         self.model = key("model")
-        if self.model is None:
-            raise ModelError("tokenizer.ggml.model: missing, so the file has no tokenizer")
+        if not isinstance(self.model, str):
+            raise ModelError("tokenizer.ggml.model: missing or no name, so there is no tokenizer")
         if self.model not in TOKENIZERS:
             have = ", ".join(TOKENIZERS)
             raise Unsupported(f"tokenizer model {self.model!r}: this engine has {have}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minengine.errors import ModelError, RequestError, Unsupported
+from minengine.errors import EngineError, ModelError, RequestError, Unsupported
 from minengine.tokenizer import (
     BYTE,
     CONTROL,
@@ -241,6 +242,29 @@ def test_end_tokens_are_eos_eot_eom_and_the_known_texts():
 def test_a_vocabulary_that_does_not_fit_is_refused_by_name(keys, error, words):
     with pytest.raises(error, match=words):
         Tokenizer(metadata({}, **keys))
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 2**40),
+    st.floats(),
+    st.text(max_size=3),
+    st.lists(st.integers(-3, 300), max_size=3),
+    st.lists(st.text(max_size=3), max_size=3),
+    st.just(np.arange(3)),
+    st.just(np.zeros(FIRST, np.float32)),
+)
+KEYS = "model tokens scores token_type bos_token_id eos_token_id eot_token_id unknown_token_id"
+
+
+@given(st.dictionaries(st.sampled_from([*KEYS.split(), "add_bos_token"]), JUNK, min_size=1))
+def test_whatever_a_file_says_it_is_loaded_or_refused_in_words(keys):
+    try:
+        tokenizer = Tokenizer(metadata({}, **keys))
+    except EngineError:
+        return
+    tokenizer.decode(tokenizer.encode("a é </s>", parse_special=True))
 
 
 def test_an_id_outside_the_vocabulary_is_refused():
