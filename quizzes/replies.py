@@ -19,7 +19,8 @@ from .errors import BankError, ReplyError
 from .nodes import Node, compose
 from .paper import Asked, Paper
 
-LARGEST_BYTES = 256 * 1024
+LARGEST_BYTES = 64 * 1024
+MOST_BRACKETS = 2000  # YAML takes time that grows with the square of open brackets
 LONGEST_REPLY = 1000
 HEAD = ("quiz", "student", "seed", "paper")
 
@@ -84,6 +85,8 @@ def from_json(path: Path, text: str) -> dict:
         )
     except (ValueError, RecursionError) as error:
         raise ReplyError(f"{path}: not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ReplyError(f"{path}: want a mapping of question ids to replies")
     values.pop("questions", None)
     return {k: "" if v is None else v for k, v in values.items()}
 
@@ -95,14 +98,19 @@ def from_yaml(path: Path, text: str) -> dict:
         if isinstance(node.raw, yaml.ScalarNode):
             null = node.raw.style is None and node.raw.value in ("", "~", "null")
             return "" if null else node.raw.value
-        if depth == 2 or (node.is_list and depth == 0):
-            raise node.unlike("question ids, each with its reply")
+        if depth == 2:
+            raise node.unlike("a text, a number or a list of letters")
         if node.is_list:
             return [plain(item, 2) for item in node.items(at_least=0)]
         return {key: plain(value, depth + 1) for key, value in node.pairs().items()}
 
+    if text.count("[") + text.count("{") > MOST_BRACKETS:
+        raise ReplyError(f"{path}: more than {MOST_BRACKETS} brackets")
     try:
-        return plain(compose(path, text))
+        root = compose(path, text)
+        if not root.is_mapping:
+            raise root.unlike("a mapping of question ids to replies")
+        return plain(root)
     except BankError as error:
         raise ReplyError(str(error)) from None
 

@@ -1,0 +1,83 @@
+"""The packaged banks pass `quiz verify`, and each thing it looks for is found when it is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from quizzes.schema import Plan, load_banks, load_papers
+from quizzes.verify import extreme, given_away, problems, verify
+
+from .conftest import SMALL, small_bank
+
+
+@pytest.fixture(scope="module")
+def report():
+    return verify(load_banks()["2.1"], load_papers()["2.1"], 100)
+
+
+def test_the_packaged_bank_is_fine_on_a_hundred_draws_of_each_question(report):
+    assert report.ok, [report.problems, *(r.problems for r in report.rows)]
+    assert all(row.n_draws == 100 for row in report.rows)
+
+
+def test_the_packaged_bank_has_enough_questions_most_of_them_computed(report):
+    assert len(report.rows) >= 18
+    assert sum(r.question.computed for r in report.rows) > len(report.rows) / 2
+    several = [r for r in report.rows if len(r.answers) > 1]
+    assert len(several) > len(report.rows) / 2, "answers follow from drawn parameters"
+
+
+def asked_one(bank, i):
+    from quizzes.paper import ask, key
+
+    return ask(bank.questions[i], key(3, "verify"))
+
+
+def test_a_drawn_question_with_a_fault_is_named(bank):
+    for i in range(5):
+        assert problems(asked_one(bank, i)) == []
+    number, choice = asked_one(bank, 0), asked_one(bank, 1)
+    same = replace(number.mistakes[0], value=number.answer)
+    assert "is marked right" in problems(replace(number, mistakes=(same,)))[0]
+    silent = tuple(replace(o, why="") for o in choice.options)
+    assert "without a reason" in problems(replace(choice, options=silent))[0]
+    twins = (choice.options[0], replace(choice.options[1], text=choice.options[0].text))
+    found = problems(replace(choice, options=(*twins, choice.options[2])))
+    assert "two choices read the same" in found
+    assert "a placeholder is left" in problems(replace(choice, text="of {H} heads"))[0]
+    assert "its own answer" in problems(replace(choice, answer=("z",)))[0]
+
+
+def test_a_question_that_cannot_be_drawn_is_a_problem_not_a_crash(tmp_path, plan):
+    bank = small_bank(tmp_path, SMALL.replace("h % G * 4", "h"))
+    row = verify(bank, plan, 3).rows[0]
+    assert "none is clear" in row.problems[0]
+
+
+def test_a_small_or_hardly_computed_bank_is_a_problem(bank, plan):
+    assert "5 questions, want at least 15" in verify(bank, plan, 2).problems
+    typed = replace(bank, questions=(bank.questions[3],) * 3)
+    assert "0 of 3 are computed, want more than half" in verify(typed, plan, 2).problems
+    assert "papers.yaml has no row for it" in verify(bank, None, 2).problems
+    tight = Plan("9.1", "Small", 6, 0.8, True)
+    assert "quiz 9.1: 5 questions, want 6" in verify(bank, tight, 2).problems
+
+
+def test_a_place_or_a_length_that_tells_is_found():
+    fair = {(4, letter): 250 for letter in "abcd"}
+    assert given_away(fair, {"drawn": 1000, "longest": 250, "shortest": 250}) == []
+    loaded = {(4, "a"): 400, (4, "b"): 200, (4, "c"): 200, (4, "d"): 200}
+    assert any("a) is right in 400 of 1000" in p for p in given_away(loaded, {"drawn": 1000}))
+    found = given_away(fair, {"drawn": 1000, "longest": 500, "shortest": 100})
+    assert found == ["the right choice is the longest in 50 % of draws"]
+
+
+def test_only_a_choice_alone_in_its_length_counts_as_extreme(bank):
+    q = asked_one(bank, 1)
+    assert extreme(q)[0] == "drawn"
+    long = tuple(replace(o, text=o.text * 9) if o.right else o for o in q.options)
+    assert extreme(replace(q, options=long)) == ["drawn", "longest"]
+    same = tuple(replace(o, text="xxxx") for o in q.options)
+    assert extreme(replace(q, options=same)) == ["drawn"]
