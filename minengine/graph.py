@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minengine import attention, ops
+import minengine.attention as attention
+import minengine.ops as ops
 from minengine.errors import RequestError
 from minengine.kvcache import BlockPool
 from minengine.model import Model, Tensor

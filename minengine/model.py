@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from minengine import gguf
+import minengine.gguf as gguf
 from minengine.arch import ARCHITECTURES, Architecture, Weight
 from minengine.errors import ModelError, Unsupported
 from minengine.formats import FORMATS, Format
