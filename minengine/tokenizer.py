@@ -76,9 +76,9 @@ class Tokenizer:
         self.ids: dict[bytes, int] = {text: i for i, text in enumerate(self.texts)}
         self.bos, self.eos = (self._id(key, name, d) for name, d in (("bos", 1), ("eos", 2)))
         self.unknown = self._id(key, "unknown", 0)
-        self.add_bos = bool(key("add_bos_token", True)) and self.bos is not None
-        self.add_eos = bool(key("add_eos_token", False)) and self.eos is not None
-        self.add_space_prefix = bool(key("add_space_prefix", True))
+        self.add_bos = flag(key, "add_bos_token", True) and self.bos is not None
+        self.add_eos = flag(key, "add_eos_token", False) and self.eos is not None
+        self.add_space_prefix = flag(key, "add_space_prefix", True)
         ends = {self.ids[t] for t in END_TEXTS & self.ids.keys()}
         for i in ends:
             self.types[i] = CONTROL
@@ -203,6 +203,14 @@ class Stream:
 
     def flush(self) -> str:
         return self._decoder.decode(b"", final=True)
+
+
+def flag(key: Callable, name: str, default: bool) -> bool:
+    """The boolean under ``name``. Errors: ``ModelError`` for another type."""
+    got = key(name, default)
+    if not isinstance(got, bool):
+        raise ModelError(f"tokenizer.ggml.{name}: {got!r}, want true or false")
+    return got
 
 
 def numbers(name: str, values: Any, n: int) -> list:

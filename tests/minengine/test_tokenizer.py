@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minengine.errors import EngineError, ModelError, RequestError, Unsupported
@@ -258,6 +258,7 @@ JUNK = st.one_of(
 KEYS = "model tokens scores token_type bos_token_id eos_token_id eot_token_id unknown_token_id"
 
 
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from([*KEYS.split(), "add_bos_token"]), JUNK, min_size=1))
 def test_whatever_a_file_says_it_is_loaded_or_refused_in_words(keys):
     try:
