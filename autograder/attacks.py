@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import CheckFailed
-from autograder.worker import Limits
+from autograder.watch import Limits
 
 SECRET = "AUTOGRADER_SECRET_OF_THE_SELF_ATTACK"
 ATTACKS = {

@@ -125,7 +125,9 @@ class Server:
                 return
             if pid == self.worker:
                 self.worker = 0
-                report = {"exit": os.waitstatus_to_exitcode(status), "clean": not os.listdir(".")}
+                with os.scandir(".") as entries:
+                    clean = next(entries, None) is None
+                report = {"exit": os.waitstatus_to_exitcode(status), "clean": clean}
                 self.control.sendall(json.dumps(report).encode() + b"\n")
 
 
@@ -140,16 +142,15 @@ def become_worker(control: socket.socket, how: dict, fds: list[int]) -> None:
     for fd, place in zip(high, (REQUESTS, REPLIES, 1, 2), strict=True):
         os.dup2(fd, place)
     os.closerange(5, 1 << 14)
-    sys.stdout = io.TextIOWrapper(
-        io.FileIO(1, "w", closefd=False), "utf-8", errors="backslashreplace", write_through=True
-    )
-    sys.stderr = io.TextIOWrapper(
-        io.FileIO(2, "w", closefd=False), "utf-8", errors="backslashreplace", write_through=True
-    )
-    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    for fd, name in ((1, "stdout"), (2, "stderr")):
+        raw = io.FileIO(fd, "w", closefd=False)
+        stream = io.TextIOWrapper(raw, "utf-8", errors="backslashreplace", write_through=True)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     linux_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     for name, value in how["rlimits"].items():
-        resource.setrlimit(getattr(resource, name), (value, value))
+        spare = 1 if name == "RLIMIT_CPU" else 0  # SIGXCPU first, so that the reason shows
+        resource.setrlimit(getattr(resource, name), (value, value + spare))
     linux_call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if how["filter"]:
         install_filter(base64.b64decode(how["filter"]), how["seccomp"])
@@ -207,12 +208,10 @@ class Submission:
 
     def call(self, request: dict, blobs: list[bytearray]) -> tuple[dict, list]:
         name = request["name"]
-        if request["on"] is not None:
-            function = getattr(self.objects[request["on"]], name)
-        elif name in self.module.__dict__:
-            function = self.module.__dict__[name]
-        else:
+        home = self.module if request["on"] is None else self.objects[request["on"]]
+        if not hasattr(home, name):
             return {"error": {"tag": "missing", "message": f"{name} is not defined"}}, []
+        function = getattr(home, name)
         args = [self.decode(a, blobs) for a in request["args"]]
         kwargs = {k: self.decode(v, blobs) for k, v in request["kwargs"].items()}
         encoder = Encoder(self, self.reply_bytes)

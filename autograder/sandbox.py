@@ -18,6 +18,7 @@ from typing import Any
 from autograder import attacks
 from autograder.errors import SandboxUnavailable
 from autograder.walls import BACKENDS, Backend
+from autograder.watch import Limits, Stopped
 from autograder.wire import (
     BadFrame,
     Frame,
@@ -28,7 +29,7 @@ from autograder.wire import (
     clean_text,
     encode_request,
 )
-from autograder.worker import Limits, Server, Stopped, Worker
+from autograder.worker import Server, Worker
 
 __all__ = ["Backend", "Handle", "Limits", "Observation", "Server", "Student", "StudentError",
            "backends", "choose", "probe", "self_attack"]  # fmt: skip

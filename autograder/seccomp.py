@@ -46,8 +46,8 @@ IOCTLS = {"TCGETS": 0x5401, "TIOCGWINSZ": 0x5413, "FIONREAD": 0x541B, "FIONBIO":
 PRCTLS = {"GET_DUMPABLE": 3, "SET_NAME": 15, "GET_NAME": 16, "GET_SECCOMP": 21, "CAPBSET_READ": 23,
           "GET_NO_NEW_PRIVS": 39, "SET_VMA": 0x53564D41}  # fmt: skip
 # F_SETOWN and F_SETSIG would send signals; leases and seals are of no use
-FCNTLS = {"DUPFD": 0, "GETFD": 1, "SETFD": 2, "GETFL": 3, "SETFL": 4, "GETLK": 5, "SETLK": 6,
-          "SETLKW": 7, "DUPFD_CLOEXEC": 1030, "GETPIPE_SZ": 1032}  # fmt: skip
+FCNTLS = {"DUPFD": 0, "GETFD": 1, "SETFD": 2, "GETFL": 3, "SETFL": 4,
+           "DUPFD_CLOEXEC": 1030, "GETPIPE_SZ": 1032}  # fmt: skip
 
 
 @functools.cache

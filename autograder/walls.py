@@ -49,7 +49,8 @@ class Launch:
     argv: list[str]
     environment: dict[str, str]
     folder: str  # where the command is started
-    scratch: Path | None = None  # on our file system, so counted and removed by us
+    inside: str  # the scratch folder, as the submission sees it
+    scratch: Path | None = None  # what to remove afterwards, on our own file system
     uid: int | None = None  # the user inside, where nobody else is that user
 
 
@@ -80,7 +81,7 @@ def bubblewrap_as_root(control: int) -> Launch:
         *("/sandbox/setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *drop, "--"),
         *_python("/sandbox/child.py", control, "/sandbox"),
     ]
-    return Launch(argv, _environment("/scratch"), "/", uid=uid)
+    return Launch(argv, _environment("/scratch"), "/", "/scratch", uid=uid)
 
 
 def bubblewrap_as_user(control: int) -> Launch:
@@ -91,7 +92,7 @@ def bubblewrap_as_user(control: int) -> Launch:
         *_view(),
         *_python("/sandbox/child.py", control, "/sandbox"),
     ]
-    return Launch(argv, _environment("/scratch"), "/")
+    return Launch(argv, _environment("/scratch"), "/", "/scratch")
 
 
 def _bwrap() -> list[str]:
@@ -156,7 +157,7 @@ def landlocked(control: int) -> Launch:
         "argv": _python(str(child), control, str(numpy_link)),
     }
     argv = _python(landlock.__file__, json.dumps(how))
-    return Launch(argv, _environment(str(work)), str(work), scratch, uid)
+    return Launch(argv, _environment(str(work)), str(work), str(work), scratch, uid)
 
 
 def unconfined(control: int) -> Launch:
@@ -164,7 +165,7 @@ def unconfined(control: int) -> Launch:
     scratch = Path(tempfile.mkdtemp(prefix="autograder-"))
     numpy_folder = str(Path(numpy.__file__).parents[1])
     argv = _python(str(_child_file()), control, numpy_folder)
-    return Launch(argv, _environment(str(scratch)), str(scratch), scratch)
+    return Launch(argv, _environment(str(scratch)), str(scratch), str(scratch), scratch)
 
 
 def unused_uid() -> int:

@@ -24,9 +24,11 @@ import numpy as np
 
 from autograder.errors import CheckFailed
 
-MAX_JSON_BYTES = 4 << 20
+MAX_JSON_BYTES = 2 << 20
 MAX_BLOBS = 4096
 MAX_DEPTH = 40
+MAX_VALUES = 200_000  # in one reply
+MAX_KEYS = 4096  # of dicts and sets in one reply: keys that all collide cost their square
 MAX_TEXT = 2000
 HEADER = re.compile(
     rb"\{'descr': '([<>|=]?[?a-zA-Z]\d{0,2})', 'fortran_order': (False|True), "
@@ -220,6 +222,7 @@ class Reply:
     def __init__(self, reply: dict[str, Any], blobs: list[memoryview], owner: Any) -> None:
         self._reply, self._owner = reply, owner
         self._blobs: dict[int, memoryview] = dict(enumerate(blobs))
+        self._n_values = self._n_keys = 0
 
     def value(self) -> Any:
         """The value of a plain call. Raises StudentError, BadFrame."""
@@ -246,8 +249,9 @@ class Reply:
         )
 
     def _decode(self, value: Any, depth: int) -> Any:
-        if depth > MAX_DEPTH:
-            raise BadFrame("a value nested too deep")
+        self._n_values += 1
+        if depth > MAX_DEPTH or self._n_values > MAX_VALUES:
+            raise BadFrame("a value nested too deep, or of too many parts")
         if isinstance(value, str):
             return value.encode("utf-8", "replace").decode()
         if isinstance(value, list):
@@ -288,6 +292,7 @@ class Reply:
         return tuple(self._list(what, depth))
 
     def _set(self, what: list, depth: int) -> set:
+        self._count_keys(what)
         return set(self._list(what, depth))
 
     def _list(self, what: Any, depth: int) -> list:
@@ -295,7 +300,13 @@ class Reply:
             raise BadFrame("a value of another form")
         return [self._decode(v, depth) for v in what]
 
+    def _count_keys(self, what: list) -> None:
+        self._n_keys += len(what)
+        if self._n_keys > MAX_KEYS:
+            raise BadFrame(f"dicts and sets of more than {MAX_KEYS} keys")
+
     def _dict(self, what: Any, depth: int) -> dict:
+        self._count_keys(what)
         return {self._decode(k, depth): self._decode(v, depth) for k, v in what}
 
     def _complex(self, what: Any, _: int) -> complex:

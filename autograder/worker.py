@@ -15,7 +15,6 @@ import contextlib
 import fcntl
 import json
 import os
-import resource
 import select
 import shutil
 import signal
@@ -24,52 +23,18 @@ import struct
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 from autograder import seccomp
 from autograder.errors import SandboxUnavailable
 from autograder.walls import SCRATCH_BYTES, Backend, Launch
+from autograder.watch import Limits, Stopped, Watch
 from autograder.wire import BadFrame, Frame
 
 START_S = 30.0
 KILL_S = 5.0
-TICK_S = 0.02
-PATIENCE = 4
 LIBRARIES_BYTES = 1 << 29  # address space that the interpreter and NumPy take before any data
 MAX_FILES = 1000
 CHUNK = PIPE_BYTES = 1 << 18
-PAGE = resource.getpagesize()
-CLOCK = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may use.
-
-    ``call_s``: seconds of one call; where the machine is busy and the call got less than half of
-    a processor, up to four times that. ``total_s``: seconds of all calls together. ``cpu_s``:
-    processor seconds of one process. ``memory_bytes``: of its own. ``processes``: threads at once.
-    ``file_bytes``: one file in the scratch folder. ``reply_bytes``: one reply. ``output_bytes``:
-    kept of standard output and of standard error, each; the rest is read and dropped.
-    """
-
-    call_s: float = 5.0
-    total_s: float = 60.0
-    cpu_s: int = 60
-    memory_bytes: int = 1 << 30
-    processes: int = 32
-    file_bytes: int = 8 << 20
-    reply_bytes: int = 64 << 20
-    output_bytes: int = 64 << 10
-
-
-class Stopped(Exception):
-    """The worker is gone. ``why`` is timeout, memory, killed or bad-reply."""
-
-    def __init__(self, why: str, message: str) -> None:
-        super().__init__(message)
-        self.why = why
 
 
 class Server:
@@ -134,6 +99,7 @@ class Server:
         except BaseException:
             for fd in (requests, replies, output, errors):
                 os.close(fd)
+            self.close()  # what it may still say would confuse the next one
             raise
         finally:
             for fd in (to_read, to_write, out, err):
@@ -204,11 +170,16 @@ class Server:
         return "the sandbox ended"
 
     def crowded(self) -> bool:
-        """True where the scratch folder on our own file system holds more than it may."""
-        if self.launch is None or self.launch.scratch is None:
+        """True where the scratch folder holds more files or bytes than it may."""
+        if self.launch is None:
+            return False
+        if self.launch.scratch is None:  # a tmpfs of limited size, but of unlimited files
+            with contextlib.suppress(OSError):
+                mount = os.statvfs(f"/proc/{self.pid}/root{self.launch.inside}")
+                return mount.f_files - mount.f_ffree > MAX_FILES
             return False
         n_files = n_bytes = 0
-        with contextlib.suppress(OSError), os.scandir(self.launch.folder) as entries:
+        with contextlib.suppress(OSError), os.scandir(self.launch.inside) as entries:
             for entry in entries:
                 n_files += 1
                 with contextlib.suppress(OSError):
@@ -255,6 +226,7 @@ class Worker:
         self.printed: dict[int, bytearray] = {output: bytearray(), errors: bytearray()}
         for fd in pipes:
             os.set_blocking(fd, False)
+        self._watch = Watch(pid, limits)
         self._poll = select.poll()
         for fd in (self._replies, output, errors):
             self._poll.register(fd, select.POLLIN)
@@ -276,8 +248,11 @@ class Worker:
 
         Raises Stopped, after which the worker is gone.
         """
-        if any(fd == self._replies for fd, _ in self._poll.poll(0)):
-            raise self._stop("bad-reply", "it wrote to the grader's own pipe")
+        for fd, event in self._poll.poll(0):
+            if fd == self._replies:
+                if event & select.POLLIN:
+                    raise self._stop("bad-reply", "it wrote to the grader's own pipe")
+                raise self._ended()
         try:
             return self._answer(frame, min(self._limits.call_s, total_s), total_s)
         except BadFrame as problem:
@@ -285,7 +260,8 @@ class Worker:
 
     def _answer(self, frame: bytes, seconds: float, at_most_s: float) -> Frame:
         reply, left = Frame(self._limits.reply_bytes), memoryview(frame)
-        watch = Watch(self, seconds, min(PATIENCE * seconds, at_most_s))
+        watch = self._watch
+        watch.begin(seconds, at_most_s)
         if left:
             self._poll.register(self._requests, select.POLLOUT)
         try:
@@ -303,7 +279,8 @@ class Worker:
                             raise self._ended()
                         if reply.feed(chunk):
                             return reply
-                watch.look()
+                if watch.due and (stop := watch.look(self._server.crowded)):
+                    raise self._stop(stop.why, str(stop))
         finally:
             if left:
                 with contextlib.suppress(KeyError, OSError):
@@ -367,60 +344,3 @@ class Worker:
         self._pipes = ()
         if not clean:  # files left, or no word of its end: nobody else is to meet that
             self._server.close()
-
-
-class Watch:
-    """Looks after time, memory and files while a call runs."""
-
-    def __init__(self, worker: Worker, seconds: float, at_most_s: float) -> None:
-        self._worker, self._seconds, self._at_most_s = worker, seconds, at_most_s
-        self._start = time.monotonic()
-        self._cpu_s: float | None = None
-        self._next = self._start + min(TICK_S, seconds)
-
-    def next_ms(self) -> float:
-        """Milliseconds until the next look."""
-        return max(0.0, 1000 * (self._next - time.monotonic())) + 0.5
-
-    def look(self) -> None:
-        """Raise Stopped where a limit is passed; cheap, and at most every 20 ms."""
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + TICK_S
-        worker, spent = self._worker, now - self._start
-        used = cpu_seconds(worker.pid)
-        if self._cpu_s is None:
-            self._cpu_s = used
-        busy = used - self._cpu_s >= self._seconds / 2
-        if spent > self._at_most_s or (spent > self._seconds and busy):
-            raise worker._stop("timeout", f"it did not finish within {self._seconds:.3g} s")
-        limit = worker._limits.memory_bytes
-        if resident_bytes(worker.pid) > limit and own_bytes(worker.pid) > limit:
-            raise worker._stop("memory", f"it used more than {limit >> 20} MiB of memory")
-        if worker._server.crowded():
-            raise worker._stop("killed", f"its files took more than {SCRATCH_BYTES >> 20} MiB")
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far, 0 where it can't be told."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / CLOCK
-    return 0.0
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory in use, shared pages in full; quick."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * PAGE
-    return 0
-
-
-def own_bytes(pid: int) -> int:
-    """Memory in use, each shared page divided among those who share it (Pss)."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        return next(int(s.split()[1]) * 1024 for s in lines if s.startswith("Pss:"))
-    except (OSError, ValueError, StopIteration):
-        return resident_bytes(pid)
