@@ -63,9 +63,7 @@ Unsafe = Annotated[
 @app.command(epilog="Example: autograder init spring")
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Make an instructor's course folder: nbgrader's layout, its settings, the secret seed."""
-    from autograder import nbgrader_bridge
-
-    nbgrader_bridge.init(folder)
+    _bridge().init(folder)
     made = Classroom(folder).make_secret()
     out.print(f"[green]ready[/green] {escape(str(folder))}")
     out.print("a new secret seed was drawn" if made else "the secret seed was kept", style="dim")
@@ -75,13 +73,13 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
 @app.command(epilog="Example: autograder release 1 --dir spring")
 def release(name: Name, folder: Dir = Path(), course: CourseOption = None) -> None:
     """Make the source and the students' notebook of an assignment with nbgrader."""
-    from autograder import handout, nbgrader_bridge
+    from autograder import handout
 
     assignment = catalog.find_course(course).assignment(name)
     notebook = handout.source_notebook(assignment.handout, assignment.reference.sources)
     data = assignment.root / "assignments" / assignment.id / "data"
     files = data if data.is_dir() else None
-    path = nbgrader_bridge.release(folder, assignment.id, notebook, files)
+    path = _bridge().release(folder, assignment.id, notebook, files)
     out.print(f"[green]released[/green] {escape(str(path))}  {assignment.max_points:g} points")
 
 
@@ -144,17 +142,28 @@ def grade(
             allow_unsandboxed=unsafe,
             progress=progress,
         )
-    if gradebook:
-        from autograder import nbgrader_bridge
-
-        chosen = {m.student for m in summary.marks}
-        records = (r for r in classroom.results(assignment.id) if r["student"] in chosen)
-        nbgrader_bridge.write_gradebook(folder, assignment.id, records, assignment.handout)
     if as_json:
         _print_json({**asdict(summary), "marks": [asdict(m) for m in summary.marks]})
     else:
         _print_marks(summary)
+    if gradebook:
+        with err.status("writing the gradebook"):
+            chosen = {m.student for m in summary.marks}
+            records = (r for r in classroom.results(assignment.id) if r["student"] in chosen)
+            _bridge().write_gradebook(folder, assignment.id, records, assignment.handout)
     raise typer.Exit(1 if summary.lost else 0)
+
+
+def _bridge() -> Any:
+    """The door to nbgrader, or in words how to get one."""
+    try:
+        from autograder import nbgrader_bridge
+    except ImportError as error:
+        raise CourseError(
+            f"{error.name or 'nbgrader'} is missing: pip install 'minengine[grading]' "
+            "(grading alone works without: --no-gradebook)"
+        ) from None
+    return nbgrader_bridge
 
 
 @app.command(epilog="Example: autograder feedback 1 --dir spring")

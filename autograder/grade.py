@@ -95,7 +95,8 @@ def grade(
     tasks = [Task(s, p, None if force else known.key_of(s)) for s, p in paths.items()]
     graded, reused, lost = 0, 0, []
     seconds = job.limits.total_s + MARGIN_S
-    work = scale.imap(Grader(job), tasks, jobs=jobs or scale.default_jobs(), limit_s=seconds)
+    n_jobs = jobs or scale.default_jobs()
+    work = scale.imap(Grader(job), tasks, jobs=n_jobs, limit_s=seconds, fatal=(CourseError,))
     for n, done in enumerate(work, 1):
         student = done.item.student
         if done.lost:
@@ -165,7 +166,7 @@ class Grader(Warm):
 
     def __call__(self, task: Task) -> Record | None:
         job, started = self.job, time.monotonic()
-        assignment = _assignment(job.course, job.assignment)
+        assignment = loaded(job.course, job.assignment)
         try:
             found = submission.read(task.path, assignment.handout)
         except SubmissionError as error:
@@ -254,7 +255,8 @@ def lost_record(assignment: Assignment, student: str, backend: str, why: str) ->
 
 
 @cache
-def _assignment(course: Path, name: str) -> Assignment:
+def loaded(course: Path, name: str) -> Assignment:
+    """An assignment, read once in a process."""
     return Assignment.load(course, name)
 
 

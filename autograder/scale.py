@@ -15,10 +15,12 @@ import pickle
 import signal
 import sys
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 TRIES = 2
@@ -44,14 +46,19 @@ def default_jobs() -> int:
 
 
 def imap(
-    function: Callable[[Any], Any], items: Iterable[Any], *, jobs: int, limit_s: float
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    *,
+    jobs: int,
+    limit_s: float,
+    fatal: tuple[type[Exception], ...] = (),
 ) -> Iterator[Done]:
     """Yield a Done for each item as it finishes, in any order, with ``jobs`` processes.
 
     ``function`` and the items must pickle; one that is a context manager is entered in each worker
-    and left at its end, so it can hold what is costly to make. An exception of ``function`` is not
-    retried: it raises here what it raised there, since it is a fault of ours. Closing the iterator,
-    or Ctrl-C, ends the workers; what was yielded stays yielded.
+    and left at its end, so it can hold what is costly to make. An exception of ``function`` loses
+    the item as a dead worker does, but one of the kinds ``fatal`` concerns all items and is raised
+    here. Closing the iterator, or Ctrl-C, ends the workers; what was yielded stays yielded.
     """
     todo: deque[tuple[int, Any, int]] = deque((n, item, 1) for n, item in enumerate(items))
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks
@@ -64,6 +71,10 @@ def imap(
             for worker, outcome in _finished(workers, limit_s):
                 n, item, tries = worker.holds
                 lost = outcome if isinstance(outcome, str) else ""
+                if isinstance(outcome, Failed):
+                    if isinstance(outcome.error, fatal):
+                        raise outcome.error
+                    lost = outcome.words
                 if lost:
                     workers.remove(worker)
                     worker.stop()
@@ -76,8 +87,6 @@ def imap(
                     todo.append((n, item, tries + 1))
                 elif lost:
                     yield Done(n, item, None, lost, tries)
-                elif isinstance(outcome, Failed):
-                    raise outcome.error
                 else:
                     yield Done(n, item, outcome[0], "", tries)
     finally:
@@ -104,9 +113,10 @@ def map(  # noqa: A001 - the verb of this file: scale.map
 
 @dataclass(frozen=True)
 class Failed:
-    """What crossed the pipe in place of a value: the exception of the function."""
+    """What crossed the pipe in place of a value: the exception of the function, and in words."""
 
-    error: BaseException
+    error: Exception
+    words: str
 
 
 class Worker:
@@ -161,14 +171,16 @@ def _finished(workers: list[Worker], limit_s: float) -> list[tuple[Worker, Any]]
     return found + [(w, "the grading process took too long and was stopped") for w in late]
 
 
-def _portable(error: Exception, note: str) -> Exception:
-    """The exception with a note, or a plain one that says the same where it cannot cross a pipe."""
+def _failed(error: Exception) -> Failed:
+    """The exception and its place in words; a plain one where it cannot cross a pipe."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    words = f"the grader failed: {type(error).__name__}: {error}{where}"[:2000]
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # noqa: BLE001 - foreign exceptions fail in ways of their own
-        error = RuntimeError(f"{type(error).__name__}: {error}")
-    error.add_note(note)
-    return error
+        error = RuntimeError(words)
+    return Failed(error, words)
 
 
 def _work(pipe: Connection, function: Callable[[Any], Any]) -> None:
@@ -186,5 +198,5 @@ def _work(pipe: Connection, function: Callable[[Any], Any]) -> None:
                 entered = True
                 reply: Any = (function(item),)
             except Exception as error:  # noqa: BLE001 - it is raised in the parent
-                reply = Failed(_portable(error, f"while working on {item!r:.300}"))
+                reply = _failed(error)
             pipe.send(reply)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from autograder import grade, sandbox, scale
@@ -55,9 +56,15 @@ class Trial(grade.Warm):
         super().__init__(backend)
         self.course, self.assignment, self.seeds = course, assignment, seeds
 
+    @cached_property
+    def bank(self) -> dict[tuple[str, str], Solution]:
+        """Everything to be tried, read once in a process."""
+        assignment = grade.loaded(self.course, self.assignment)
+        return {(s.kind, s.name): s for s in everything(assignment)}
+
     def __call__(self, item: tuple[str, str]) -> Row:
-        assignment = Assignment.load(self.course, self.assignment)
-        solution = next(s for s in everything(assignment) if (s.kind, s.name) == item)
+        assignment = grade.loaded(self.course, self.assignment)
+        solution = self.bank[item]
         wanted = solution.kind in ("reference", "alternate")
         public = tuple(range(self.seeds)) if wanted else (0,)
         secret = Seeds.of(SECRET, assignment.id, solution.name, DRAWS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import sys
 from pathlib import Path
@@ -162,3 +163,11 @@ def test_the_syllabus_of_this_course_lists_each_thing_of_its_weeks():
         listed = [i for week in syllabus["weeks"] for i in week[kind]]
         assert sorted(listed) == sorted(syllabus[kind])
         assert len(set(listed)) == len(listed)
+
+
+def test_the_closed_symbols_of_every_assignment_that_exists_are_there():
+    course = catalog.find_course(Path(__file__).parents[2])
+    for assignment in course.assignments():
+        for symbol in course.syllabus["assignments"][assignment]["closed"]:
+            module, _, name = symbol.rpartition(".")
+            assert hasattr(importlib.import_module(module), name), symbol

@@ -70,15 +70,20 @@ def test_an_item_that_hangs_is_stopped_and_the_rest_goes_on(work):
     assert "too long" in done[2].lost
 
 
-def test_an_exception_of_ours_is_raised_here_with_the_item(work):
-    with pytest.raises(ValueError, match="two") as caught:
-        scale.map(work.raise_on_two, range(4), jobs=2)
-    assert "while working on 2" in caught.value.__notes__[0]
+def test_an_exception_costs_its_item_alone_and_is_said_in_words(work):
+    done = scale.map(work.raise_on_two, range(4), jobs=2)
+    assert values(done) == [0, 1, None, 3]
+    assert done[2].lost.startswith("the grader failed: ValueError: two (scale_work.py:")
+    assert done[2].tries == 2
+
+
+def test_an_exception_that_concerns_all_items_is_raised(work):
+    with pytest.raises(ValueError, match="two"):
+        list(scale.imap(work.raise_on_two, range(4), jobs=2, limit_s=60, fatal=(ValueError,)))
 
 
 def test_an_exception_that_cannot_cross_says_what_it_was(work):
-    with pytest.raises(RuntimeError, match="Unportable"):
-        scale.map(work.raise_unportable, [1], jobs=1)
+    assert "UnportableError" in scale.map(work.raise_unportable, [1], jobs=1)[0].lost
 
 
 def test_leaving_early_ends_the_workers(work):
