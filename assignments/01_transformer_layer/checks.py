@@ -198,6 +198,7 @@ def attention_scores_of_any_size(student, rng):
     mask[0, 3] = False  # hidden from one query and seen by the other
     for top in (1e4, -2e4):
         k[:3, 0, 0] = top - rng.permutation(3)
+        k[3, 0, 0] = top + 1e4  # what a penalty of -1e4 would only bring level with the others
         got = student.attention(q, k, v, mask)
         finite = np.isfinite(np.asarray(got)).all()
         require(finite, f"scores about {top:g} give infinity or NaN", "softmax-overflow")

@@ -4,7 +4,7 @@ import numpy as np
 
 FAILS = {
     "attention_mask": "mask-multiplied",
-    "attention_scores_of_any_size": "mask-ignored",
+    "attention_scores_of_any_size": "mask-multiplied",
     "attention_unused_slots": "mask-multiplied",
     "attention_blind_query": "blind-query-finite",
 }

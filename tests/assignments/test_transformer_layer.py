@@ -1,0 +1,410 @@
+"""Assignment 1 holds together: text, stubs, checks, near misses, hints, and the bank of solutions.
+
+The bank runs here in this process, on few seeds; `autograder verify` runs it in the sandbox.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograder import catalog, checks, handout
+from autograder.checks import Seeds
+from autograder.hints import SHARED
+from autograder.local import LocalStudent
+from minengine import oracle
+
+ROOT = Path(__file__).resolve().parents[2]
+ASSIGNMENT = catalog.find_course(ROOT).assignment("01_transformer_layer")
+SOLUTIONS = {(s.kind, s.name): s for s in ASSIGNMENT.solutions()}
+OF_KIND = {k: [s for s in SOLUTIONS.values() if s.kind == k] for k in ("alternate", "wrong")}
+RIGHT = [ASSIGNMENT.reference, *OF_KIND["alternate"]]
+TEXT = "\n".join(c.source for c in ASSIGNMENT.handout.cells if c.kind == "markdown")
+FOLDER = ROOT / "assignments" / ASSIGNMENT.id
+
+
+def module(name: str):
+    """A file of the assignment's folder, with its neighbours importable, as the catalog has it."""
+    sys.path.insert(0, str(FOLDER))
+    try:
+        return catalog._import(FOLDER / f"{name}.py")
+    finally:
+        sys.path.remove(str(FOLDER))
+
+
+MISTAKES, COMPOSITION = module("mistakes"), module("composition")
+
+
+def namespace(solution) -> dict:
+    names = {"np": np}
+    for source in solution.sources.values():
+        exec(source, names)
+    return names
+
+
+def results(solution, n_seeds: int) -> dict[str, set[str]]:
+    """The tags each check gave over public seeds, "" for a pass."""
+    student, found = LocalStudent(namespace(solution), ASSIGNMENT.handout.holes), {}
+    for seed in range(n_seeds):
+        for r in checks.run(ASSIGNMENT.checks, student, Seeds((seed,)), hints=ASSIGNMENT.hints):
+            found.setdefault(r.check, set()).add("" if r.passed else r.tag)
+    return found
+
+
+# The bank ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solution", RIGHT, ids=lambda s: s.name)
+def test_a_right_solution_passes_every_check_on_every_seed(solution, capsys):
+    assert results(solution, 20) == {c.id: {""} for c in ASSIGNMENT.checks}
+
+
+@pytest.mark.parametrize("solution", OF_KIND["wrong"], ids=lambda s: s.name)
+def test_a_wrong_solution_fails_the_checks_it_names_with_their_tags_and_no_other(solution):
+    named = {check: {tag} for check, tag in solution.fails.items()}
+    assert solution.idea
+    assert named
+    assert results(solution, 2) == {c.id: named.get(c.id, {""}) for c in ASSIGNMENT.checks}
+
+
+def test_the_stub_gets_nothing_anywhere():
+    found = results(ASSIGNMENT.stub(), 1)
+    assert found == {c.id: {"not-implemented"} for c in ASSIGNMENT.checks}
+
+
+@pytest.mark.parametrize("name", ["trick_returns_the_input", "trick_returns_zeros"])
+def test_an_answer_without_a_thought_gets_nothing(name):
+    assert set(SOLUTIONS["wrong", name].fails) == {c.id for c in ASSIGNMENT.checks}
+
+
+def test_empty_parts_do_not_carry_an_empty_layer():
+    fails = SOLUTIONS["wrong", "trick_empty_parts"].fails
+    mine = {c.id for c in ASSIGNMENT.checks if c.hole in ("attention", "swiglu", "layer")}
+    assert mine <= set(fails)
+
+
+def test_a_mistake_in_a_part_costs_points_at_that_part_alone():
+    for name, hole in (
+        ("rope_pairs_halves", "rope"),
+        ("norm_over_all", "rms_norm"),
+        ("mask_inverted", "causal_mask"),
+        ("heads_interleaved", "attention"),
+        ("swiglu_gelu", "swiglu"),
+    ):
+        of = {c.id: c.hole for c in ASSIGNMENT.checks}
+        assert {of[check] for check in SOLUTIONS["wrong", name].fails} == {hole}
+
+
+def test_every_check_is_failed_by_a_file_that_is_wrong_in_one_thing():
+    single = [s for s in OF_KIND["wrong"] if not s.name.startswith("trick_")]
+    assert {c.id for c in ASSIGNMENT.checks} == {check for s in single for check in s.fails}
+
+
+def test_the_bank_is_large_and_of_different_styles():
+    assert len(OF_KIND["wrong"]) >= 20
+    assert len(OF_KIND["alternate"]) >= 3
+
+
+# Tags and near misses ----------------------------------------------------------------------------
+
+TABLES = {**MISTAKES.PARTS, "layer": MISTAKES.LAYER, "layer_with_cache": MISTAKES.CACHE}
+IN_CHECKS = set(
+    re.findall(
+        r'"([a-z0-9]+(?:-[a-z0-9]+)+)"',
+        (FOLDER / "checks.py").read_text() + (FOLDER / "composition.py").read_text(),
+    )
+)
+
+
+def test_every_tag_has_a_hint_with_all_rungs_and_every_hint_a_tag():
+    tags = {tag for table in TABLES.values() for tag in table} | IN_CHECKS
+    own = {t: h for t, h in ASSIGNMENT.hints.items() if t not in SHARED}
+    assert set(own) == tags - set(SHARED)
+    assert [t for t, h in own.items() if not (h.title and h.idea and h.where and h.example)] == []
+
+
+def test_every_near_miss_but_a_few_is_shown_by_a_wrong_file():
+    shown = {tag for s in OF_KIND["wrong"] for tag in s.fails.values()}
+    tags = {tag for table in TABLES.values() for tag in table}
+    # Mistakes seldom made alone: known, so that a student who makes one is told.
+    rare = {"mask-mirrored", "scale-inverted", "attention-uniform", "swiglu-linear", "swiglu-sum"}
+    assert tags - shown == rare | {"layer-norms-swapped"}
+
+
+def plain(hole: str) -> tuple:
+    """Arguments on which the mistakes of a part differ from the rule and from each other."""
+    rng = np.random.default_rng(5)
+    normal = rng.standard_normal
+    return {
+        "rms_norm": (normal((3, 8)) + 1, rng.uniform(0.5, 2, 8), 0.3),
+        "rope": (normal((3, 2, 8)), np.array([4, 2, 9]), 50.0),
+        "causal_mask": (3, 5),
+        "attention": (
+            *(normal(s) for s in ((3, 4, 6), (5, 2, 6), (5, 2, 6))),
+            oracle.causal_mask(3, 5),
+        ),
+        "swiglu": tuple(normal(s) for s in ((3, 6), (8, 6), (8, 6), (6, 8))),
+    }[hole]
+
+
+def same(a, b) -> bool:
+    return np.shape(a) == np.shape(b) and np.allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("hole", MISTAKES.PARTS)
+def test_the_mistakes_of_a_part_differ_from_the_rule_and_from_each_other(hole):
+    args = plain(hole)
+    # Of float64 inputs the one for float16 is the one without eps.
+    table = {t: m(*args) for t, m in TABLES[hole].items() if t != "norm-float16-square"}
+    table[""] = getattr(oracle, hole)(*args)
+    twins = {(a, b) for a in table for b in table if a < b and same(table[a], table[b])}
+    # What only special inputs tell apart: scores of thousands, a row of zeros.
+    known = {"attention": ("", "mask-finite"), "rms_norm": ("norm-eps-fixed", "norm-eps-missing")}
+    assert twins == ({known[hole]} if hole in known else set())
+
+
+def test_the_mistakes_of_a_layer_differ_from_the_rule_and_from_each_other():
+    rng = np.random.default_rng(6)
+    call = COMPOSITION.problem(rng, 6, eps=0.3, base=30.0, positions=np.arange(3, 9))
+    old = COMPOSITION.part(call, slice(0, 4))
+    new = COMPOSITION.changed(COMPOSITION.part(call, slice(4, 6)), past=MISTAKES.compose(old)[1])
+    new.past = tuple(a[1:] for a in new.past)
+    table = {t: m(new) for t, m in (MISTAKES.LAYER | MISTAKES.CACHE).items()}
+    table[""] = MISTAKES.compose(new)
+    flat = {t: np.concatenate([a.ravel() for a in (out, *kv)]) for t, (out, kv) in table.items()}
+    twins = {(a, b) for a in flat for b in flat if a < b and same(flat[a], flat[b])}
+    # Positions from the start of x are positions from 0: one mistake, met in two tasks.
+    assert twins == {("cache-positions-restart", "layer-positions-ignored")}
+
+
+def test_a_composition_without_a_mistake_is_the_oracles_layer():
+    call = COMPOSITION.problem(np.random.default_rng(7), 4)
+    want, (k, v) = oracle.layer(
+        call.x,
+        call.weights,
+        call.positions,
+        n_heads=call.n_heads,
+        n_kv_heads=call.n_kv_heads,
+    )
+    out, past = MISTAKES.compose(call)
+    assert np.array_equal(out, want)
+    assert np.array_equal(past[0], k)
+    assert np.array_equal(past[1], v)
+
+
+# Text, stubs and signatures ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solution", RIGHT, ids=lambda s: s.name)
+def test_stub_and_solutions_have_one_signature(solution):
+    stubs, theirs = namespace(ASSIGNMENT.stub()), namespace(solution)
+    for hole in ASSIGNMENT.handout.holes:
+        assert inspect.signature(theirs[hole]) == inspect.signature(stubs[hole])
+
+
+def test_every_stub_says_its_shapes_and_is_not_implemented():
+    for name, source in ASSIGNMENT.handout.stubs.items():
+        (node,) = ast.parse(source).body
+        assert node.name == name
+        assert re.search(r"->", ast.get_docstring(node))
+        assert isinstance(node.body[-1], ast.Raise)
+
+
+def test_points_are_forty_and_no_check_is_worth_more_than_two():
+    assert ASSIGNMENT.max_points == 40
+    assert max(c.points for c in ASSIGNMENT.checks) == 2
+    for hole in ASSIGNMENT.handout.holes:
+        assert sum(c.hole == hole for c in ASSIGNMENT.checks) >= 2
+    assert {c.visibility for c in ASSIGNMENT.checks} == {"visible", "hidden"}
+
+
+def test_no_line_of_the_reference_stands_in_what_students_get():
+    given = "\n".join(p.read_text() for p in sorted(FOLDER.iterdir()) if p.is_file())
+    given = {line.strip() for line in given.splitlines()}
+    body = "\n".join(ASSIGNMENT.reference.sources.values()).splitlines()
+    solved = {line.strip() for line in body if not line.startswith(("def ", "import ", ")"))}
+    assert {line for line in solved & given if len(line) > 12} == set()
+
+
+def row(*values: float, head: str = "") -> str:
+    return head.ljust(14) + "".join(f"{v:9.4f}" for v in values)
+
+
+def block_rms_norm() -> str:
+    x, w = np.array([[3.0, 1, -1, 5]]), np.array([1.0, 2, 1, 1])
+    mean = np.mean(x**2)
+    return "\n".join(
+        [
+            row(*x[0], head="x"),
+            row(*x[0] ** 2, head="x squared") + f"   mean {mean:.4f}, its root {mean**0.5:.4f}",
+            row(*x[0] / mean**0.5, head="x / root"),
+            row(*w, head="weight"),
+            row(*oracle.rms_norm(x, w)[0], head="y"),
+        ]
+    )
+
+
+def block_rope() -> str:
+    x = np.array([[[1.0, 0, 1, 0]]] * 3)
+    turned = oracle.rope(x, np.arange(3))[:, 0]
+    lines = [row(*x[0, 0], head="x")]
+    return "\n".join(lines + [row(*t, head=f"position {p}") for p, t in enumerate(turned)])
+
+
+def block_causal_mask() -> str:
+    masks = [oracle.causal_mask(*size) for size in ((4, 4), (2, 5), (1, 5))]
+    lines = ["T = 4, S = 4          T = 2, S = 5          T = 1, S = 5"]
+    for t in range(4):
+        drawn = [" ".join(".#"[int(b)] for b in m[t]) if t < len(m) else "" for m in masks]
+        lines.append("".join(d.ljust(22) for d in drawn).rstrip())
+    lines[-1] = lines[-1].ljust(22) + "# = True, may look;  . = False"
+    return "\n".join("  " + line for line in lines)
+
+
+def block_attention() -> str:
+    q, keys = np.array([2.0, 0, 0, 0]), np.eye(3, 4)
+    dots = keys @ q
+    exp = np.exp(dots / 2)
+    weights = oracle.softmax(dots / 2)
+    out = oracle.attention(q[None, None], keys[:, None], keys[:, None])[0, 0]
+    vector = lambda v: " ".join(f"{a:g}" for a in v)  # noqa: E731
+    three = lambda v: "".join(f"{a:.4f}".ljust(12) for a in v).rstrip()  # noqa: E731
+    return "\n".join(
+        [
+            f"q             {vector(q)}",
+            "keys          " + "     ".join(vector(k) for k in keys),
+            "q . k" + "".join(f"{d:g}".rjust(w) for d, w in zip(dots, (15, 12, 12), strict=True)),
+            f"scores        {three(dots / 2)}",
+            f"exp           {three(exp)}     sum {exp.sum():.4f}",
+            f"weights       {three(weights)}",
+            "out           " + "  ".join(f"{a:.4f}" for a in out),
+        ]
+    )
+
+
+def block_swiglu() -> str:
+    gate, up = 2.0, 3.0
+    silu, sigmoid = oracle.silu(gate), 1 / (1 + np.exp(-gate))
+    one = np.ones((1, 1))
+    out = oracle.swiglu(one, gate * one, up * one, one)[0, 0]
+    return "\n".join(
+        [
+            "x        1.0000",
+            f"gate     {gate:.4f}     silu  {gate:.4f} * {sigmoid:.4f} = {silu:.4f}",
+            f"up       {up:.4f}",
+            f"out      {silu:.4f} * {up:.4f} * 1.0000 = {out:.4f}",
+        ]
+    )
+
+
+def block_layer() -> str:
+    x, ones, eye = np.array([[1.0, 7.0]]), np.ones(2), np.eye(2)
+    weights = dict.fromkeys(("attn_norm", "ffn_norm"), ones)
+    weights |= dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_output"), eye)
+    weights |= {"ffn_gate": eye[:1], "ffn_up": eye[1:], "ffn_down": eye[:, :1]}
+    out, _ = oracle.layer(x, weights, np.arange(1), n_heads=1, n_kv_heads=1)
+    h = oracle.rms_norm(x, ones)
+    m = x + h
+    h2 = oracle.rms_norm(m, ones)
+    ffn = oracle.swiglu(h2, weights["ffn_gate"], weights["ffn_up"], weights["ffn_down"])
+    assert np.allclose(m + ffn, out)
+
+    def line(head: str, v, more: str = "") -> str:
+        return f"{head:14}{v[0, 0]:.4f}   {v[0, 1]:.4f}     {more}".rstrip()
+
+    root = np.sqrt(np.mean(x**2))
+    return "\n".join(
+        [
+            line("x", x),
+            line("rms_norm", h, f"root mean square {root:.4f}"),
+            line("m", m, "attention of one token is its value"),
+            line("rms_norm", h2),
+            line("swiglu", ffn, f"silu({h2[0, 0]:.4f}) * {h2[0, 1]:.4f}"),
+            line("out", out),
+        ]
+    )
+
+
+def block_cache() -> str:
+    lines = ["call      start   T   P   S   positions of the keys   mask"]
+    kept: list[int] = []
+    for call, n_new, n_dropped in (
+        ("prompt", 3, 0),
+        ("step", 1, 0),
+        ("step", 1, 0),
+        ("step", 1, 2),
+    ):
+        start = kept[-1] + 1 if kept else 0
+        kept = kept[n_dropped:]
+        n_past, kept = len(kept), kept + list(range(start, start + n_new))
+        shape = oracle.causal_mask(n_new, len(kept)).shape
+        keys = " ".join(map(str, kept)).ljust(24)
+        sizes = f"{start:5}{n_new:4}{n_past:4}{len(kept):4}"
+        lines.append(f"{call:10}{sizes}   {keys}{shape[0]} x {shape[1]}")
+    return "\n".join(lines)
+
+
+BLOCKS = [
+    block_rms_norm,
+    block_rope,
+    block_causal_mask,
+    block_attention,
+    block_swiglu,
+    block_layer,
+    block_cache,
+]
+DRAWINGS = ("pairs here", "query head      0", "+-- w_gate", "+- rms_norm -+")
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda b: b.__name__)
+def test_a_block_of_numbers_in_the_handout_is_what_the_oracle_gives(block):
+    fenced = re.findall(r"```\n(.*?)\n```", TEXT, re.S)
+    assert block() in fenced, f"want this block in the handout:\n{block()}"
+
+
+def test_every_block_of_the_handout_is_recomputed_or_a_drawing():
+    fenced = re.findall(r"```\n(.*?)\n```", TEXT, re.S)
+    drawings = [f for f in fenced if any(d in f for d in DRAWINGS)]
+    assert len(drawings) == len(DRAWINGS)
+    assert sorted(set(fenced) - set(drawings)) == sorted(block() for block in BLOCKS)
+
+
+def test_numbers_in_the_sentences_are_what_numpy_says():
+    assert "its largest is 65504" in TEXT
+    assert np.finfo(np.float16).max == 65504
+    assert "$e^{100}$ is already more than float32 can hold" in TEXT
+    assert np.exp(100.0) > np.finfo(np.float32).max
+    assert "32,768 tokens that is a thousand million" in TEXT
+    assert round(32768**2 / 1e9) == 1
+    for said, value in (
+        ("0.7311", oracle.silu(1.0)),
+        ("-0.2689", oracle.silu(-1.0)),
+        ("0.8413", MISTAKES.SWIGLU["swiglu-gelu"](*(np.ones((1, 1)),) * 4).item()),
+    ):
+        assert any(said in h.where + h.example for h in ASSIGNMENT.hints.values())
+        assert abs(float(said) - value) < 3e-4
+
+
+def test_the_text_has_one_sentence_a_line():
+    for line in TEXT.splitlines():
+        text = re.sub(r"\*\*[A-Z][a-z ]*\.\*\*", "", line)  # a bold word that leads a paragraph
+        assert not re.search(r"[a-z)`*]\. [A-Z]", text), line
+
+
+def test_the_released_notebook_has_a_hole_and_a_check_for_every_task_and_no_output():
+    notebook = handout.student_notebook(ASSIGNMENT.handout)
+    holes = [c.metadata.nbgrader.grade_id for c in notebook.cells if c.metadata.nbgrader.solution]
+    graded = {
+        c.metadata.nbgrader.grade_id: c.metadata.nbgrader.points
+        for c in notebook.cells
+        if c.metadata.nbgrader.grade
+    }
+    assert holes == list(ASSIGNMENT.handout.holes)
+    assert graded == {f"check_{h}": p for h, p in ASSIGNMENT.handout.points.items()}
+    assert all(not c.get("outputs") for c in notebook.cells)
