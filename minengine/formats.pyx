@@ -323,6 +323,7 @@ cdef void fit_scale_min(
             best = error
             scale[0] = a
             minimum[0] = -m
+            low = m  # further spreads start from the better minimum
             memcpy(q, trial, 32)
 
 
