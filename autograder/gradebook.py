@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 WIDTH = 88  # columns of a comment
 NO_RESPONSE = "No response."  # nbgrader's own word for a hole left as it was
-# Characters with which Markdown begins HTML or mathematics, and what stands for them in a comment:
-# nbgrader's feedback renders comments as Markdown that lets HTML through.
-LOOK_ALIKES = str.maketrans({"<": "‹", ">": "›", "&": "＆", "$": "＄", "\\": "＼", "`": "ˋ"})
+# In a comment these stand for < and >: nbgrader's feedback renders comments as Markdown that lets
+# HTML through. An indented block does not, unless somebody edits the comment.
+LOOK_ALIKES = str.maketrans("<>", "‹›")
 
 
 def points(record: Record) -> dict[str, tuple[float, float]]:
@@ -34,8 +34,7 @@ def points(record: Record) -> dict[str, tuple[float, float]]:
 def comment(record: Record, hole: str, source: str | None, stub: str) -> str | None:
     """What stands beside a hole, None where all is well and nothing is to be said.
 
-    Text of the student's (in messages) is an indented block without any character that Markdown
-    could take for HTML.
+    All of it but the headline is an indented block, which Markdown shows as it is.
     """
     stamp = (
         f"{pages.STAMP}: this was graded without a sandbox." if pages.unsandboxed(record) else ""
@@ -86,7 +85,7 @@ def _said(row: Mapping[str, Any]) -> list[str]:
         lines += [f"  {line}" for line in _wrapped(text)]
     if row.get("replay"):
         lines.append(f"  again: {row['replay']}")
-    return [pages.printable(line) for line in lines]
+    return [pages.printable(line).rstrip() for line in lines]
 
 
 def _wrapped(text: str) -> list[str]:

@@ -370,24 +370,17 @@ def _penalize(book: api.Gradebook, coursedir: CourseDirectory, assignment: str) 
     """Late penalties by nbgrader's own plugin, as its configuration says."""
     step = AssignLatePenalties(config=coursedir.config)
     step.init_plugin()
-    for one in (
-        book.find_assignment(assignment).submissions if _has_duedate(book, assignment) else ()
-    ):
-        late = one.total_seconds_late
-        for notebook in one.notebooks:
-            penalty = None
-            if late > 0:
-                penalty = step.plugin_inst.late_submission_penalty(
-                    one.student_id, notebook.score, late
-                )
+    due = book.find_assignment(assignment)
+    mine = api.SubmittedNotebook.notebook_id == book.find_notebook(assignment, assignment).id
+    book.db.query(api.SubmittedNotebook).filter(mine).update({"late_submission_penalty": None})
+    for one in due.submissions if due.duedate else ():
+        for notebook in one.notebooks if one.total_seconds_late > 0 else ():
+            penalty = step.plugin_inst.late_submission_penalty(
+                one.student_id, notebook.score, one.total_seconds_late
+            )
             if penalty is not None:
-                penalty = min(max(penalty, 0.0), notebook.score)
-            notebook.late_submission_penalty = penalty
+                notebook.late_submission_penalty = min(max(penalty, 0.0), notebook.score)
     book.db.commit()
-
-
-def _has_duedate(book: api.Gradebook, assignment: str) -> bool:
-    return book.find_assignment(assignment).duedate is not None
 
 
 @cache
