@@ -304,29 +304,28 @@ def _print_marks(summary: Any) -> None:
 
 
 def _print_matrix(matrix: Any) -> None:
-    columns = [str(n) for n in range(1, len(matrix.checks) + 1)]
-    title = f"{matrix.assignment}: . passes, x fails as it should, ! is off"
-    table = Table("submission", *columns, "points", title=title, padding=(0, 0))
+    """One line a submission, one sign a check: it fits a narrow terminal."""
+    out.print(f"[b]{matrix.assignment}[/b]: . passes, x fails as it should, ! is off")
+    n, width = len(matrix.checks), max(len(f"{r.kind} {r.name}") for r in matrix.rows)
+    for digits in ["".join(str(i // 10 or " ") for i in range(1, n + 1))] if n > 9 else []:
+        out.print(" " * width, digits, highlight=False)
+    out.print(" " * width, "".join(str(i % 10) for i in range(1, n + 1)), "points", highlight=False)
+    signs = {"!": "[red]![/red]", "x": "x", ".": "[dim].[/dim]"}
     for row in matrix.rows:
         off = {p.split(":")[0] for p in row.problems}
-        cells = [
-            "[red]![/red]" if c in off else "x" if row.tags.get(c) else "[dim].[/dim]"
-            for c in matrix.checks
-        ]
-        table.add_row(f"{row.kind} {row.name}", *cells, f"{row.points:g}")
-    out.print(table)
-    out.print(
-        "  ".join(f"{n} {c}" for n, c in zip(columns, matrix.checks, strict=True)), style="dim"
-    )
+        cells = ["!" if c in off else "x" if row.tags.get(c) else "." for c in matrix.checks]
+        name = f"{row.kind} {row.name}".ljust(width)
+        text = f"{escape(name)} {''.join(signs[c] for c in cells)} {row.points:g}"
+        out.print(text, highlight=False, soft_wrap=True)
+    legend = [f"{i} {check}" for i, check in enumerate(matrix.checks, 1)]
+    out.print("  ".join(legend), style="dim", highlight=False)
     off = [f"{r.kind} {r.name}: {p}" for r in matrix.rows for p in r.problems]
     off += list(matrix.problems)
     for problem in off:
         out.print(f"[red]off[/red] {escape(problem)}", soft_wrap=True, highlight=False)
     wrong = sum(r.kind == "wrong" for r in matrix.rows)
     verdict = "[green]sound[/green]" if matrix.sound else f"[red]{len(off)} things are off[/red]"
-    out.print(
-        f"{verdict}: {len(matrix.checks)} checks, {len(matrix.rows)} submissions, {wrong} wrong"
-    )
+    out.print(f"{verdict}: {n} checks, {len(matrix.rows)} submissions, {wrong} wrong")
 
 
 def main() -> None:
