@@ -32,6 +32,7 @@ from autograder.hints import Hint
 from autograder.hints import load as load_hints
 
 SYLLABUS = Path("course", "syllabus.yaml")
+EXPLOITS = Path("tests", "autograder", "exploits")
 INSTALLED = "minengine_course"  # the folder of a wheel that holds the course's texts
 
 
@@ -147,6 +148,21 @@ class Assignment:
             found += [self._solution(p, kind) for p in paths]
         return found
 
+    def exploits(self) -> list[Solution]:
+        """Hostile files of the course's own tests that attack a hole of this assignment.
+
+        Each is taken whole: it may not even compile. ``HONEST`` in it is what its work is worth.
+        """
+        found = []
+        for path in sorted((self.root / EXPLOITS).glob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            names = [h for h in self.handout.holes if re.search(rf"^(def|class) {h}\b", text, re.M)]
+            worth = re.search(r"^HONEST = ([0-9.]+)", text, re.M)
+            if names:
+                own, honest = {names[0]: text}, float(worth[1]) if worth else 0.0
+                found.append(Solution(path.stem, "exploit", "", {}, own, own, honest))
+        return found
+
     def stub(self) -> Solution:
         """What a student gets, as a solution that should get nothing."""
         return Solution(
@@ -171,7 +187,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Solution:
-    """One filling of the holes: ``kind`` is reference, alternate, wrong or stub.
+    """One filling of the holes: ``kind`` is reference, alternate, wrong, stub or exploit.
 
     ``fails`` maps the checks it must fail to the tag each gets; ``own`` are the sources the file
     itself defines, ``sources`` one for every hole in the handout's order.
@@ -183,6 +199,7 @@ class Solution:
     fails: Mapping[str, str]
     own: Mapping[str, str]
     sources: Mapping[str, str]
+    honest: float = 0.0  # points that an exploit's own work is worth
 
 
 def split(

@@ -208,6 +208,7 @@ def _records(folder: Path, assignment: str) -> Any:
 def verify(
     name: Annotated[str | None, typer.Argument(metavar="[ASSIGNMENT]")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Draws for reference and alternates.")] = 100,
+    exploits: Annotated[bool, typer.Option(help="Also the hostile submissions.")] = True,
     jobs: Jobs = None,
     unsafe: Unsafe = False,
     course: CourseOption = None,
@@ -223,11 +224,8 @@ def verify(
     matrices = []
     for id_ in ids:
         with _progress(f"verifying {id_}", as_json) as progress:
-            matrices.append(
-                bank.verify(
-                    found.assignment(id_), backend, seeds=seeds, jobs=jobs, progress=progress
-                )
-            )
+            how = {"seeds": seeds, "jobs": jobs, "exploits": exploits, "progress": progress}
+            matrices.append(bank.verify(found.assignment(id_), backend, **how))
     if as_json:
         _print_json([asdict(m) | {"sound": m.sound} for m in matrices])
     else:
@@ -306,12 +304,13 @@ def _print_marks(summary: Any) -> None:
 def _print_matrix(matrix: Any) -> None:
     """One line a submission, one sign a check: it fits a narrow terminal."""
     out.print(f"[b]{matrix.assignment}[/b]: . passes, x fails as it should, ! is off")
-    n, width = len(matrix.checks), max(len(f"{r.kind} {r.name}") for r in matrix.rows)
+    shown = [r for r in matrix.rows if r.kind != "exploit" or r.problems]
+    n, width = len(matrix.checks), max(len(f"{r.kind} {r.name}") for r in shown)
     for digits in ["".join(str(i // 10 or " ") for i in range(1, n + 1))] if n > 9 else []:
         out.print(" " * width, digits, highlight=False)
     out.print(" " * width, "".join(str(i % 10) for i in range(1, n + 1)), "points", highlight=False)
     signs = {"!": "[red]![/red]", "x": "x", ".": "[dim].[/dim]"}
-    for row in matrix.rows:
+    for row in shown:
         off = {p.split(":")[0] for p in row.problems}
         cells = ["!" if c in off else "x" if row.tags.get(c) else "." for c in matrix.checks]
         name = f"{row.kind} {row.name}".ljust(width)
@@ -323,9 +322,11 @@ def _print_matrix(matrix: Any) -> None:
     off += list(matrix.problems)
     for problem in off:
         out.print(f"[red]off[/red] {escape(problem)}", soft_wrap=True, highlight=False)
-    wrong = sum(r.kind == "wrong" for r in matrix.rows)
+    wrong, hostile = (sum(r.kind == k for r in matrix.rows) for k in ("wrong", "exploit"))
     verdict = "[green]sound[/green]" if matrix.sound else f"[red]{len(off)} things are off[/red]"
-    out.print(f"{verdict}: {n} checks, {len(matrix.rows)} submissions, {wrong} wrong")
+    out.print(
+        f"{verdict}: {n} checks, {len(matrix.rows)} submissions, {wrong} wrong, {hostile} hostile"
+    )
 
 
 def main() -> None:

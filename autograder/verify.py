@@ -1,14 +1,16 @@
 """Grading the graders: known-right and known-wrong submissions through the real pipeline.
 
 (a) a wrong file fails exactly the checks it names, each with the tag it names; (b) the reference
-and at least three alternates pass everything, on many seeds; (c) the stub gets nothing; every check
-is failed by some wrong file and every tag used has its hint. Owns: these conditions and the kill
-matrix. Must not know: how results are shown. Read before: catalog.py, grade.py.
+and at least three alternates pass everything, on many seeds; (c) the stub gets nothing; (d) an
+exploit gets no more than its honest marks, and an honest submission after it in the same sandbox
+all of its own. Every check is failed by some wrong file, every tag used has its hint. Owns: these
+conditions and the kill matrix. Must not know: how results are shown. What an exploit leaves behind
+outside the sandbox is looked for in the tests. Read before: catalog.py, grade.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,7 @@ ALTERNATES = 3
 SECRET = b"the seed of verify, no secret"
 DRAWS = 3
 LIMITS = sandbox.Limits(total_s=900.0, cpu_s=900)  # a hundred seeds on a busy machine
+HOSTILE = sandbox.Limits(call_s=0.5, total_s=4.0, cpu_s=6, memory_bytes=192 << 20)
 
 
 @dataclass(frozen=True)
@@ -59,31 +62,56 @@ class Trial(grade.Warm):
     @cached_property
     def bank(self) -> dict[tuple[str, str], Solution]:
         """Everything to be tried, read once in a process."""
-        assignment = grade.loaded(self.course, self.assignment)
-        return {(s.kind, s.name): s for s in everything(assignment)}
+        return {(s.kind, s.name): s for s in everything(self.loaded)}
 
     def __call__(self, item: tuple[str, str]) -> Row:
-        assignment = grade.loaded(self.course, self.assignment)
         solution = self.bank[item]
+        if solution.kind == "exploit":
+            return self._exploit(solution)
         wanted = solution.kind in ("reference", "alternate")
-        public = tuple(range(self.seeds)) if wanted else (0,)
-        secret = Seeds.of(SECRET, assignment.id, solution.name, DRAWS)
-        rows = grade.judge(
-            assignment,
-            dict(solution.sources),
-            replace(secret, public=public),
-            self.walls,
-            LIMITS,
-            reveal=True,
-        )
-        tags = {r.check: "" if r.passed else r.tag for r in rows}
+        rows = self._judge(solution, range(self.seeds) if wanted else [0], LIMITS)
+        return _row(solution, rows, problems(solution, rows))
+
+    def _exploit(self, solution: Solution) -> Row:
+        """It, and after it the reference in the same sandbox, on the checks of the hole attacked."""
+        only = [c.id for c in self.loaded.checks if c.hole in solution.own]
+        rows = self._judge(solution, [0], HOSTILE, only)
         points = sum(r.points for r in rows)
-        return Row(solution.name, solution.kind, tags, points, tuple(problems(solution, rows)))
+        found = []
+        if points > solution.honest:
+            passed = ", ".join(r.check for r in rows if r.passed)
+            found.append(f"{points:g} points, honest are {solution.honest:g}: {passed}")
+        after = self._judge(self.bank["reference", "reference"], [0], LIMITS, only)
+        found += [
+            f"{r.check}: the reference after it fails: {r.tag}" for r in after if not r.passed
+        ]
+        return _row(solution, rows, found)
+
+    def _judge(
+        self,
+        solution: Solution,
+        public: Iterable[int],
+        limits: sandbox.Limits,
+        only: list[str] | None = None,
+    ) -> list[Result]:
+        secret = Seeds.of(SECRET, self.assignment, solution.name, DRAWS)
+        seeds = replace(secret, public=tuple(public))
+        sources = dict(solution.sources)
+        return grade.judge(self.loaded, sources, seeds, self.walls, limits, reveal=True, only=only)
+
+    @property
+    def loaded(self) -> Assignment:
+        return grade.loaded(self.course, self.assignment)
+
+
+def _row(solution: Solution, rows: list[Result], found: list[str]) -> Row:
+    tags = {r.check: "" if r.passed else r.tag for r in rows}
+    return Row(solution.name, solution.kind, tags, sum(r.points for r in rows), tuple(found))
 
 
 def everything(assignment: Assignment) -> list[Solution]:
-    """All solutions and the stub."""
-    return [*assignment.solutions(), assignment.stub()]
+    """All solutions, the stub, and the exploits where there are some."""
+    return [*assignment.solutions(), assignment.stub(), *assignment.exploits()]
 
 
 def verify(
@@ -92,10 +120,11 @@ def verify(
     *,
     seeds: int = SEEDS,
     jobs: int | None = None,
+    exploits: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Matrix:
     """Run every solution of an assignment and judge the checks by what they said."""
-    solutions = everything(assignment)
+    solutions = [s for s in everything(assignment) if exploits or s.kind != "exploit"]
     trial = Trial(assignment.root, assignment.id, backend, seeds)
     rows: dict[int, Row] = {}
     work = scale.imap(
@@ -151,7 +180,7 @@ def _of_the_bank(assignment: Assignment, rows: tuple[Row, ...]) -> list[str]:
         for check in assignment.checks
         if not any(r.tags.get(check.id) for r in wrong)
     ]
-    used = {tag for r in rows for tag in r.tags.values() if tag}
+    used = {tag for r in rows if r.kind != "exploit" for tag in r.tags.values() if tag}
     found += [f"tag {tag}: not in hints.yaml" for tag in sorted(used - set(assignment.hints))]
     n = sum(r.kind == "alternate" for r in rows)
     if n < ALTERNATES:

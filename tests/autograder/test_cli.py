@@ -152,7 +152,7 @@ def test_an_unknown_check_is_named_with_those_there_are(tmp_path, write_notebook
 
 def test_verify_prints_the_matrix_and_its_exit_code_says_sound():
     said = run("verify", "1", "--seeds", "1", "--jobs", "2", *TINY)
-    assert "sound: 4 checks, 10 submissions, 5 wrong" in said
+    assert "sound: 4 checks, 10 submissions, 5 wrong, 0 hostile" in said
     assert "wrong no_mean" in said
 
 
