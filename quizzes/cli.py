@@ -71,21 +71,24 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def exit_codes() -> Iterator[Console]:
-    """A console to print on; our errors become one line and a code."""
+def exit_codes(*, left: str = "") -> Iterator[Console]:
+    """A console to print on; errors become one line and a code; ``left`` is said after Ctrl-C."""
     try:
         yield screen.console()
+        sys.stdout.flush()
     except (QuizError, EngineError) as error:
         print(f"quiz: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     except (KeyboardInterrupt, EOFError):
-        screen.console(stderr=True).print(
-            "\nLeft. Answers so far are kept; the same command goes on."
-        )
+        print(f"\n{left}", file=sys.stderr)
         raise typer.Exit(130) from None
     except BrokenPipeError:
-        sys.stdout = None  # nobody reads it any more: do not flush it at exit
-        os._exit(141)
+        # the interpreter flushes stdout once more at its end; that must not fail too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(141) from None
+    except OSError as error:
+        print(f"quiz: {error.filename}: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(2) from None
 
 
 def print_json(data: object) -> None:
@@ -146,7 +149,7 @@ def take(
     as_json: JsonOption = False,
 ) -> None:
     """Take a quiz in the terminal, or from a file of replies."""
-    with exit_codes() as on:
+    with exit_codes(left="Left. Answers so far are kept; the same command goes on.") as on:
         banks = load_banks(bank or BANKS)
         if answers is not None:
             given = reply_files.read(answers)

@@ -25,9 +25,17 @@ STYLES = {"": "", "code": "cyan", "strong": "bold"}
 WIDTH = 92  # lines longer than this are hard to read
 
 
-def console(*, stderr: bool = False) -> Console:
+class Screen(Console):
+    """A console that leaves it to the command line what happens when nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Instead of rich's silent exit."""
+        raise BrokenPipeError
+
+
+def console() -> Console:
     """The console all quizzes print on: no markup, no emoji, no highlighting of our texts."""
-    made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    made = Screen(markup=False, emoji=False, highlight=False)
     if made.is_terminal and made.width > WIDTH:
         made.width = WIDTH
     return made

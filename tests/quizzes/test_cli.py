@@ -167,11 +167,19 @@ def test_verify_tells_a_wrong_bank_by_its_exit_code(quiz, tmp_path):
     assert "9.1.yaml:40: " in broken.stderr
 
 
-def test_a_reader_that_goes_away_is_no_error_message():
-    command = [sys.executable, "-c", "from quizzes.cli import main; main()"]
-    process = subprocess.Popen(
-        [*command, "take", "2.1", "--template"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+def test_a_folder_that_cannot_be_written_is_said_in_one_line(quiz, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("0123456789abcdef")
+    found = quiz("deal", "2.1", "ada", "--secret", secret, "--out", secret)
+    assert found.exit_code == 2
+    assert found.stderr.startswith(f"quiz: {secret}")
+    assert len(found.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["take", "2.1", "--template"], ["list"], ["list", "--json"]])
+def test_a_reader_that_goes_away_is_no_error_message(arguments):
+    command = [sys.executable, "-c", "from quizzes.cli import main; main()", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     errors = process.stderr.read().decode()
     assert (process.wait(120), errors) == (141, "")
