@@ -60,11 +60,19 @@ directives = {
     "embedsignature": True,
     "freethreading_compatible": True,
 }
-sources = [f"minengine/{u}.pyx" for u in UNITS] + (
-    [f"minengine/{m}.py" for m in CLOSED] if STUDENT else []
-)
-sources = [s for s in sources if Path(s).exists()]
-extensions = [Extension(s.rsplit(".", 1)[0].replace("/", "."), [s], **flags) for s in sources]
+# a compiled .py keeps Python's meaning: negative indices, floor division, loose annotations
+python_directives = {"language_level": 3, "annotation_typing": False}
+
+
+def compiled(names, suffix, directives):
+    """Extension modules of minengine, one per name."""
+    units = [Extension(f"minengine.{n}", [f"minengine/{n}{suffix}"], **flags) for n in names]
+    return cythonize(units, build_dir="build/cython", compiler_directives=directives, quiet=True)
+
+
+extensions = compiled(UNITS, ".pyx", directives)
+if STUDENT:
+    extensions += compiled(CLOSED, ".py", python_directives)
 
 
 class BuildPy(build_py):
@@ -88,8 +96,6 @@ class BuildPy(build_py):
 
 
 setup(
-    ext_modules=cythonize(
-        extensions, build_dir="build/cython", compiler_directives=directives, nthreads=0, quiet=True
-    ),
+    ext_modules=extensions,
     cmdclass={"build_py": BuildPy},
 )
