@@ -26,7 +26,7 @@ import numpy
 
 from autograder import landlock
 
-SCRATCH_BYTES = 16 << 20
+SCRATCH_BYTES, SCRATCH_FILES = 16 << 20, 1000
 SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/usr/share/zoneinfo/UTC")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")

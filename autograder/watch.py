@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.walls import SCRATCH_BYTES
+from autograder.walls import SCRATCH_BYTES, SCRATCH_FILES
 
 TICK_S = 0.02
 PATIENCE = 4  # times call_s, where the machine gave the call less than half a processor
@@ -91,7 +91,9 @@ class Watch:
         if resident_bytes(self._pid) > limit and own_bytes(self._pid) > limit:
             return Stopped("memory", f"it used more than {limit >> 20} MiB of memory")
         if crowded():
-            return Stopped("killed", f"more than 1000 files, or {SCRATCH_BYTES >> 20} MiB of them")
+            return Stopped(
+                "killed", f"more than {SCRATCH_FILES} files or {SCRATCH_BYTES >> 20} MiB"
+            )
         return None
 
 

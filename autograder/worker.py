@@ -26,14 +26,13 @@ import time
 
 from autograder import seccomp
 from autograder.errors import SandboxUnavailable
-from autograder.walls import SCRATCH_BYTES, Backend, Launch
+from autograder.walls import SCRATCH_BYTES, SCRATCH_FILES, Backend, Launch
 from autograder.watch import Limits, Stopped, Watch
 from autograder.wire import BadFrame, Frame
 
 START_S = 30.0
 KILL_S = 5.0
 LIBRARIES_BYTES = 1 << 29  # address space that the interpreter and NumPy take before any data
-MAX_FILES = 1000
 CHUNK = PIPE_BYTES = 1 << 18
 
 
@@ -176,7 +175,7 @@ class Server:
         if self.launch.scratch is None:  # a tmpfs of limited size, but of unlimited files
             with contextlib.suppress(OSError):
                 mount = os.statvfs(f"/proc/{self.pid}/root{self.launch.inside}")
-                return mount.f_files - mount.f_ffree > MAX_FILES
+                return mount.f_files - mount.f_ffree > SCRATCH_FILES
             return False
         n_files = n_bytes = 0
         with contextlib.suppress(OSError), os.scandir(self.launch.inside) as entries:
@@ -184,7 +183,7 @@ class Server:
                 n_files += 1
                 with contextlib.suppress(OSError):
                     n_bytes += entry.stat(follow_symlinks=False).st_blocks * 512
-                if n_files > MAX_FILES or n_bytes > SCRATCH_BYTES:
+                if n_files > SCRATCH_FILES or n_bytes > SCRATCH_BYTES:
                     return True
         return False
 
