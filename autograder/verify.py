@@ -73,7 +73,7 @@ class Trial(grade.Warm):
         return _row(solution, rows, problems(solution, rows))
 
     def _exploit(self, solution: Solution) -> Row:
-        """It, and after it the reference in the same sandbox, on the checks of the hole attacked."""
+        """It, and after it the reference in the same sandbox, on the checks of its hole."""
         only = [c.id for c in self.loaded.checks if c.hole in solution.own]
         rows = self._judge(solution, [0], HOSTILE, only)
         points = sum(r.points for r in rows)

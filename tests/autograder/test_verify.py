@@ -63,6 +63,13 @@ def spoilt(tmp_path_factory, backend):
     hints = root / "assignments" / "01_tiny" / "hints.yaml"
     kept = [line for line in hints.read_text().splitlines() if not line.startswith("first-name")]
     hints.write_text("\n".join(kept))
+    exploits = root / "tests" / "autograder" / "exploits"
+    exploits.mkdir(parents=True)
+    cheat = (folder / "reference.py").read_text().partition("class Tally")[0]
+    (exploits / "cheats.py").write_text("HONEST = 0\n" + cheat)
+    (exploits / "works.py").write_text("HONEST = 3\n" + cheat)
+    (exploits / "dies.py").write_text("def center(x, weight):\n    import os\n    os._exit(0)\n")
+    (exploits / "elsewhere.py").write_text("def rope(): pass\n")
     assignment = catalog.find_course(root).assignment("1")
     matrix = verify.verify(assignment, backend, seeds=2, jobs=2)
     assert not matrix.sound
@@ -87,11 +94,27 @@ def spoilt(tmp_path_factory, backend):
         ("", "2 alternates, want at least 3"),
         ("tally_2", ""),
         ("stub", ""),
+        ("cheats", "3 points, honest are 0: center_rows, center_dtype"),
+        ("works", ""),
+        ("dies", ""),
     ],
 )
 def test_each_thing_that_is_off_is_named(spoilt, name, words):
     assert words in spoilt[name]
     assert bool(words) == bool(spoilt[name])
+
+
+def test_an_exploit_of_another_assignment_is_left_out(spoilt):
+    assert "elsewhere" not in spoilt
+
+
+def test_an_honest_submission_disturbed_by_an_exploit_is_off(tiny, backend, monkeypatch):
+    trial = verify.Trial(tiny.root, tiny.id, backend)
+    exploit = verify.Solution("x", "exploit", "", {}, {"center": ""}, {"center": ""})
+    disturbed = [grade.missing(c, "", "killed") for c in tiny.checks[:2]]
+    monkeypatch.setattr(trial, "_judge", lambda *args: disturbed)
+    row = trial._exploit(exploit)
+    assert row.problems[0] == "center_rows: the reference after it fails: killed"
 
 
 def test_a_stub_that_passes_a_check_is_off(tiny):
