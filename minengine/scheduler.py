@@ -117,8 +117,9 @@ class Scheduler:
         if not self.running and not self.waiting:
             return None
         budget, pieces = self.n_batch, []
-        # Decoding first: one token each, and a prompt fills what is left of the batch.
-        for sequence in sorted(self.running, key=lambda s: s.n_left > 1):
+        # In order of arrival, so those that decode come first: none is admitted beside a prompt
+        # that fills the batch. A copy, for those that give up their blocks leave the list.
+        for sequence in list(self.running):
             n = min(sequence.n_left, budget)
             if n and sequence in self.running and self._grow(sequence, n, pieces):
                 pieces.append((sequence, n))

@@ -128,15 +128,12 @@ class Tokenizer:
         user's text can't forge one.
         """
         ids = [self.bos] if add_special and self.add_bos else []
-        after_special = True
+        space = SPACE if self.add_space_prefix else b""
         for fragment in self.fragments(utf8(text), parse_special):
             if isinstance(fragment, int):
                 ids.append(fragment)
-                after_special = True
-                continue
-            space = b" " if self.add_space_prefix and after_special else b""
-            ids += self.segment(self, (space + fragment).replace(b" ", SPACE))
-            after_special = False
+            else:  # it is the first or follows a special token, and so begins with a space
+                ids += self.segment(self, space + fragment.replace(b" ", SPACE))
         if add_special and self.add_eos:
             ids.append(self.eos)
         return ids

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minengine import Engine, EngineError, oracle
-from minengine.engine import surprise
+from minengine.engine import Generation, surprise
 from minengine.errors import OutOfBlocks, RequestError
 from minengine.formats import FORMATS
 from minengine.scheduler import Sequence
@@ -155,6 +157,20 @@ def test_pieces_are_whole_characters(engine):
     generation = engine.generate("", max_tokens=200, temperature=50.0, top_k=0, top_p=1, seed=2)
     list(generation)
     assert joined == engine.detokenize(generation.sequence.tokens)
+
+
+def test_half_a_character_at_the_end_of_a_text_is_printed_as_a_replacement(engine):
+    class Bytes:
+        """Draws the bytes of half an emoji after a letter."""
+
+        left: ClassVar = [*b"a", *"😀".encode()[:2]]
+
+        def sample(self, logits):
+            return engine.tokenizer.byte_ids[self.left.pop(0)]
+
+    sequence = engine.sequence("ROMEO:", max_tokens=3)
+    sequence.chain = Bytes()
+    assert list(Generation(engine, sequence)) == ["a", "\ufffd"]
 
 
 def test_a_closed_generation_gives_its_blocks_back(engine):

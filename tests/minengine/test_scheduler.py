@@ -133,6 +133,22 @@ def test_the_last_to_come_gives_way_and_is_computed_again():
     assert blocks.n_free == 4
 
 
+def test_of_several_the_last_gives_way_and_comes_back_before_those_that_wait():
+    blocks = pool(6)
+    scheduler = Scheduler(blocks, n_running=3)
+    first, second, third, fourth = (sequence(7, 6, n) for n in range(4))
+    for s in (first, second, third, fourth):
+        scheduler.add(s)
+    run(scheduler, n_passes=2)  # 8 tokens each: their two blocks are full
+    assert scheduler.running == [first, second, third]
+    run(scheduler, n_passes=1)
+    assert scheduler.running == [first, second]
+    assert list(scheduler.waiting) == [third, fourth]
+    assert (third.n_preempted, third.table, third.n_cached) == (1, [], 0)
+    run(scheduler)
+    assert [s.n_preempted for s in (first, second, fourth)] == [0, 0, 0]
+
+
 def state(scheduler: Scheduler) -> tuple:
     def shown(s: Sequence) -> tuple:
         return list(s.tokens), list(s.table), s.n_cached, s.n_preempted, s.reason
