@@ -33,7 +33,7 @@ class Malformed(FileError):
 
 
 class Unsupported(EngineError):
-    """A well-formed file that asks for something this engine does not have; the message names it."""
+    """A well-formed file that asks for what this engine does not have; the message names it."""
 
 
 class ModelError(EngineError):

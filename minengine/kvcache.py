@@ -55,6 +55,10 @@ class BlockPool:
                 raise ValueError(f"BlockPool: {name} {n}, want at least 1")
         if not 1 <= block_size <= 256:
             raise ValueError(f"BlockPool: blocks of {block_size} tokens, want 1 .. 256")
+        if n_blocks * block_size >= 2**31:  # slots are int32
+            raise ValueError(
+                f"BlockPool: {n_blocks} blocks of {block_size}, want less than 2^31 slots"
+            )
         self.n_blocks, self.block_size, self.format = n_blocks, block_size, FORMATS[format_name]
         row_bytes = self.format.row_bytes(E)
         # the system gives zero pages when first written: an unused block costs no memory

@@ -176,6 +176,7 @@ def test_a_gap_in_a_table_is_refused():
         ((1, 0, 1, 1, 1), "blocks of 0 tokens"),
         ((1, 257, 1, 1, 1), r"blocks of 257 tokens, want 1 \.\. 256"),
         ((1, 1, 1, 1, 0), "E 0, want at least 1"),
+        ((2**23, 256, 1, 1, 1), r"8388608 blocks of 256, want less than 2\^31 slots"),
         ((1, 1, 1, 1, 20, "Q8_0"), "rows of 20, want a multiple of 32"),
     ],
 )
