@@ -106,9 +106,7 @@ def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1)
             q, keys, values, cache.format,
             batch.sequences, batch.block_tables, batch.lengths, h.H, attended, n_threads=n_threads,
         )  # fmt: skip
-        if (
-            i == h.n_layers - 1
-        ):  # only the wanted rows go on: the rest of a prompt needs no more than its keys
+        if i == h.n_layers - 1:  # of the other tokens nothing but keys and values is needed
             x, attended = x[batch.rows], attended[batch.rows]
             normed = np.empty_like(x)
         _matmul(attended, layer.attn_output, normed, n_threads)

@@ -376,24 +376,23 @@ def test_every_flipped_byte_of_a_header_is_refused_or_harmless(tmp_path, opened)
     whole = (tmp_path / "whole.gguf").read_bytes()
     head = gguf.open(tmp_path / "whole.gguf").tensors["w"].offset
     for at in range(head):
-        for mask in (0x01, 0x80, 0xFF):
-            changed = bytearray(whole)
-            changed[at] ^= mask
-            try:
-                file = opened(bytes(changed))
-                for value in file.metadata.values():
-                    list(value) if isinstance(value, gguf.Strings) else value
-            except EngineError:
-                continue
+        changed = bytearray(whole)
+        changed[at] ^= (0x01, 0x80, 0xFF)[at % 3]
+        try:
+            file = opened(bytes(changed))
+            for value in file.metadata.values():
+                list(value) if isinstance(value, gguf.Strings) else value
+        except EngineError:
+            continue
 
 
 def test_hundreds_of_mutated_models_end_in_an_error_of_ours_or_in_text():
     """The same script runs thousands, in children under a memory limit; see its docstring."""
     command = [sys.executable, ROOT / "bench" / "fuzz_gguf.py", "--json"]
-    command += ["--count", "400", "--seed", "7"]
+    command += ["--count", "250", "--seed", "7"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=250)
     report = json.loads(ran.stdout)
     assert report["bad"] == []
-    assert sum(report["results"].values()) == 400
+    assert sum(report["results"].values()) == 250
     assert report["results"]["text"] > 20
     assert ran.returncode == 0
