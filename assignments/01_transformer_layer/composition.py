@@ -7,7 +7,7 @@ Read before: mistakes.py (its LAYER are the habits).
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +19,7 @@ from minengine import oracle
 
 # float32: eight parts in a row, each right to about 1e-5.
 TOLERANCE = {"rtol": 1e-3, "atol": 2e-4}
-AXES = ("token", "head", "dimension")
+AXES = {2: ("token", "dimension"), 3: ("token", "head", "dimension")}
 
 
 def normal(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
@@ -62,13 +62,41 @@ def layer_of(student: Any, call: SimpleNamespace) -> Any:
 def layer_agrees(student: Any, call: SimpleNamespace, got: Any = None, habit: bool = True) -> Any:
     """Require the oracle's layer, or what follows from mistakes charged elsewhere."""
     got = layer_of(student, call) if got is None else got
-    near = {tag: lambda m=m: m(call)[0] for tag, m in LAYER.items()}
+    return agrees(
+        student,
+        got,
+        lambda layer, parts: layer(changed(call, parts=parts))[0],
+        mistakes=LAYER,
+        habit=habit,
+        what="layer",
+    )
 
-    def own() -> np.ndarray:
-        parts = followed(student)
-        return (habit_of(student, parts) if habit else compose)(changed(call, parts=parts))[0]
 
-    return close(got, compose(call)[0], near=near, own=own, what="layer", **TOLERANCE)
+def agrees(student, got, make, *, mistakes, habit=True, what, more=None) -> str | None:
+    """Require of ``got`` what ``make(layer, parts)`` gives with the oracle's layer and parts.
+
+    Accepted too: the right layer, or with ``habit`` the one the student's own layer is known to be,
+    over the student's own parts. A mistake is named over the oracle's parts or over theirs.
+    """
+    theirs = cache(lambda: followed(student))
+
+    def named(mistake: Any) -> Any:
+        value = make(mistake, oracle.PARTS)
+        return value if is_close(got, value) or not theirs().differ else make(mistake, theirs())
+
+    def own() -> Any:
+        value = make(compose, theirs())
+        if is_close(got, value) or not habit:
+            return value
+        return make(habit_of(student, theirs()), theirs())
+
+    near = {tag: partial(named, mistake) for tag, mistake in mistakes.items()} | (more or {})
+    want = make(compose, oracle.PARTS)
+    return close(got, want, near=near, own=own, what=what, axes=AXES[want.ndim], **TOLERANCE)
+
+
+def is_close(got: Any, want: Any) -> bool:
+    return np.shape(got) == np.shape(want) and np.allclose(got, want, **TOLERANCE)
 
 
 def feed(student: Any, call: SimpleNamespace, rows: slice, cache: Any) -> tuple[Any, Any]:
@@ -107,15 +135,9 @@ def cache_agrees(
             out, past = layer(changed(part(call, rows), past=past, parts=parts))
         return keep((out, past))
 
-    def own() -> Any:
-        parts = followed(student)
-        return reply(habit_of(student, parts), parts)
-
-    near = {tag: partial(reply, m, oracle.PARTS) for tag, m in (CACHE | LAYER).items()}
-    near["cache-remembered"] = partial(reply, compose, oracle.PARTS, 0)
+    remembered = {"cache-remembered": lambda: reply(compose, oracle.PARTS, 0)}
     what = f"rows {chunks[-1].start} to {chunks[-1].stop - 1}"
-    want = reply(compose, oracle.PARTS)
-    return close(got, want, near=near, own=own, what=what, axes=AXES, **TOLERANCE)
+    return agrees(student, got, reply, mistakes=CACHE | LAYER, what=what, more=remembered)
 
 
 def part(call: SimpleNamespace, rows: slice) -> SimpleNamespace:
@@ -127,6 +149,7 @@ def followed(student: Any) -> SimpleNamespace:
 
     Only parts worth following: one that gives a constant or its input back on a plain input would
     let an empty layer pass for a right one. CheckFailed for such a part or a reply of no use.
+    ``differ`` of the result says whether a part (the mask apart) is known not to be the oracle's.
     """
     rng = np.random.default_rng(2)
     plain = {
@@ -136,7 +159,10 @@ def followed(student: Any) -> SimpleNamespace:
         "swiglu": (normal(rng, 3, 6), *(normal(rng, 6, 6) for _ in range(3))),
     }
 
+    differ = False
+
     def of(name: str) -> Any:
+        nonlocal differ
         right, own = getattr(oracle, name), getattr(student, name)
 
         def part(*args: Any) -> np.ndarray:
@@ -149,9 +175,11 @@ def followed(student: Any) -> SimpleNamespace:
             got, want = part(*plain[name]), right(*plain[name])
             alive = 0.03 < got.std() / want.std() < 30 and not np.array_equal(got, plain[name][0])
             require(alive, f"{name} does next to nothing and is not followed")
+            differ |= not is_close(got, want)
         return part
 
-    return SimpleNamespace(**{name: of(name) for name in vars(oracle.PARTS)})
+    parts = {name: of(name) for name in vars(oracle.PARTS)}
+    return SimpleNamespace(**parts, differ=differ)
 
 
 def habit_of(student: Any, parts: SimpleNamespace) -> Any:
@@ -159,6 +187,6 @@ def habit_of(student: Any, parts: SimpleNamespace) -> Any:
     call = problem(np.random.default_rng(1), 4, parts=parts)
     got = layer_of(student, call)
     for layer in (compose, *LAYER.values()):
-        if np.shape(got) == call.x.shape and np.allclose(got, layer(call)[0], 1e-3, 2e-4):
+        if is_close(got, layer(call)[0]):
             return layer
     return compose

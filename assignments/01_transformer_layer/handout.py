@@ -109,8 +109,8 @@ check("rms_norm")
 #
 # ```
 #   one head, E = 8      0   1   2   3   4   5   6   7
-#   pairs here          (a   b) (a   b) (a   b) (a   b)      neighbours, as in llama's GGUF files
-#   pairs elsewhere     (a0  a1  a2  a3  b0  b1  b2  b3)     halves ("neox"): not what is asked
+#   pairs here          (a   b) (a   b) (a   b) (a   b)      neighbours (llama)
+#   pairs elsewhere     (a0  a1  a2  a3  b0  b1  b2  b3)     halves ("neox")
 # ```
 #
 # Both conventions are in use, and a model read with the wrong one is fluent nonsense.

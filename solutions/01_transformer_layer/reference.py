@@ -1,6 +1,7 @@
-"""Assignment 1, the reference: one transformer layer in float32 NumPy, written to be read."""
+"""Assignment 1, the reference: one transformer layer in float32 NumPy, written to be read.
 
-import numpy as np
+``np`` is what the notebook's first cell imports.
+"""
 
 
 def rms_norm(x, weight, eps=1e-5):
