@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape as markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -282,7 +283,13 @@ def _print_json(document: Any) -> None:
 
 def _print_marks(summary: Any) -> None:
     holes = list(summary.marks[0].holes)
-    table = Table("student", "mark", *holes, "what to look at", title=summary.assignment)
+    names = max(len(m.student) for m in summary.marks)
+    if names + sum(len(h) + 3 for h in holes) + 50 > out.width:
+        holes = []  # a narrow terminal: the marks and what to look at, whole
+    table = Table(title=summary.assignment, box=box.SIMPLE_HEAD)
+    for column in ("student", "mark", *holes):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what to look at", overflow="fold")
     for m in summary.marks:
         color = "green" if m.full else "red" if m.points == 0 else "yellow"
         cells = [f"{m.holes.get(h, (0, 0))[0]:g}/{m.holes.get(h, (0, 0))[1]:g}" for h in holes]

@@ -19,6 +19,7 @@ import nbformat
 from rich.console import Console
 
 from autograder import catalog, handout
+from quizzes import paper, replies
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo"
@@ -55,7 +56,8 @@ def main() -> None:
         run("autograder", "report", "1", "--dir", CLASS)
         say(f"gradebook  {shown(CLASS / 'gradebook.db')}  (for nbgrader and formgrader)")
     with step(5, "A quiz is taken and marked", "quizzes/bank/2.1.yaml"):
-        run("quiz", "take", "2.1", "--answers", ROOT / "quizzes" / "sample_answers.yaml", ok=(0, 1))
+        answer_a_paper(DEMO / "answers.yaml", "demo", n_wrong=2)
+        run("quiz", "take", "2.1", "--answers", DEMO / "answers.yaml")
     console.print(f"\n[bold green]done[/] in {time.monotonic() - began:.0f} s; kept in demo/")
 
 
@@ -90,6 +92,20 @@ def hand_in() -> None:
         path.parent.mkdir(parents=True)
         nbformat.write(handout.fill(assignment.handout, sources), path)
     say(f"{len(handed)} notebooks handed in")
+
+
+def answer_a_paper(path: Path, student: str, n_wrong: int) -> None:
+    """A student's replies to quiz 2.1: right ones, and other choices for the first few."""
+    asked = paper.draw("2.1", student, "1")
+    text = replies.template(asked)
+    for q in asked.questions:
+        reply = "".join(q.answer) if q.options else str(q.answer)
+        if q.kind == "choice" and n_wrong:
+            reply = next(o.letter for o in q.options if o.letter not in q.answer)
+            n_wrong -= 1
+        text = text.replace(f'  {q.id}: ""', f"  {q.id}: {replies.quoted(reply)}")
+    path.write_text(text, encoding="utf-8")
+    say(f"replies of {student} in {shown(path)}")
 
 
 def run(command: str, *args: object, ok: tuple[int, ...] = (0,)) -> None:
