@@ -17,7 +17,7 @@ from autograder.handout import Handout
 from autograder.results import Record
 
 if TYPE_CHECKING:
-    from nbformat import NotebookNode
+    from autograder.notebooks import NotebookNode
 
 WIDTH = 88  # columns of a comment
 NO_RESPONSE = "No response."  # nbgrader's own word for a hole left as it was
@@ -66,7 +66,7 @@ def notebook(handout: Handout, sources: Mapping[str, str], record: Record | None
 
 def show(made: NotebookNode, record: Record) -> NotebookNode:
     """Put what the checks said under the check cells of a notebook of ours."""
-    from nbformat import from_dict
+    from autograder.notebooks import from_dict  # late: a student's machine may lack nbformat
 
     for cell in made.cells:
         if cell.cell_type == "code":

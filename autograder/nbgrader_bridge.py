@@ -25,8 +25,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat import NotebookNode
+from autograder import notebooks  # before nbgrader, which imports nbformat
+
+# isort: split
 from nbgrader import api
 from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.converters.base import NbGraderException
@@ -42,6 +43,7 @@ from autograder.catalog import Assignment
 from autograder.classroom import Classroom
 from autograder.errors import CourseError
 from autograder.handout import Handout
+from autograder.notebooks import NotebookNode
 from autograder.results import Record
 
 FOLDERS = ("source", "release", "submitted", "autograded", "feedback")
@@ -90,7 +92,7 @@ def release(
     source.mkdir(parents=True, exist_ok=True)
     if files is not None:
         shutil.copytree(files, source / files.name, dirs_exist_ok=True)
-    nbformat.write(source_notebook, source / f"{assignment}.ipynb")
+    notebooks.write(source_notebook, source / f"{assignment}.ipynb")
     coursedir = _course(root)
     _make_database(coursedir)
     coursedir.assignment_id = assignment
@@ -360,7 +362,7 @@ def _write_autograded(
     """The notebook that formgrader shows, read-only as nbgrader's own are."""
     folder = coursedir.format_path(coursedir.autograded_directory, record["student"], assignment)
     made = gradebook.notebook(handout, sources, record)
-    pages.write(Path(folder, f"{assignment}.ipynb"), nbformat.writes(made), 0o444)
+    pages.write(Path(folder, f"{assignment}.ipynb"), notebooks.writes(made), 0o444)
     when = _timestamp(path)
     if when is not None:  # nbgrader compares it to see whether a newer submission came in
         pages.write(Path(folder, "timestamp.txt"), f"{when.isoformat()} UTC\n", 0o444)
