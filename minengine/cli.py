@@ -151,13 +151,21 @@ def info(
     print(f"{found['n_parameters']:,} parameters in {len(directory)} tensors: {formats}\n")
     width = max(map(len, metadata), default=0)
     for key, value in metadata.items():
-        print(f"{key:{width}}  {value if isinstance(value, str) else json.dumps(value)}")
+        print(f"{one_line(key):{width}}  {one_line(value)}")
     if tensors:
         print()
         width = max((len(t["name"]) for t in directory), default=0)
         for t in directory:
             shape = " x ".join(map(str, t["shape"]))
-            print(f"{t['name']:{width}}  {shape:>14}  {t['format']:5} {t['bytes']:>12,} bytes")
+            name = one_line(t["name"])
+            print(f"{name:{width}}  {shape:>14}  {t['format']:5} {t['bytes']:>12,} bytes")
+
+
+def one_line(value: Any) -> str:
+    """A value from a file for a terminal: what would move its cursor is escaped, what is long cut."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"
 
 
 def shown(value: Any) -> Any:
@@ -191,7 +199,7 @@ def tokens(
         print_json({"ids": ids, "tokens": texts})
         return
     for i, piece in zip(ids, texts, strict=True):
-        print(f"{i:6}  {json.dumps(piece, ensure_ascii=False)[1:-1]}")
+        print(f"{i:6}  {one_line(piece)}")
     print(f"{len(ids)} tokens", file=sys.stderr)
 
 

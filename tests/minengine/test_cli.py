@@ -106,6 +106,17 @@ def test_info_says_what_is_in_the_file(run):
     assert sum(t["bytes"] for t in found["tensors"]) < found["bytes"]
 
 
+def test_info_shows_no_control_characters_of_a_file_to_the_terminal(run, write_model):
+    def change(metadata, tensors):
+        metadata["general.name"] = "a\x1b]0;title\x07\n\x9b2J" + "x" * 500
+
+    code, out, _ = run("info", "--model", write_model(change=change), "--tensors")
+    assert code == 0
+    assert r"a\x1b]0;title\x07\n\x9b2Jxx" in out
+    assert "characters)" in out
+    assert all(c == "\n" or c.isprintable() for c in out)
+
+
 def test_perplexity_of_a_file_and_of_stdin(run, tmp_path):
     text = "First Citizen:\nBefore we proceed any further, hear me speak.\n"
     path = tmp_path / "play.txt"
