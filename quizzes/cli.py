@@ -207,10 +207,15 @@ def from_file(given: Replies, paper: Paper) -> Mark:
 
 
 def print_mark(result: Mark, on: Console) -> None:
-    """Every verdict, then the score."""
+    """Every verdict, with the question where it was missed, then the score."""
     for number, verdict in enumerate(result.verdicts, 1):
-        on.print(screen.line(f"{verdict.question.id}", "dim"))
-        on.print(screen.verdict(verdict, on, number=number))
+        q = verdict.question
+        on.print(Text(f"{number}. {q.id}", "bold"))
+        if not verdict.right:
+            on.print(screen.question(q, on))
+            if q.options:
+                on.print(screen.choices(q, on))
+        on.print(screen.verdict(verdict, on))
         on.print()
     on.print(screen.score(result, on))
 

@@ -91,7 +91,9 @@ class Menu:
             out.append((cursor, " > " if i == self.at else "   "))
             out.append(("class:taken" if taken else cursor, f"{box}{o.letter})  "))
             for style, part in markup.spans(markup.printable(o.text)):
-                out.append((f"{cursor} class:{style}" if style else cursor, part))
+                bare = style == "code" and color_depth() is not None
+                shown = f"`{part}`" if bare else part
+                out.append((f"{cursor} class:{style}" if style else cursor, shown))
             out.append(("", "\n" if i + 1 < len(self.q.options) else ""))
         return out
 

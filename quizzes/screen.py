@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import markup
-from .marking import Mark, Verdict
+from .marking import PASS, Mark, Verdict
 from .paper import Asked
 from .replies import how_to_reply
 
@@ -46,15 +46,16 @@ def signs(on: Console) -> tuple[str, str, str]:
     return ("✓", "✗", "·") if on.encoding.lower().startswith("utf") else ("+", "x", ".")
 
 
-def line(text: str, style: str = "") -> Text:
-    """One line of our markdown subset."""
+def line(text: str, on: Console, style: str = "") -> Text:
+    """One line of our markdown subset; without colours, code keeps its marks."""
     out = Text(style=style)
     for kind, part in markup.spans(markup.printable(text)):
-        out.append(part, STYLES[kind])
+        bare = kind == "code" and (on.no_color or on.color_system is None)
+        out.append(f"`{part}`" if bare else part, STYLES[kind])
     return out
 
 
-def rendered(text: str, style: str = "") -> Group:
+def rendered(text: str, on: Console, style: str = "") -> Group:
     """A text of our markdown subset, a blank line between its blocks."""
     parts: list[RenderableType] = []
     for block in markup.blocks(text):
@@ -63,9 +64,9 @@ def rendered(text: str, style: str = "") -> Group:
         if block.kind == "code":
             parts.append(code(block.text, block.language or "text"))
         elif block.kind == "item":
-            parts.append(Padding(line("- " + block.text, style), (0, 0, 0, 2)))
+            parts.append(Padding(line("- " + block.text, on, style), (0, 0, 0, 2)))
         else:
-            parts.append(line(block.text, style))
+            parts.append(line(block.text, on, style))
     return Group(*parts)
 
 
@@ -76,45 +77,51 @@ def code(text: str, language: str = "python") -> Padding:
     return Padding(syntax, (0, 0, 0, 4))
 
 
-def question(q: Asked, number: int, done: str, total: int) -> Group:
-    """The question without its choices: head, text, code."""
-    head = Text(f" {number} of {total} ", style="bold reverse")
-    head.append(f" {q.topic} ", style="not bold not reverse")
-    head.append(done, style="not bold not reverse dim")
-    parts: list[RenderableType] = [Text(), head, Text(), rendered(q.text)]
+def head(q: Asked, number: int, done: str, total: int) -> Group:
+    """Which question this is, its topic, and how the others went."""
+    text = Text(f" {number} of {total} ", style="bold reverse")
+    text.append(f" {q.topic} ", style="not bold not reverse")
+    text.append(done, style="not bold not reverse dim")
+    return Group(Text(), text, Text())
+
+
+def question(q: Asked, on: Console) -> Group:
+    """The question without its choices: text, code."""
+    parts: list[RenderableType] = [rendered(q.text, on)]
     if q.code:
         parts += [Text(), code(q.code)]
     return Group(*parts, Text())
 
 
-def choices(q: Asked) -> Group:
+def choices(q: Asked, on: Console) -> Group:
     """The choices with their letters."""
-    return Group(*(Padding(Text(f"{o.letter})  ") + line(o.text), (0, 0, 0, 2)) for o in q.options))
+    rows = (Text(f"{o.letter})  ") + line(o.text, on) for o in q.options)
+    return Group(*(Padding(row, (0, 0, 0, 2)) for row in rows), *([Text()] if q.options else []))
 
 
-def answer_line(q: Asked) -> Text:
+def answer_line(q: Asked, on: Console) -> Text:
     """What is right, in one line."""
     out = Text("The answer: ")
     if q.kind == "choice":
-        out.append(f"{q.answer[0]})  ", "bold").append_text(line(q.shown, "bold"))
+        out.append(f"{q.answer[0]})  ", "bold").append_text(line(q.shown, on, "bold"))
     else:
         out.append_text(Text(markup.printable(q.shown), "bold"))
     return out
 
 
-def verdict(v: Verdict, on: Console, *, number: int | None = None) -> Group:
+def verdict(v: Verdict, on: Console) -> Group:
     """Right or wrong, why a wrong reply is wrong, the answer and its explanation."""
     right, wrong, _ = signs(on)
-    head = Text(f"{number}. " if number else "")
-    head.append(f"{right} Right." if v.right else f"{wrong} Wrong.", "green" if v.right else "red")
-    if v.reply:
-        head.append(f"  You said: {markup.printable(v.reply)[:60]}", "dim")
-    parts: list[RenderableType] = [head]
+    text = Text()
+    text.append(f"{right} Right." if v.right else f"{wrong} Wrong.", "green" if v.right else "red")
+    if v.reply not in ("", PASS):
+        text.append(f"  You said: {markup.printable(v.reply)[:60]}", "dim")
+    parts: list[RenderableType] = [text]
     if v.reason:
-        parts += [Text(), rendered(v.reason)]
+        parts += [Text(), rendered(v.reason, on)]
     if not v.right:
-        parts += [Text(), answer_line(v.question)]
-    parts += [Text(), rendered(v.question.why, "dim" if v.right else "")]
+        parts += [Text(), answer_line(v.question, on)]
+    parts += [Text(), rendered(v.question.why, on, "dim" if v.right else "")]
     return Group(*parts)
 
 
@@ -124,15 +131,15 @@ def score(mark: Mark, on: Console) -> Group:
     paper = mark.paper
     passed = Text(" passed ", "bold black on green")
     failed = Text(" not passed ", "bold white on red")
-    head = Text(f"Quiz {paper.plan.quiz}, {paper.plan.title}: ", "bold")
-    head.append(f"{mark.n_right} of {len(paper.questions)} right ", "bold")
-    head.append_text(passed if mark.passed else failed)
-    head.append(f"  ({paper.n_needed} pass)", "dim")
+    text = Text(f"Quiz {paper.plan.quiz}, {paper.plan.title}: ", "bold")
+    text.append(f"{mark.n_right} of {len(paper.questions)} right ", "bold")
+    text.append_text(passed if mark.passed else failed)
+    text.append(f"  ({paper.n_needed} pass)", "dim")
     table = Table(box=None, pad_edge=False, show_header=False)
     for n, v in enumerate(mark.verdicts, 1):
         sign = Text(right, "green") if v.right else Text(wrong, "red")
         table.add_row(Text(f"{n:>2}"), sign, Text(v.question.topic), Text(v.question.id, "dim"))
-    return Group(Rule(), head, Text(), table)
+    return Group(Rule(), text, Text(), table)
 
 
 def how(q: Asked) -> Text:

@@ -31,16 +31,15 @@ def take(paper: Paper, progress: Progress, on: Console, *, restart: bool, plain:
             (right if judge(p, replies[p.id]).right else wrong) if p.id in replies else open_
             for p in paper.questions
         )
-        on.print(screen.question(q, number, done, total))
+        on.print(screen.head(q, number, done, total))
+        on.print(screen.question(q, on))
         if plain:
-            if q.options:
-                on.print(screen.choices(q))
+            on.print(screen.choices(q, on))
             on.print(screen.how(q))
         replies[q.id] = keys.ask_plainly(q) if plain else keys.ask(q)
         progress.save()
         if q.options and not plain:
-            on.print(screen.choices(q))
-            on.print()
+            on.print(screen.choices(q, on))
         on.print(screen.verdict(judge(q, replies[q.id]), on))
         if not plain and number < total:
             on.print()

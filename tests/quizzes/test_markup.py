@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -33,26 +34,48 @@ def test_code_and_strong_are_spans_and_stars_in_code_are_text():
     ]
 
 
-def printed(thing) -> str:
-    out = io.StringIO()
-    Console(file=out, width=80, markup=False, emoji=False, highlight=False).print(thing)
-    return out.getvalue()
+def a_console(**options) -> Console:
+    return Console(
+        file=io.StringIO(), width=80, markup=False, emoji=False, highlight=False, **options
+    )
+
+
+def printed(draw, **options) -> str:
+    on = a_console(**options)
+    on.print(draw(on))
+    return on.file.getvalue()
 
 
 def test_markup_of_the_terminal_library_is_printed_as_it_is():
     text = "shape [bold]x[/bold] [/] [red] :smile: x[0][1] \\[b]"
-    assert printed(screen.rendered(text)).strip() == text
-    assert printed(screen.table(["a"], [[text]])).splitlines()[1].strip() == text
+    assert printed(lambda on: screen.rendered(text, on)).strip() == text
+    assert printed(lambda on: screen.table(["a"], [[text]])).splitlines()[1].strip() == text
 
 
-def test_escapes_become_visible():
-    for text in ("\x1b[2Jgone", "a\x07b", "a\rb", "\x9b2J", "right\u202eleft", "\ud800"):
-        shown = printed(screen.line(text)) + printed(screen.rendered(text))
-        assert not set(shown) & {"\x1b", "\x07", "\r", "\x9b", "\u202e", "\ud800"}
-        assert "\\x" in shown
+def test_code_keeps_its_marks_where_there_is_no_colour():
+    text = "the `attn_k` of **it**"
+    assert printed(lambda on: screen.line(text, on)).strip() == "the `attn_k` of it"
+    coloured = printed(
+        lambda on: screen.line(text, on),
+        force_terminal=True,
+        color_system="standard",
+        no_color=False,
+    )
+    assert "`" not in coloured
+    assert "attn_k" in coloured
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[2Jgone", "a\x07b", "a\rb", "\x9b2J", "right\u202eleft", "\ud800"]
+)
+def test_escapes_become_visible(text):
+    shown = printed(lambda on: screen.line(text, on))
+    shown += printed(lambda on: screen.rendered(text, on))
+    assert not set(shown) & {"\x1b", "\x07", "\r", "\x9b", "\u202e", "\ud800"}
+    assert "\\x" in shown
 
 
 @given(st.text(max_size=200))
 def test_no_text_breaks_the_renderer_or_leaves_a_control_character(text):
-    shown = printed(screen.rendered(text))
+    shown = printed(lambda on: screen.rendered(text, on))
     assert not [c for c in shown if ord(c) < 32 and c != "\n"]
