@@ -1,8 +1,9 @@
 """A grader for any course of notebooks: marks from a process the student's code never runs in.
 
-Reading order: errors, difference, hints, checks (what a verdict says); handout, catalog (what a
-course has); submission, wire, sandbox, child (what was handed in, and where it runs); results,
-score, scale, grade, verify (a class); nbgrader_bridge, feedback, report, cli.
+Reading order. What a verdict says: errors, difference, hints, trace, checks, local, checker.
+What a course has: handout, catalog. What was handed in, and where it runs: submission, wire,
+child, worker, walls, sandbox. A class: results, score, scale, classroom, grade, verify. What
+people see: pages, feedback, report, gradebook, nbgrader_bridge, home, doctor, cli.
 """
 
 from importlib import import_module

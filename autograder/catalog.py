@@ -32,6 +32,7 @@ from autograder.hints import Hint
 from autograder.hints import load as load_hints
 
 SYLLABUS = Path("course", "syllabus.yaml")
+JUDGES = ("checks", "difference", "trace", "sandbox", "worker", "child", "wire")
 EXPLOITS = Path("tests", "autograder", "exploits")
 INSTALLED = "minengine_course"  # the folder of a wheel that holds the course's texts
 
@@ -268,7 +269,7 @@ def _digest(folder: Path, module: ModuleType) -> str:
     """Of the assignment, the modules its checks call, and the grader's own judging files."""
     here = Path(__file__).parent
     files = sorted(p for p in folder.rglob("*") if p.suffix != ".pyc")
-    files += [here / f"{n}.py" for n in ("checks", "difference", "sandbox", "child", "wire")]
+    files += [here / f"{n}.py" for n in JUDGES]
     called = {v for v in vars(module).values() if isinstance(v, ModuleType)}
     files += sorted(Path(m.__file__) for m in called if _ours(m))
     digest = hashlib.sha256(_version().encode())

@@ -12,7 +12,7 @@ raises CheckFailed (through close, equal, require) where the reply is wrong:
 
 It may return a note (``close`` does where the student's own parts explain the difference).
 Owns: the decorator, the draws, Result. Must not know: notebooks, sandboxes, files.
-Read before: difference.py, hints.py.
+Read before: difference.py, hints.py, trace.py.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 
-from autograder import difference
 from autograder.difference import close, equal, expect_dtype, expect_shape, require
 from autograder.errors import AutograderError, CheckFailed, CourseError
 from autograder.hints import SHARED, Hint
+from autograder.trace import Traced
 
 __all__ = [
     "Check",
@@ -268,35 +268,3 @@ def attempt(chk: Check, student: Any, rng: np.random.Generator) -> Outcome:
         text = f"the check could not use what came back ({type(error).__name__}: {error})"
         return Outcome("failed", "wrong-type", text[:2000])
     return Outcome("passed", note=note if isinstance(note, str) else "")
-
-
-class Traced:
-    """A student that remembers the calls made to it, so that a failure can show its inputs."""
-
-    def __init__(self, student: Any) -> None:
-        self._student = student
-        self._calls: dict[str, tuple[tuple, dict]] = {}
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        target = getattr(self._student, name)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            shift = name == "observe" and bool(args)
-            called, given = (args[0], args[1:]) if shift else (name, args)
-            self._calls.pop(called, None)  # so that the latest stands last
-            self._calls[called] = (given, kwargs)
-            return target(*args, **kwargs)
-
-        return call
-
-    def inputs(self, hole: str) -> str:
-        """``called: rms_norm(float64 (3, 8) [...], eps=0.01)``, or nothing before a call."""
-        if not self._calls:
-            return ""
-        name = hole if hole in self._calls else list(self._calls)[-1]
-        args, kwargs = self._calls[name]
-        shown = [difference.summary(a) for a in args]
-        shown += [f"{k}={difference.summary(v)}" for k, v in kwargs.items()]
-        return f"called: {name}({', '.join(shown)})"

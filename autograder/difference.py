@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograder.errors import CheckFailed
+from autograder.wire import Handle
 
 Near = Mapping[str, "np.ndarray | Callable[[], Any]"]
 PARTS_NOTE = "accepted: it does with your own parts what it should do; the parts are judged apart"
@@ -147,7 +148,7 @@ def summary(value: Any, n: int = 6) -> str:
     if isinstance(value, list | tuple):
         inside = ", ".join(summary(v, 3) for v in value[:n]) + (", ..." if len(value) > n else "")
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
-    return number(value) if not isinstance(value, str) else repr(value)[:80]
+    return repr(value)[:80] if isinstance(value, str | Handle) else number(value)
 
 
 def _lead(what: str) -> str:

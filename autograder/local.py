@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.wire import Observation, StudentError
+from autograder.wire import Handle, Observation, StudentError
 
 PLAIN = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, type(None))
 
@@ -42,7 +42,7 @@ class LocalStudent:
         return observe(target, name, args, kwargs)
 
 
-class LocalHandle:
+class LocalHandle(Handle):
     """An object of the student's that is no data: its methods are called as functions are."""
 
     def __init__(self, target: Any) -> None:
@@ -61,6 +61,12 @@ class LocalHandle:
             return observe(method, name, args, kwargs).value
 
         return call
+
+    def __repr__(self) -> str:
+        return f"<{type(self._target).__name__} object of the submission>"
+
+    def __del__(self) -> None:
+        """Nothing is kept elsewhere."""
 
 
 def observe(target: Any, name: str, args: tuple, kwargs: dict[str, Any]) -> Observation:

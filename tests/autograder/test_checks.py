@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from autograder import checks, hints
-from autograder.checks import CheckFailed, Result, Seeds, check, close, require, run
+from autograder.checks import CheckFailed, Result, Seeds, check, close, equal, require, run
 from autograder.errors import CourseError
 from autograder.hints import Hint
+from autograder.local import LocalStudent
 from autograder.wire import StudentError
 
 SECRET = b"0123456789abcdef"
@@ -227,3 +228,31 @@ def test_a_failure_shows_the_call_of_its_own_hole():
         student.part("later")
 
     assert "called: identity(" in run([both], Two())[0].message
+
+
+def test_a_failure_of_an_object_shows_how_it_was_made_and_its_last_calls(tiny, tiny_sources):
+    namespace = {}
+    exec(tiny_sources["last_of_equals"]["Tally"], namespace)
+    result = run([tiny.checks[3]], LocalStudent(namespace))[0]
+    assert result.tag == "last-of-equals"
+    assert "called: Tally(); .add('x'); .add('y', 2); .add('x'); .most()" in result.message
+
+
+def test_of_many_calls_the_last_are_shown(tiny):
+    class Tally:
+        def add(self, *args):
+            return self
+
+        def most(self):
+            return 1
+
+    @check(hole="Tally", points=1, title="t")
+    def many(student, rng):
+        tally = student.Tally()
+        for i in range(20):
+            tally = tally.add(i, [tally])  # what is given back can be given again
+        equal(tally.most(), 0)
+
+    message = run([many], LocalStudent({"Tally": Tally}))[0].message
+    assert "called: ...; .add(13, [<Tally object" in message
+    assert message.endswith(".most()")

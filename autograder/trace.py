@@ -1,0 +1,98 @@
+"""The calls that a check made to a student, kept so that a failure can show its inputs.
+
+Owns: Traced, which stands between a check and any student (sandboxed or local). Must not know:
+where the code runs, points, seeds. Read before: wire.py, difference.py.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from autograder.difference import summary
+from autograder.wire import Handle
+
+MAX_CALLS = 8  # of an object's methods, that are shown
+
+
+class Traced:
+    """A student that remembers the calls made to it and to the objects it gave."""
+
+    def __init__(self, student: Any) -> None:
+        self._student = student
+        self._calls: dict[str, tuple[tuple, dict]] = {}
+        self._story: deque[str] = deque(maxlen=MAX_CALLS + 1)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        target = getattr(self._student, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            shift = name == "observe" and bool(args)
+            called, given = (args[0], args[1:]) if shift else (name, args)
+            self._calls.pop(called, None)  # so that the latest stands last
+            self._calls[called] = (given, kwargs)
+            value = target(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+            if isinstance(value, Handle):
+                self._story.clear()
+                self._story.append(_shown(called, given, kwargs))
+                return TracedHandle(value, self._story)
+            return value
+
+        return call
+
+    def inputs(self, hole: str) -> str:
+        """The last call of ``hole`` (or of anything), or an object's making and its last calls.
+
+        ``called: rms_norm(float64 (3, 8) [...], eps=0.01)``; nothing before the first call.
+        """
+        if not self._calls:
+            return ""
+        if self._story:
+            dots = ["..."] if len(self._story) > MAX_CALLS else []
+            return "called: " + "; ".join([*dots, *list(self._story)[-MAX_CALLS:]])
+        name = hole if hole in self._calls else list(self._calls)[-1]
+        return f"called: {_shown(name, *self._calls[name])}"
+
+
+class TracedHandle(Handle):
+    """An object of the student's whose calls are remembered."""
+
+    def __init__(self, handle: Handle, story: deque[str]) -> None:
+        self._handle, self._story = handle, story
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        target = getattr(self._handle, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._story.append("." + _shown(name, args, kwargs))
+            value = target(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+            return TracedHandle(value, self._story) if isinstance(value, Handle) else value
+
+        return call
+
+    def __repr__(self) -> str:
+        return repr(self._handle)
+
+    def __del__(self) -> None:
+        """Nothing: the handle inside lets its object go."""
+
+
+def _shown(name: str, args: tuple, kwargs: dict[str, Any]) -> str:
+    shown = [summary(a) for a in args] + [f"{k}={summary(v)}" for k, v in kwargs.items()]
+    return f"{name}({', '.join(shown)})"
+
+
+def _plain(value: Any) -> Any:
+    """The value as the student's side knows it: its own handles again."""
+    if isinstance(value, TracedHandle):
+        return value._handle
+    if type(value) in (list, tuple):
+        return type(value)(_plain(v) for v in value)
+    if type(value) is dict:
+        return {k: _plain(v) for k, v in value.items()}
+    return value
