@@ -162,7 +162,7 @@ def info(
 
 
 def one_line(value: Any) -> str:
-    """A value from a file for a terminal: what would move the cursor is escaped, what is long cut."""
+    """A value of a file for a terminal: control characters escaped, what is long cut."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"
