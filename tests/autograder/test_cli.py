@@ -48,7 +48,7 @@ def room(tmp_path_factory, tiny, tiny_sources):
 
 def test_grade_prints_student_mark_points_per_hole_and_tags(room):
     _, table = room
-    rows = {line.split()[1]: line for line in table.splitlines() if "[b]" in line}
+    rows = {line.split()[0]: line for line in table.splitlines() if "[b]" in line}
     assert "6/6" in rows["reference[b]"]
     assert "0/6" in rows["stub[b]"]
     for word in ("4/6", "1/3", "3/3", "no-mean"):
