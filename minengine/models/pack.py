@@ -48,7 +48,7 @@ For comparison: nanoGPT's character model of 10.6 M parameters, trained on a GPU
 
 {perplexities}
 
-The table was computed by `minengine perplexity` ({shipped} is the file that ships).
+The table is what `minengine perplexity` computes on each file ({shipped} is the one that ships).
 
 ## Training
 
