@@ -29,7 +29,7 @@ from . import collected, screen, terminal
 from . import replies as reply_files
 from .errors import QuizError, ReplyError
 from .marking import Mark, mark
-from .paper import Paper, draw
+from .paper import SECRET_SEED, Paper, draw
 from .progress import STATE_VARIABLE, Progress
 from .replies import Replies
 from .schema import FOLDER, load_banks, load_papers
@@ -50,7 +50,10 @@ app = typer.Typer(
 QuizArgument = Annotated[str, typer.Argument(help="The id of a quiz, such as 2.1 (see quiz list).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 BankOption = Annotated[
-    Path | None, typer.Option("--bank", help="A folder of bank files; the course's own otherwise.")
+    Path | None,
+    typer.Option(
+        "--bank", help="A folder of banks, whose code is run; the course's own otherwise."
+    ),
 ]
 SecretOption = Annotated[
     Path | None, typer.Option("--secret", help="The course's secret file, for papers with marks.")
@@ -193,7 +196,7 @@ def draw_for(quiz: str, given: Replies, student: str | None, seed: str | None, b
     ):
         if asked and found and asked != found:
             raise ReplyError(f"the file is for {name} {found!r}, asked is {asked!r}")
-    if given.seed == "secret":
+    if given.seed == SECRET_SEED:
         raise ReplyError(
             "this paper was dealt with the course's secret: quiz mark --secret marks it"
         )

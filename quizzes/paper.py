@@ -41,6 +41,7 @@ from .schema import (
 
 T = TypeVar("T")
 LETTERS = "abcdefghijklmnop"
+SECRET_SEED = "(secret)"  # what a paper drawn with a course's secret says of its seed
 TIE = 0.01  # keys of an order question closer than this share have no clear order
 ATTEMPTS = 50  # draws of one question until its answer is clear and its choices differ
 
@@ -164,7 +165,7 @@ def draw(
     chosen = [q for _, _, q in ranked[: plan.n_questions]]
     order = Stream(key(seed, quiz, student, "order")).shuffled(sorted(chosen, key=lambda q: q.id))
     asked = tuple(ask(q, key(seed, quiz, student, "question", q.id)) for q in order)
-    shown_seed = "secret" if isinstance(seed, bytes) else str(seed)
+    shown_seed = SECRET_SEED if isinstance(seed, bytes) else str(seed)
     return Paper(plan, student, shown_seed, asked)
 
 

@@ -53,7 +53,8 @@ def test_every_question_of_the_bank_is_drawn_for_somebody():
 
 def test_a_secret_draws_another_paper_than_any_public_seed(bank, plan):
     secret = drawn(bank, plan, seed=b"0123456789abcdef")
-    assert secret.seed == "secret"
+    assert secret.seed == "(secret)"
+    assert secret.digest != drawn(bank, plan, seed="(secret)").digest
     assert key(b"1", "a") != key("1", "a")
     assert key("1", "ab", "c") != key("1", "a", "bc")
 
@@ -76,6 +77,13 @@ def test_the_stream_is_uniform_for_sizes_that_do_not_divide_its_range():
     counts = Counter(stream.below(6) for _ in range(6000))
     # chi-square with 5 degrees of freedom exceeds 20.5 once in a thousand; the stream is fixed
     assert sum((n - 1000) ** 2 / 1000 for n in counts.values()) < 20.5
+
+
+def test_the_uneven_tail_of_the_range_is_drawn_again():
+    """Taken modulo n, the lowest third would come up every second time."""
+    stream, n = Stream(b"tail"), 3 * 2**62
+    low = sum(stream.below(n) < 2**62 for _ in range(3000))
+    assert abs(low - 1000) < 5 * (3000 * 2 / 9) ** 0.5
 
 
 def test_right_and_wrong_choices_stand_in_every_place(bank):
