@@ -39,10 +39,10 @@ class Limits:
     call_s: float = 5.0
     total_s: float = 60.0
     cpu_s: int = 60
-    memory_bytes: int = 1 << 30
+    memory_bytes: int = 512 << 20
     processes: int = 32
     file_bytes: int = 8 << 20
-    reply_bytes: int = 64 << 20
+    reply_bytes: int = 32 << 20
     output_bytes: int = 64 << 10
 
 

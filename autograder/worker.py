@@ -193,8 +193,10 @@ class Server:
 
     def close(self) -> None:
         """Kill everything in the sandbox, wait until it is gone, remove its folder."""
-        if self.alive and self._worker is not None:
-            self.kill_worker()
+        if (worker := self._worker) is not None:
+            if self.alive:
+                self.kill_worker()
+            worker.shut()
         if self._control is not None:
             self._control.close()
         if self.alive:
@@ -336,10 +338,14 @@ class Worker:
         if self._pipes:
             self._finish(self._server.kill_worker()[1])
 
-    def _finish(self, clean: bool) -> None:
+    def shut(self) -> None:
+        """Keep what was printed and close our ends of the pipes."""
         self.output()
-        for fd in self._pipes:
+        pipes, self._pipes = self._pipes, ()
+        for fd in pipes:
             os.close(fd)
-        self._pipes = ()
+
+    def _finish(self, clean: bool) -> None:
+        self.shut()
         if not clean:  # files left, or no word of its end: nobody else is to meet that
             self._server.close()
