@@ -41,7 +41,7 @@ TOLERANCES = {
     "attention": HEADS,
     "swiglu": ROWS,
 }
-HALF = {"rtol": 4e-3, "atol": 4e-3}  # a float16 result fails for its dtype, not for its rounding
+HALF = {"rtol": 4e-3, "atol": 5e-2}  # a float16 result fails for its dtype, not for its rounding
 FLOATS = [np.float32, np.float64]
 
 
@@ -93,16 +93,14 @@ def rms_norm_keeps_the_mean(student, rng):
     return agrees(student, "rms_norm", x, rng.uniform(0.5, 2, 6).astype(np.float32))
 
 
-@check(
-    hole="rms_norm", points=2, title="eps is the one passed, inside the root", visibility="hidden"
-)
+@check(hole="rms_norm", points=2, title="eps is the one passed, in the root", visibility="hidden")
 def rms_norm_eps(student, rng):
     x, weight = normal(rng, 4, 8, scale=1e-2), rng.uniform(0.5, 2, 8).astype(np.float32)
     x[2] = 0
     return agrees(student, "rms_norm", x, weight, float(rng.choice([1e-3, 1e-2])))
 
 
-@check(hole="rms_norm", points=1, title="float16 in, float32 or float64 out, the input left alone")
+@check(hole="rms_norm", points=1, title="float16 in, float32 or float64 out")
 def rms_norm_contract(student, rng):
     x = (rng.choice([-1000, 1000], (2, 8)) * rng.uniform(0.5, 1, (2, 8))).astype(np.float16)
     weight = normal(rng, 8)
@@ -127,15 +125,13 @@ def rope_base(student, rng):
     return agrees(student, "rope", normal(rng, 5, 2, 8), np.arange(5), base)
 
 
-@check(
-    hole="rope", points=1, title="positions are the ones passed, in any order", visibility="hidden"
-)
+@check(hole="rope", points=1, title="positions are those passed, in any order", visibility="hidden")
 def rope_positions(student, rng):
     positions = rng.choice(np.arange(20, 200), 4, replace=False)
     return agrees(student, "rope", normal(rng, 4, 2, 6), positions)
 
 
-@check(hole="rope", points=1, title="float16 in, float32 or float64 out; position 0 is copied too")
+@check(hole="rope", points=1, title="float16 in, float32 or float64 out, always a copy")
 def rope_contract(student, rng):
     x, positions = normal(rng, 3, 2, 4), np.arange(3)
     half = student.rope(x.astype(np.float16), positions)
@@ -221,9 +217,7 @@ def attention_unused_slots(student, rng):
         untouched(seen, q, k, v, mask)
 
 
-@check(
-    hole="attention", points=1, title="a query that sees nothing gives zeros", visibility="hidden"
-)
+@check(hole="attention", points=1, title="a query that sees nothing gives 0", visibility="hidden")
 def attention_blind_query(student, rng):
     q, k, v = normal(rng, 3, 2, 4), normal(rng, 4, 2, 4), np.zeros((4, 2, 4), np.float32)
     v[:] = normal(rng, 4)  # the same everywhere: who sees anything gets this, whatever the weights
@@ -237,25 +231,35 @@ def attention_blind_query(student, rng):
     return close(got, oracle.attention(q, k, v, mask), near=near, what="attention", **HEADS)
 
 
-@check(hole="attention", points=1, title="a float16 cache is read as it is; (T, H, E) comes out")
+@check(hole="attention", points=1, title="float16 in, float32 or float64 out")
 def attention_contract(student, rng):
     q, k, v = normal(rng, 2, 4, 6), normal(rng, 3, 2, 6), np.zeros((3, 2, 6), np.float32)
     v[:] = normal(
         rng, 6
     )  # the same everywhere, so a mean of them is the same, whatever its weights
-    args = q, k.astype(np.float16), v.astype(np.float16), np.ones((2, 3), bool)
+    args = *(a.astype(np.float16) for a in (q, k, v)), np.ones((2, 3), bool)
     seen = student.observe("attention", *args)
     agrees(student, "attention", *args, got=seen.value, what="attention over equal values")
-    expect_dtype(seen.value, FLOATS, "attention over a float16 cache", "dtype-narrow")
+    expect_dtype(seen.value, FLOATS, "attention of float16", "dtype-narrow")
     untouched(seen, *args)
 
 
-@check(hole="swiglu", points=2, title="(silu(gate) * up) goes down")
+@check(hole="swiglu", points=1, title="(silu(gate) * up) goes down")
 def swiglu_values(student, rng):
     one = np.ones((1, 1), np.float32)
     agrees(student, "swiglu", one, 2 * one, 3 * one, one, what="the example")
     weights = [normal(rng, 10, 6), normal(rng, 10, 6), normal(rng, 6, 10)]
     return agrees(student, "swiglu", normal(rng, 3, 6), *weights)
+
+
+@check(hole="swiglu", points=1, title="float16 in, float32 or float64 out")
+def swiglu_contract(student, rng):
+    shapes = (3, 6), (10, 6), (10, 6), (6, 10)
+    args = tuple(normal(rng, *shape).astype(np.float16) for shape in shapes)
+    seen = student.observe("swiglu", *args)
+    agrees(student, "swiglu", *args, got=seen.value, what="swiglu of float16")
+    expect_dtype(seen.value, FLOATS, "swiglu of float16", "dtype-narrow")
+    untouched(seen, *args)
 
 
 @check(hole="swiglu", points=1, title="gates of -1000 and 1000 are right", visibility="hidden")
@@ -350,12 +354,7 @@ def cache_decode(student, rng):
     return in_chunks(student, problem(rng, 5), [slice(0, 4), slice(4, 5)])
 
 
-@check(
-    hole="layer_with_cache",
-    points=1,
-    title="a prefill in chunks gives the same numbers",
-    visibility="hidden",
-)
+@check(hole="layer_with_cache", points=1, title="chunks give the same numbers", visibility="hidden")
 def cache_chunks(student, rng):
     return in_chunks(student, problem(rng, 6), [slice(0, 2), slice(2, 5), slice(5, 6)])
 
@@ -368,9 +367,9 @@ def in_chunks(student, call, chunks):
     return note
 
 
-@check(hole="layer_with_cache", points=1, title="positions go on from start", visibility="hidden")
+@check(hole="layer_with_cache", points=1, title="start, eps and base arrive", visibility="hidden")
 def cache_start(student, rng):
-    call = problem(rng, 6)
+    call = problem(rng, 6, eps=float(rng.uniform(0.5, 1)), base=float(rng.integers(5, 20)))
     chunks = [slice(0, 5), slice(5, 6)]
     _, cache = feed(student, call, chunks[0], None)
     cache = tuple(np.asarray(a)[2:] for a in cache)  # the two oldest rows were evicted

@@ -31,7 +31,7 @@ def attention(q, k, v, mask):
 
 def swiglu(x, w_gate, w_up, w_down):
     gate = np.float32(x) @ w_gate.T
-    return np.float64(gate / (1 + np.exp(-gate)) * (x @ w_up.T)) @ w_down.T
+    return np.float64(gate / (1 + np.exp(-gate)) * (np.float32(x) @ w_up.T)) @ w_down.T
 
 
 def layer_with_cache(x, weights, start, cache, n_heads, n_kv_heads, eps=1e-5, base=10000.0):

@@ -11,6 +11,7 @@ FAILS = {
     "attention_blind_query": "wrong-value",
     "attention_contract": "mask-inverted",
     "swiglu_values": "wrong-value",
+    "swiglu_contract": "wrong-value",
     "swiglu_large": "wrong-value",
     "layer_values": "wrong-value",
     "layer_residuals": "layer-residual-from-input",
