@@ -10,6 +10,7 @@ shared libraries and a scratch folder; not the course, the engine, the grader, /
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
@@ -26,6 +27,8 @@ import numpy
 
 from autograder import landlock
 
+LINUX = sys.platform == "linux"
+SCRATCH_NAME = "autograder-scratch"
 SCRATCH_BYTES, SCRATCH_FILES = 16 << 20, 1000
 SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/usr/share/zoneinfo/UTC")
@@ -132,7 +135,7 @@ def landlocked(control: int) -> Launch:
     Root becomes an unused user where that user can read the interpreter, else root without
     capabilities. The names and sizes of files outside can be seen, nothing in them.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="autograder-"))
+    scratch = _scratch_folder()
     numpy_link = scratch / "packages"
     numpy_link.mkdir(mode=0o755)
     for package in _numpy_folders():
@@ -162,10 +165,21 @@ def landlocked(control: int) -> Launch:
 
 def unconfined(control: int) -> Launch:
     """No walls: the submission may do what we may do."""
-    scratch = Path(tempfile.mkdtemp(prefix="autograder-"))
+    scratch = _scratch_folder()
     numpy_folder = str(Path(numpy.__file__).parents[1])
     argv = _python(str(_child_file()), control, numpy_folder)
     return Launch(argv, _environment(str(scratch)), str(scratch), str(scratch), scratch)
+
+
+def _scratch_folder() -> Path:
+    """A folder of our own; those that a killed grader could not remove go first."""
+    for old in Path(tempfile.gettempdir()).glob(f"{SCRATCH_NAME}-*-*") if LINUX else ():
+        pid = old.name.split("-")[-2]
+        with contextlib.suppress(OSError):
+            mine = old.lstat().st_uid == os.geteuid() and not old.is_symlink()
+            if mine and pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+                shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{SCRATCH_NAME}-{os.getpid()}-"))
 
 
 def unused_uid() -> int:
@@ -261,7 +275,7 @@ def _all_may_read() -> bool:
 
 
 def _no_bubblewrap(root: bool) -> str:
-    if sys.platform != "linux":
+    if not LINUX:
         return "bubblewrap is for Linux"
     if (os.geteuid() == 0) != root:
         return "for root only" if root else "for ordinary users only"
