@@ -10,6 +10,7 @@ import json
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,7 +65,7 @@ Unsafe = Annotated[
 @app.command(epilog="Example: autograder init spring")
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Make an instructor's course folder: nbgrader's layout, its settings, the secret seed."""
-    _bridge().init(folder)
+    _needs_nbgrader("nbgrader_bridge").init(folder)
     made = Classroom(folder).make_secret()
     out.print(f"[green]ready[/green] {escape(str(folder))}")
     out.print("a new secret seed was drawn" if made else "the secret seed was kept", style="dim")
@@ -80,7 +81,7 @@ def release(name: Name, folder: Dir = Path(), course: CourseOption = None) -> No
     notebook = handout.source_notebook(assignment.handout, assignment.reference.sources)
     data = assignment.root / "assignments" / assignment.id / "data"
     files = data if data.is_dir() else None
-    path = _bridge().release(folder, assignment.id, notebook, files)
+    path = _needs_nbgrader("nbgrader_bridge").release(folder, assignment.id, notebook, files)
     out.print(f"[green]released[/green] {escape(str(path))}  {assignment.max_points:g} points")
 
 
@@ -151,20 +152,22 @@ def grade(
         with err.status("writing the gradebook"):
             chosen = {m.student for m in summary.marks}
             records = (r for r in classroom.results(assignment.id) if r["student"] in chosen)
-            _bridge().write_gradebook(folder, assignment.id, records, assignment.handout)
+            books = _needs_nbgrader("bookkeeper")
+            written = books.write(folder, assignment.id, records, assignment.handout)
+            if written.due:
+                _needs_nbgrader("nbgrader_bridge").penalize(folder, assignment.id)
     raise typer.Exit(1 if summary.lost else 0)
 
 
-def _bridge() -> Any:
-    """The door to nbgrader, or in words how to get one."""
+def _needs_nbgrader(part: str) -> Any:
+    """The part of this package that needs nbgrader, or in words how to get that."""
     try:
-        from autograder import nbgrader_bridge
+        return import_module(f"autograder.{part}")
     except ImportError as error:
         raise CourseError(
             f"{error.name or 'nbgrader'} is missing: pip install 'minengine[grading]' "
             "(grading alone works without: --no-gradebook)"
         ) from None
-    return nbgrader_bridge
 
 
 @app.command(epilog="Example: autograder feedback 1 --dir spring")

@@ -1,18 +1,22 @@
 """nbgrader's tables, written many rows at a time.
 
-nbgrader's own calls commit every cell of every student (0.2 s a submission); here a batch of
-students is read, compared and written in one transaction, and what is right already is not touched.
-Owns: which rows change. Must not know: nbgrader's package (its ``api`` is handed in), notebooks on
-disk. Read before: gradebook.py.
+nbgrader's own calls commit every cell of every student (0.2 s a submission), and its package takes
+most of a second to import; here its tables are read as they are in the database, and a batch of
+students is compared and written in one transaction. What is right already is not touched. Owns:
+which rows change. Must not know: nbgrader's package, notebooks. Read before: gradebook.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sql
 
 from autograder import gradebook
 from autograder.errors import CourseError
@@ -68,20 +72,42 @@ def same_points(name: str, gradebook_has: float, record_has: float) -> None:
         )
 
 
-class Ledger:
-    """One assignment's rows. ``book`` is nbgrader's Gradebook, ``api`` its module."""
+@contextmanager
+def opened(url: str, assignment: str) -> Iterator[Ledger]:
+    """The ledger of one assignment in the gradebook at a database URL."""
+    # formgrader may be writing at the same time; SQLite's own patience is 5 s
+    options = {"timeout": 60} if url.startswith("sqlite") else {}
+    engine = sql.create_engine(url, connect_args=options)
+    try:
+        with engine.connect() as connection:
+            yield Ledger(connection, assignment)
+    finally:
+        engine.dispose()
 
-    def __init__(self, book: Any, api: Any, assignment: str) -> None:
-        self.book, self.api = book, api
-        try:
-            found = book.find_notebook(assignment, assignment)
-        except api.MissingEntry:
+
+class Ledger:
+    """The rows of one assignment, whose notebook has its name. CourseError where there is none."""
+
+    def __init__(self, connection: sql.Connection, assignment: str) -> None:
+        self.connection, meta = connection, sql.MetaData()
+        meta.reflect(connection)
+        self.tables = meta.tables
+        of, notebook = meta.tables["assignment"], meta.tables["notebook"]
+        cell, graded = meta.tables["base_cell"], meta.tables["grade_cells"]
+        mine = (of.c.id == notebook.c.assignment_id) & (of.c.name == notebook.c.name)
+        query = sql.select(of.c.id, of.c.duedate, notebook.c.id.label("notebook"))
+        found = connection.execute(query.where(mine, of.c.name == assignment)).first()
+        if found is None:
             raise CourseError(
                 f"the gradebook has no assignment {assignment}: run `autograder release` first"
-            ) from None
-        self.assignment_id, self.notebook_id = found.assignment_id, found.id
-        self.grade_cells = {c.name: (c.id, c.max_score) for c in found.grade_cells}
-        self.solution_cells = {c.name: c.id for c in found.solution_cells}
+            )
+        self.assignment_id, self.duedate, self.notebook_id = found
+        cells = sql.select(cell.c.id, cell.c.name, cell.c.type, graded.c.max_score)
+        cells = cells.join(graded, graded.c.id == cell.c.id, isouter=True)
+        rows = list(connection.execute(cells.where(cell.c.notebook_id == self.notebook_id)))
+        self.grade_cells = {r.name: (r.id, r.max_score) for r in rows if r.type == "GradeCell"}
+        self.solution_cells = {r.name: r.id for r in rows if r.type == "SolutionCell"}
+        connection.rollback()  # reading began a transaction; each write has its own
 
     def write(self, rows: list[Row]) -> None:
         """Bring these students' rows up to date, in one transaction."""
@@ -97,20 +123,30 @@ class Ledger:
             notebooks = self._notebooks(rows, self._submissions(rows))
             self._grades(rows, notebooks)
             self._comments(rows, notebooks)
-            self.book.db.commit()
+            self.connection.commit()
         except BaseException:
-            self.book.db.rollback()
+            self.connection.rollback()
             raise
 
+    def settle(self) -> bool:
+        """Take back all late penalties; is there a due date, from which to reckon them anew?"""
+        table = self.tables["submitted_notebook"]
+        late = (table.c.notebook_id == self.notebook_id) & table.c.late_submission_penalty.isnot(
+            None
+        )
+        self.connection.execute(table.update().where(late).values(late_submission_penalty=None))
+        self.connection.commit()
+        return self.duedate is not None
+
     def _students(self, rows: list[Row]) -> None:
-        table = self.api.Student.__table__
+        table = self.tables["student"]
         names = {r.student for r in rows}
         known = self._select(table, table.c.id, names)
         self._insert(table, [{"id": n} for n in sorted(names - {k.id for k in known})])
 
     def _submissions(self, rows: list[Row]) -> dict[str, str]:
         """student -> id of the submitted assignment."""
-        table = self.api.SubmittedAssignment.__table__
+        table = self.tables["submitted_assignment"]
         found = self._select(
             table, table.c.student_id, {r.student for r in rows},
             table.c.assignment_id == self.assignment_id,
@@ -120,7 +156,7 @@ class Ledger:
         new, changed = [], []
         for one in rows:
             if one.student not in known:
-                ids[one.student] = self.api.new_uuid()
+                ids[one.student] = new_id()
                 new.append({
                     "id": ids[one.student], "assignment_id": self.assignment_id,
                     "student_id": one.student, "timestamp": one.submitted,
@@ -133,14 +169,19 @@ class Ledger:
 
     def _notebooks(self, rows: list[Row], submissions: Mapping[str, str]) -> dict[str, str]:
         """student -> id of the submitted notebook."""
-        table = self.api.SubmittedNotebook.__table__
+        table = self.tables["submitted_notebook"]
         found = self._select(
             table, table.c.assignment_id, set(submissions.values()),
             table.c.notebook_id == self.notebook_id,
         )  # fmt: skip
         known = {f.assignment_id: f.id for f in found}
         new = [
-            {"id": self.api.new_uuid(), "assignment_id": id_, "notebook_id": self.notebook_id}
+            {
+                "id": new_id(),
+                "assignment_id": id_,
+                "notebook_id": self.notebook_id,
+                "flagged": False,
+            }
             for id_ in submissions.values()
             if id_ not in known
         ]
@@ -149,7 +190,7 @@ class Ledger:
         return {r.student: known[submissions[r.student]] for r in rows}
 
     def _grades(self, rows: list[Row], notebooks: Mapping[str, str]) -> None:
-        table = self.api.Grade.__table__
+        table = self.tables["grade"]
         found = self._select(table, table.c.notebook_id, set(notebooks.values()))
         known = {(f.notebook_id, f.cell_id): f for f in found}
         new, changed = [], []
@@ -159,8 +200,8 @@ class Ledger:
                 before = known.get(place)
                 if before is None:
                     new.append({
-                        "notebook_id": place[0], "cell_id": cell, "auto_score": value,
-                        "needs_manual_grade": value is None,
+                        "id": new_id(), "notebook_id": place[0], "cell_id": cell,
+                        "auto_score": value, "needs_manual_grade": value is None,
                     })  # fmt: skip
                     continue
                 old = (before.auto_score, before.needs_manual_grade)
@@ -173,7 +214,7 @@ class Ledger:
         self._update(table, changed)
 
     def _comments(self, rows: list[Row], notebooks: Mapping[str, str]) -> None:
-        table = self.api.Comment.__table__
+        table = self.tables["comment"]
         found = self._select(table, table.c.notebook_id, set(notebooks.values()))
         known = {(f.notebook_id, f.cell_id): f for f in found}
         new, changed = [], []
@@ -182,25 +223,35 @@ class Ledger:
                 text, place = one.comments.get(name), (notebooks[one.student], cell)
                 before = known.get(place)
                 if before is None:
-                    new.append({"notebook_id": place[0], "cell_id": cell, "auto_comment": text})
+                    new.append(
+                        {
+                            "id": new_id(),
+                            "notebook_id": place[0],
+                            "cell_id": cell,
+                            "auto_comment": text,
+                        }
+                    )
                 elif before.auto_comment != text:
                     changed.append({"key": before.id, "auto_comment": text})
         self._insert(table, new)
         self._update(table, changed)
 
-    def _select(self, table: Any, column: Any, values: set, *conditions: Any) -> list[Any]:
-        query = self.api.select(table).where(column.in_(sorted(values)), *conditions)
-        return list(self.book.db.connection().execute(query))
+    def _select(self, table: sql.Table, column: Any, values: set, *conditions: Any) -> list[Any]:
+        query = sql.select(table).where(column.in_(sorted(values)), *conditions)
+        return list(self.connection.execute(query))
 
-    def _insert(self, table: Any, rows: list[dict[str, Any]]) -> None:
+    def _insert(self, table: sql.Table, rows: list[dict[str, Any]]) -> None:
         if rows:
-            self.book.db.connection().execute(table.insert(), rows)
+            self.connection.execute(table.insert(), rows)
 
-    def _update(self, table: Any, rows: list[dict[str, Any]]) -> None:
+    def _update(self, table: sql.Table, rows: list[dict[str, Any]]) -> None:
         """Rows with their id under "key"; all with the same columns."""
         if rows:
-            from sqlalchemy import bindparam
+            query = table.update().where(table.c.id == sql.bindparam("key"))
+            columns = {c: sql.bindparam(c) for c in rows[0] if c != "key"}
+            self.connection.execute(query.values(columns), rows)
 
-            query = table.update().where(table.c.id == bindparam("key"))
-            columns = {c: bindparam(c) for c in rows[0] if c != "key"}
-            self.book.db.connection().execute(query.values(columns), rows)
+
+def new_id() -> str:
+    """A key as nbgrader makes them."""
+    return uuid4().hex

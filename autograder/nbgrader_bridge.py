@@ -6,7 +6,7 @@
 ``nbgrader autograde`` and formgrader's button run Rebuild, Grade and SaveResults (below), because
 nbgrader_config.py names them: of a submission only the sources of its holes are looked at, and no
 student's code runs in a kernel. Owns: every import of nbgrader, its configuration, the meaning of
-its tables. Must not know: how a verdict arises. Read before: gradebook.py, ledger.py, grade.py;
+its schema's making. Must not know: how a verdict arises. Read before: bookkeeper.py, grade.py;
 nbgrader 0.9's own ``api.py`` and ``converters/autograde.py`` for what is hooked into here.
 """
 
@@ -34,11 +34,10 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
-from nbgrader.utils import capture_log, parse_utc
+from nbgrader.utils import capture_log
 from traitlets import Bool, Unicode
-from traitlets.config.loader import Config, PyFileConfigLoader
 
-from autograder import catalog, grade, gradebook, ledger, pages, submission
+from autograder import bookkeeper, catalog, grade, gradebook, ledger, pages, submission
 from autograder.catalog import Assignment
 from autograder.classroom import Classroom
 from autograder.errors import CourseError
@@ -47,8 +46,6 @@ from autograder.notebooks import NotebookNode
 from autograder.results import Record
 
 FOLDERS = ("source", "release", "submitted", "autograded", "feedback")
-CONFIG = "nbgrader_config.py"
-MAX_TIMESTAMP = 200  # bytes of a timestamp.txt that are read
 
 
 def init(course_dir: Path | str, course: Path | str | None = None) -> list[str]:
@@ -63,13 +60,13 @@ def init(course_dir: Path | str, course: Path | str | None = None) -> list[str]:
         if not (root / folder).is_dir():
             (root / folder).mkdir(parents=True)
             made.append(f"{folder}/")
-    config = root / CONFIG
+    config = root / bookkeeper.CONFIG
     if not config.exists():
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", root.name).strip("-") or "course"
         where = str(Path(course).resolve()) if course else ""
         text = pages.TEMPLATES.joinpath("nbgrader_config.py.txt").read_text(encoding="utf-8")
         pages.write(config, text.replace("@SLUG@", repr(slug)).replace("@COURSE@", repr(where)))
-        made.append(CONFIG)
+        made.append(bookkeeper.CONFIG)
     if _make_database(_course(root)):
         made.append("gradebook.db")
     return made
@@ -114,32 +111,12 @@ def write_gradebook(
     *,
     submitted: Mapping[str, datetime] | None = None,
 ) -> int:
-    """Write scores, comments and autograded/ of these records; returns how many.
-
-    Repeatable: what is right already stays, a human's score and comment always stay. A student not
-    in the gradebook is added. ``submitted`` is when each notebook came in, for lateness; without
-    it timestamp.txt beside the notebook says so, as with nbgrader's own collecting (a file that a
-    student could have written). CourseError where the gradebook has no such assignment or other
-    points than the records.
-    """
-    classroom, coursedir = Classroom(Path(course_dir).resolve()), _course(course_dir)
-    notebooks = classroom.submissions(assignment)
-    n = 0
-    with _open(coursedir) as book:
-        table = ledger.Ledger(book, api, assignment)
-        for batch in ledger.batches(records):
-            rows = []
-            for record in batch:
-                student = pages.one_name(record["student"])
-                path = notebooks.get(student)
-                sources = _sources(path, handout)
-                when = (submitted or {}).get(student) or _timestamp(path)
-                rows.append(ledger.row(record, handout, sources, when))
-                _write_autograded(coursedir, assignment, handout, sources, record, path)
-            table.write(rows)
-            n += len(rows)
-        _penalize(book, coursedir, assignment)
-    return n
+    """``bookkeeper.write``, and the late penalties where there is a due date; how many records."""
+    _make_database(_course(course_dir))
+    written = bookkeeper.write(course_dir, assignment, records, handout, submitted=submitted)
+    if written.due:
+        penalize(course_dir, assignment)
+    return written.n
 
 
 def scores(course_dir: Path | str, assignment: str) -> dict[str, float]:
@@ -154,15 +131,29 @@ def scores(course_dir: Path | str, assignment: str) -> dict[str, float]:
         return {s: max(0.0, (got or 0.0) - (late or 0.0)) for s, got, late in found}
 
 
-def guard() -> None:
-    """Make nbgrader refuse what it would copy blindly, and find its own commands.
+def penalize(course_dir: Path | str, assignment: str) -> None:
+    """Late penalties of an assignment by nbgrader's own plugin, as its configuration says."""
+    coursedir = _course(course_dir)
+    step = AssignLatePenalties(config=coursedir.config)
+    step.init_plugin()
+    with _open(coursedir) as book:
+        for one in book.find_assignment(assignment).submissions:
+            for notebook in one.notebooks if one.total_seconds_late > 0 else ():
+                penalty = step.plugin_inst.late_submission_penalty(
+                    one.student_id, notebook.score, one.total_seconds_late
+                )
+                if penalty is not None:
+                    notebook.late_submission_penalty = min(max(penalty, 0.0), notebook.score)
+        book.db.commit()
+
+
+def guard(**_: Any) -> None:
+    """Make nbgrader refuse what it would copy blindly; a hook that runs before its grading.
 
     nbgrader copies every file of a submission to autograded/ and follows links, so a link to
-    gradebook.db would end up in a student's feedback; only a method of Autograde stands before the
-    copying. And it calls ``alembic`` by name, which is not on PATH where a virtual environment is
-    used without being activated. nbgrader_config.py calls this; calling it twice is harmless.
+    gradebook.db would end up in a student's feedback. Only a method of Autograde stands before the
+    copying (what a hook raises is ignored), so that one is wrapped, once.
     """
-    os.environ["PATH"] = _path()
     if getattr(Autograde.init_assignment, "guarded", False):
         return
     plain = Autograde.init_assignment
@@ -207,8 +198,9 @@ class Rebuild(FromCourse):
     """First step of autograde: our own cells, with the student's sources in the holes."""
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        handout = self.assignment(resources).handout
-        found = submission.read(self.submitted(resources), handout)
+        path, handout = self.submitted(resources), self.assignment(resources).handout
+        refuse_odd_files(path.parent)
+        found = submission.read(path, handout)
         return gradebook.notebook(handout, found.holes, None), resources
 
 
@@ -259,10 +251,7 @@ class SaveResults(SaveAutoGrades):
 def _course(course_dir: Path | str) -> CourseDirectory:
     """nbgrader's view of the folder, as its own commands get it from nbgrader_config.py."""
     root = Path(course_dir).resolve()
-    config = Config()
-    if (root / CONFIG).exists():
-        config = PyFileConfigLoader(CONFIG, path=str(root)).load_config()
-    return CourseDirectory(root=str(root), config=config)
+    return CourseDirectory(root=str(root), config=bookkeeper.settings(root))
 
 
 @contextmanager
@@ -270,7 +259,7 @@ def _open(coursedir: CourseDirectory) -> Iterator[api.Gradebook]:
     _make_database(coursedir)
     with api.Gradebook(coursedir.db_url, coursedir.course_id) as book:
         if coursedir.db_url.startswith("sqlite"):
-            # formgrader may be writing at the same time; the default is to give up after 5 s
+            # formgrader may be writing at the same time; SQLite's own patience is 5 s
             book.db.connection().exec_driver_sql("PRAGMA busy_timeout = 60000")
         yield book
 
@@ -326,63 +315,6 @@ def _on_path() -> Iterator[None]:
         yield
     finally:
         os.environ.pop("PATH") if before is None else os.environ.update(PATH=before)
-
-
-def _sources(path: Path | None, handout: Handout) -> dict[str, str]:
-    """The holes of a notebook, none of one that is gone or unreadable (its record says why)."""
-    if path is None:
-        return {}
-    try:
-        return dict(submission.read(path, handout).holes)
-    except submission.SubmissionError:
-        return {}
-
-
-def _timestamp(path: Path | None) -> datetime | None:
-    """When a notebook was handed in, as timestamp.txt says; None where it says nothing readable."""
-    if path is None:
-        return None
-    try:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        handle = os.open(path.with_name("timestamp.txt"), flags)
-        with os.fdopen(handle, "rb") as file:
-            return parse_utc(file.read(MAX_TIMESTAMP).decode("utf-8").strip())
-    except (OSError, ValueError, OverflowError):
-        return None
-
-
-def _write_autograded(
-    coursedir: CourseDirectory,
-    assignment: str,
-    handout: Handout,
-    sources: Mapping[str, str],
-    record: Record,
-    path: Path | None,
-) -> None:
-    """The notebook that formgrader shows, read-only as nbgrader's own are."""
-    folder = coursedir.format_path(coursedir.autograded_directory, record["student"], assignment)
-    made = gradebook.notebook(handout, sources, record)
-    pages.write(Path(folder, f"{assignment}.ipynb"), notebooks.writes(made), 0o444)
-    when = _timestamp(path)
-    if when is not None:  # nbgrader compares it to see whether a newer submission came in
-        pages.write(Path(folder, "timestamp.txt"), f"{when.isoformat()} UTC\n", 0o444)
-
-
-def _penalize(book: api.Gradebook, coursedir: CourseDirectory, assignment: str) -> None:
-    """Late penalties by nbgrader's own plugin, as its configuration says."""
-    step = AssignLatePenalties(config=coursedir.config)
-    step.init_plugin()
-    due = book.find_assignment(assignment)
-    mine = api.SubmittedNotebook.notebook_id == book.find_notebook(assignment, assignment).id
-    book.db.query(api.SubmittedNotebook).filter(mine).update({"late_submission_penalty": None})
-    for one in due.submissions if due.duedate else ():
-        for notebook in one.notebooks if one.total_seconds_late > 0 else ():
-            penalty = step.plugin_inst.late_submission_penalty(
-                one.student_id, notebook.score, one.total_seconds_late
-            )
-            if penalty is not None:
-                notebook.late_submission_penalty = min(max(penalty, 0.0), notebook.score)
-    book.db.commit()
 
 
 @cache

@@ -6,6 +6,10 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+from datetime import datetime
+from zoneinfo import ZoneInfoNotFoundError
 
 import nbformat
 import pytest
@@ -13,8 +17,9 @@ from nbgrader import api
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute
+from nbgrader.utils import parse_utc
 
-from autograder import grade, gradebook, handout, ledger, nbgrader_bridge, sandbox
+from autograder import bookkeeper, grade, gradebook, handout, ledger, nbgrader_bridge, sandbox
 from autograder.classroom import Classroom
 from autograder.errors import CourseError
 
@@ -230,6 +235,48 @@ def test_lateness_is_nbgraders_and_a_damaged_timestamp_is_none(spring, hand_in, 
     with api.Gradebook(f"sqlite:///{spring}/gradebook.db") as book:
         assert book.find_submission(ID, "ada").total_seconds_late == late
     assert nbgrader_bridge.scores(spring, ID) == {"ada": 0.0 if late else 6.0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-02 15:58:23.948203 America/Los_Angeles", "2026-07-02 15:58:23 Europe/Berlin",
+        "2026-02-02 15:58:23 UTC", "2026-02-02 15:58:23", "2026-02-02T15:58:23+01:00",
+    ],
+)  # fmt: skip
+def test_a_timestamp_means_what_nbgrader_takes_it_for(text):
+    assert bookkeeper.utc(text) == parse_utc(text)
+
+
+def test_an_offset_is_hours_and_minutes():
+    # nbgrader 0.9.6 takes +0530 for 530 seconds
+    assert bookkeeper.utc("2026-02-02 15:58:23 +0530") == datetime(2026, 2, 2, 10, 28, 23)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-02 15:58 Mars/Base", "a b ../../etc"])
+def test_a_damaged_timestamp_is_an_error_of_a_kind_that_is_caught(text):
+    with pytest.raises((ValueError, ZoneInfoNotFoundError)):
+        bookkeeper.utc(text)
+
+
+def test_the_light_way_to_the_gradebook_does_not_import_nbgrader(spring, tiny):
+    (spring / "record.json").write_text(json.dumps(record(tiny, "ada")))
+    code = (
+        "import json, sys; from autograder import bookkeeper, catalog\n"
+        "course, root = sys.argv[1:]\n"
+        "handout = catalog.find_course(course).assignment('01_tiny').handout\n"
+        "records = [json.load(open(root + '/record.json'))]\n"
+        "written = bookkeeper.write(root, '01_tiny', records, handout)\n"
+        "assert (written.n, written.due) == (1, False)\n"
+        "assert 'nbgrader' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tiny.root), str(spring)], check=True)
+    assert nbgrader_bridge.scores(spring, ID) == {"ada": 6.0}
+
+
+def test_without_a_gradebook_one_is_told_how_to_get_it(tmp_path, tiny):
+    with pytest.raises(CourseError, match="autograder init"):
+        bookkeeper.write(tmp_path, ID, [record(tiny, "ada")], tiny.handout)
 
 
 def test_an_autograded_notebook_is_ours_with_the_students_holes(spring, hand_in, tiny):
