@@ -8,7 +8,6 @@ verdict arises. Read before: gradebook.py, ledger.py, classroom.py, submission.p
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from traitlets.config.loader import Config, PyFileConfigLoader
 
-from autograder import gradebook, ledger, pages, submission
+from autograder import gradebook, ledger, notebooks, pages, submission
 from autograder.classroom import Classroom
 from autograder.errors import CourseError
 from autograder.handout import Handout
@@ -55,13 +54,13 @@ def write(
     """
     root = Path(course_dir).resolve()
     config = settings(root)
-    notebooks = Classroom(root).submissions(assignment)
+    handed_in = Classroom(root).submissions(assignment)
     n = 0
     with ledger.opened(_url(root, config), assignment) as book:
         for batch in ledger.batches(records):
             rows = []
             for record in batch:
-                path = notebooks.get(pages.one_name(record["student"]))
+                path = handed_in.get(pages.one_name(record["student"]))
                 when = (submitted or {}).get(record["student"]) or _timestamp(path)
                 sources = _sources(path, handout)
                 rows.append(ledger.row(record, handout, sources, when))
@@ -147,8 +146,6 @@ def _write_autograded(
         nbgrader_step=step, student_id=record["student"], assignment_id=assignment
     )
     made = gradebook.notebook(handout, sources, record)
-    # as nbformat writes it, without validating what we made ourselves (10 ms each)
-    text = json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    pages.write(folder / f"{assignment}.ipynb", text, 0o444)
+    pages.write(folder / f"{assignment}.ipynb", notebooks.text(made), 0o444)
     if when is not None:  # nbgrader compares it to see whether a newer submission came in
         pages.write(folder / "timestamp.txt", f"{when.isoformat(' ')} UTC\n", 0o444)
