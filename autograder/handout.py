@@ -179,7 +179,7 @@ def defined(source: str) -> set[str]:
 
 
 def _notebook(handout: Handout, source: Any) -> NotebookNode:
-    from nbformat import from_dict  # only who makes notebooks needs nbformat
+    from autograder.notebooks import from_dict  # late: a student's machine may lack nbformat
 
     cells = []
     for cell in handout.cells:

@@ -15,10 +15,9 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
 from rich.console import Console
 
-from autograder import catalog, handout
+from autograder import catalog, handout, notebooks
 from quizzes import paper, replies
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +89,7 @@ def hand_in() -> None:
     for student, sources in handed.items():
         path = CLASS / "submitted" / student / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
         path.parent.mkdir(parents=True)
-        nbformat.write(handout.fill(assignment.handout, sources), path)
+        notebooks.write(handout.fill(assignment.handout, sources), path)
     say(f"{len(handed)} notebooks handed in")
 
 
