@@ -99,6 +99,8 @@ def answer_a_paper(path: Path, student: str, n_wrong: int) -> None:
     text = replies.template(asked)
     for q in asked.questions:
         reply = "".join(q.answer) if q.options else str(q.answer)
+        if q.kind == "number" and q.answer.denominator > 1:
+            reply = f"{float(q.answer):.6g}"
         if q.kind == "choice" and n_wrong:
             reply = next(o.letter for o in q.options if o.letter not in q.answer)
             n_wrong -= 1
