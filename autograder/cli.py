@@ -67,7 +67,7 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Make an instructor's course folder: nbgrader's layout, its settings, the secret seed."""
     _needs_nbgrader("nbgrader_bridge").init(folder)
     made = Classroom(folder).make_secret()
-    out.print(f"[green]ready[/green] {escape(str(folder))}")
+    out.print(f"[green]ready[/green] {escape(str(folder))}", soft_wrap=True)
     out.print("a new secret seed was drawn" if made else "the secret seed was kept", style="dim")
     out.print(f"next: autograder release 1 --dir {escape(str(folder))}", style="dim")
 
@@ -82,7 +82,10 @@ def release(name: Name, folder: Dir = Path(), course: CourseOption = None) -> No
     data = assignment.root / "assignments" / assignment.id / "data"
     files = data if data.is_dir() else None
     path = _needs_nbgrader("nbgrader_bridge").release(folder, assignment.id, notebook, files)
-    out.print(f"[green]released[/green] {escape(str(path))}  {assignment.max_points:g} points")
+    out.print(
+        f"[green]released[/green] {escape(str(path))}  {assignment.max_points:g} points",
+        soft_wrap=True,
+    )
 
 
 @app.command(
@@ -180,7 +183,10 @@ def feedback(name: Name, folder: Dir = Path(), course: CourseOption = None) -> N
     pages.write(
         folder, assignment.id, records, hints=assignment.hints, title=assignment.handout.title
     )
-    out.print(f"[green]feedback[/green] for {len(records)} in {escape(str(folder / 'feedback'))}")
+    out.print(
+        f"[green]feedback[/green] for {len(records)} in {escape(str(folder / 'feedback'))}",
+        soft_wrap=True,
+    )
 
 
 @app.command(epilog="Example: autograder report 1 --dir spring")
@@ -198,7 +204,7 @@ def report(
     records = _records(folder, assignment.id)
     title = assignment.handout.title
     page.write(folder, assignment.id, records, path, hints=assignment.hints, title=title)
-    out.print(f"[green]report[/green] {escape(str(path))}")
+    out.print(f"[green]report[/green] {escape(str(path))}", soft_wrap=True)
 
 
 def _records(folder: Path, assignment: str) -> Any:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from autograder import catalog, handout, notebooks
+from autograder import catalog, handout, nbgrader_bridge, notebooks, score
+from autograder.classroom import Classroom
 from quizzes import paper, replies
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +54,7 @@ def main() -> None:
     with step(4, "Gradebook, feedback and class report", CLASS / "reports"):
         run("autograder", "feedback", "1", "--dir", CLASS)
         run("autograder", "report", "1", "--dir", CLASS)
-        say(f"gradebook  {shown(CLASS / 'gradebook.db')}  (for nbgrader and formgrader)")
+        compare_with_gradebook()
     with step(5, "A quiz is taken and marked", "quizzes/bank/2.1.yaml"):
         answer_a_paper(DEMO / "answers.yaml", "demo", n_wrong=2)
         run("quiz", "take", "2.1", "--answers", DEMO / "answers.yaml")
@@ -93,6 +94,17 @@ def hand_in() -> None:
     say(f"{len(handed)} notebooks handed in")
 
 
+def compare_with_gradebook() -> None:
+    """The scores nbgrader reads must be the marks of the table."""
+    records = Classroom(CLASS).results(ASSIGNMENT)
+    marks = {r["student"]: score.mark(r).points for r in records}
+    scores = nbgrader_bridge.scores(CLASS, ASSIGNMENT)
+    if scores != marks:
+        console.print(f"[bold red]the gradebook differs from the table: {scores} and {marks}")
+        raise SystemExit(1)
+    say(f"{shown(CLASS / 'gradebook.db')}: {len(scores)} scores, each equal to the table's")
+
+
 def answer_a_paper(path: Path, student: str, n_wrong: int) -> None:
     """A student's replies to quiz 2.1: right ones, and other choices for the first few."""
     asked = paper.draw("2.1", student, "1")
@@ -111,11 +123,11 @@ def answer_a_paper(path: Path, student: str, n_wrong: int) -> None:
 
 def run(command: str, *args: object, ok: tuple[int, ...] = (0,)) -> None:
     """Print the command, run it on this terminal, stop the demo where it fails."""
-    shown_args = " ".join(repr(a) if "\n" in str(a) else shown(a) for a in args)
-    console.print(f"[bold cyan]$ {command}[/] {shown_args}")
+    words = [shown(a) for a in args]  # run in the repository: what is printed can be typed
+    console.print(f"[bold cyan]$ {command}[/]", *(repr(w) if "\n" in w else w for w in words))
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
     status = subprocess.run(
-        [BIN / command, *map(str, args)], cwd=ROOT, env={**os.environ, "PATH": path}
+        [BIN / command, *words], cwd=ROOT, env={**os.environ, "PATH": path}
     ).returncode
     if status not in ok:
         console.print(f"[bold red]{command} ended with {status}")
