@@ -257,7 +257,9 @@ def _differences(
     error[np.isnan(error)] = 0.0
     worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(error)), error.shape))
     allowed = atol + rtol * abs(float(want[worst]))
-    times = f", {error[worst] / allowed:.3g} times what is allowed" if 0 < allowed < np.inf else ""
+    times = ""
+    if 0 < allowed < np.inf:
+        times = f", {float(error[worst]) / allowed:.3g} times what is allowed"
     where = f" ({_place(worst, axes).rstrip(': ')})" if worst != first else ""
     return (
         f"{text}; largest error {number(float(error[worst]))}{where}{times}"
