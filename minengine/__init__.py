@@ -10,7 +10,7 @@ Reading order. What everything means, then from the bytes of a file to the text 
      2  oracle.py       each operation in plain NumPy float64: the meaning of all that follows
      3  gguf.py         the file: header, metadata, tensor directory; mapped, nothing copied
      4  formats.pyx     block layouts: dequantize, quantize, dot (structs in formats.pxd,
-                        sums in sums.pxd)
+                        sums in sums.pxd, threads in threads.pxd)
      5  ops.pyx         embed, matmul, rms_norm, rope, gate, add, softmax
      6  attention.pyx   keys and values into the cache, attention over its blocks
      7  kvcache.py      the pool of blocks: who holds which, sharing, copy-on-write

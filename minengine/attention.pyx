@@ -22,6 +22,7 @@ from libc.string cimport memset
 
 from minengine.formats cimport Format, dequantize_fn, dot_fn
 from minengine.sums cimport CHUNK
+from minengine.threads cimport team
 
 cdef enum:
     MOST_TOKENS_A_BLOCK = 256
@@ -174,7 +175,7 @@ def attend(
     length reaches past its table. Parallel over tokens x heads.
     """
     cdef Py_ssize_t n_tokens = q.shape[0], n_groups = keys.shape[1], size = keys.shape[2]
-    cdef Py_ssize_t width, t, job, row_bytes = keys.shape[3], head_bytes, block_bytes, chunk_bytes
+    cdef Py_ssize_t n_keys = 0, width, t, job, row_bytes = keys.shape[3], head_bytes, block_bytes, chunk_bytes
     cdef dot_fn dot_f32 = format.dot_f32
     cdef dequantize_fn to_f32 = format.to_f32
     cdef const unsigned char* k
@@ -207,6 +208,9 @@ def attend(
     block_bytes = n_groups * head_bytes
     chunk_bytes = <Py_ssize_t>CHUNK // format.block_size * format.block_bytes
     k, v = &keys[0, 0, 0, 0], &values[0, 0, 0, 0]
+    for t in range(n_tokens):
+        n_keys += lengths[t]
+    n_threads = team(n_threads, 2 * n_keys * n_heads * width)
     with nogil:
         for job in prange(
             n_tokens * n_heads, num_threads=n_threads, schedule="dynamic", chunksize=4

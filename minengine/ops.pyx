@@ -16,6 +16,7 @@ from libc.math cimport INFINITY, expf, sqrtf
 
 from minengine.formats cimport Format, dequantize_fn, dot_fn
 from minengine.sums cimport CHUNK, dot, dot_chunk
+from minengine.threads cimport team
 
 cdef enum:
     TILE = 64  # tokens per pass over the weights: TILE rows of x stay in the second-level cache
@@ -104,6 +105,7 @@ def matmul(
         return
     chunk_bytes = <Py_ssize_t>CHUNK // format.block_size * format.block_bytes
     w, a, y = &weight[0, 0], &x[0, 0], &out[0, 0]
+    n_threads = team(n_threads, n_tokens * n_rows * n)
     with nogil:
         if n_tokens == 1:
             for r in prange(n_rows, num_threads=n_threads, schedule="static"):
@@ -200,7 +202,7 @@ def silu_mul(
     gate or up.
     """
     cdef Py_ssize_t t, i, n_tokens = gate.shape[0], n = gate.shape[1]
-    cdef int n_used = n_threads if n_tokens > 1 else 1
+    cdef int n_used = team(n_threads, 16 * n_tokens * n)  # an exponential is about 16 of them
     if n_threads < 1:
         raise ValueError(f"silu_mul: n_threads {n_threads}, want at least 1")
     same("silu_mul: rows of up", up.shape[0], "T", n_tokens)

@@ -81,11 +81,11 @@ def test_where_the_blocks_lie_does_not_change_a_bit():
 
 
 def test_any_number_of_threads_gives_the_same_bits():
-    q, k, v = qkv(20, 60, 8, 2, 32)
+    q, k, v = qkv(40, 60, 8, 2, 32)  # enough work to be worth waking threads
     cache = Cache(8, 8, 2, 32)
     cache.store(k, v, range(8))
     one, two, five = (
-        cache.attend(q, [0] * 20, [range(8)], range(41, 61), n_threads=n) for n in (1, 2, 5)
+        cache.attend(q, [0] * 40, [range(8)], range(21, 61), n_threads=n) for n in (1, 2, 5)
     )
     assert np.array_equal(one, two)
     assert np.array_equal(one, five)
