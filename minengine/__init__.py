@@ -23,7 +23,7 @@ Reading order. What everything means, then from the bytes of a file to the text 
     14  engine.py       all of it behind a few calls
     15  selftest.py     every part held against the oracle, with the errors in numbers
     16  requantize.py   a file again in another format
-    17  cli.py          the command line
+    17  cli/            the command line
 
 Shape letters, the same in every file:
 

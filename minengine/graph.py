@@ -96,8 +96,7 @@ def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1)
     attended = np.empty_like(q)
     for i, layer in enumerate(model.layers):
         ops.rms_norm(x, layer.attn_norm, h.eps, normed)
-        for weight, out in ((layer.attn_q, q), (layer.attn_k, k), (layer.attn_v, v)):
-            _matmul(normed, weight, out, n_threads)
+        _products(normed, (layer.attn_q, layer.attn_k, layer.attn_v), (q, k, v), n_threads)
         ops.rope(q, cos, sin, h.H, model.arch.pairing)
         ops.rope(k, cos, sin, h.G, model.arch.pairing)
         keys, values = cache.keys[i], cache.values[i]
@@ -109,28 +108,31 @@ def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1)
         if i == h.n_layers - 1:  # of the other tokens nothing but keys and values is needed
             x, attended = x[batch.rows], attended[batch.rows]
             normed = np.empty_like(x)
-        _matmul(attended, layer.attn_output, normed, n_threads)
+        _products(attended, (layer.attn_output,), (normed,), n_threads)
         ops.add(x, normed)
         ops.rms_norm(x, layer.ffn_norm, h.eps, normed)
         _feed_forward(normed, layer, normed, n_threads)
         ops.add(x, normed)
     ops.rms_norm(x, model.output_norm, h.eps, normed)
     logits = np.empty((len(x), h.V), np.float32)
-    _matmul(normed, model.output, logits, n_threads)
+    _products(normed, (model.output,), (logits,), n_threads)
     return logits
 
 
 def _feed_forward(x: np.ndarray, layer, out: np.ndarray, n_threads: int) -> None:
     """``out = (silu(x Wg^T) * (x Wu^T)) Wd^T``: (T, D) -> (T, D); out may be x."""
     gate, up = np.empty((2, len(x), layer.ffn_gate.shape[0]), np.float32)
-    _matmul(x, layer.ffn_gate, gate, n_threads)
-    _matmul(x, layer.ffn_up, up, n_threads)
+    _products(x, (layer.ffn_gate, layer.ffn_up), (gate, up), n_threads)
     ops.silu_mul(gate, up, gate, n_threads=n_threads)
-    _matmul(gate, layer.ffn_down, out, n_threads)
+    _products(gate, (layer.ffn_down,), (out,), n_threads)
 
 
-def _matmul(x: np.ndarray, weight: Tensor, out: np.ndarray, n_threads: int) -> None:
-    ops.matmul(x, weight.data, weight.format, out, n_threads=n_threads)
+def _products(
+    x: np.ndarray, weights: Iterable[Tensor], outs: Iterable[np.ndarray], n_threads: int
+) -> None:
+    """``out = x weight^T`` for every matrix that reads the same activations."""
+    for weight, out in zip(weights, outs, strict=True):
+        ops.matmul(x, weight.data, weight.format, out, n_threads=n_threads)
 
 
 def _check(model: Model, batch: Batch, cache: BlockPool) -> None:

@@ -11,12 +11,13 @@ import sys
 
 import pytest
 
-from minengine import Engine, cli
+from minengine import Engine
+from minengine.cli import main as cli
 from minengine.requantize import requantize
 from minengine.sampling import SAMPLERS
 
 COMMANDS = ("info", "tokens", "generate", "perplexity", "bench", "quantize", "selftest")
-PROGRAM = [sys.executable, "-c", "from minengine.cli import main; main()"]
+PROGRAM = [sys.executable, "-c", "from minengine.cli.main import main; main()"]
 PLAIN = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 
 
@@ -153,7 +154,7 @@ def test_selftest_passes_and_says_the_errors(run):
 
 
 def test_selftest_exits_1_where_a_check_fails(run, monkeypatch):
-    monkeypatch.setitem(cli.selftests.LOSSES, "Q8_0", 0.0)
+    monkeypatch.setitem(cli.files.selftests.LOSSES, "Q8_0", 0.0)
     code, out, _ = run("selftest")
     assert code == 1
     assert "FAILED format Q8_0 quantize" in out

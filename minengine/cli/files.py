@@ -1,0 +1,140 @@
+"""Commands about a file: ``info``, ``tokens``, ``quantize``, ``selftest``."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from minengine import gguf
+from minengine import selftest as selftests
+from minengine.cli.app import JsonOption, ModelOption, SpecialOption, command, print_json
+from minengine.engine import packaged_model
+from minengine.formats import FORMATS
+from minengine.requantize import requantize
+from minengine.tokenizer import Tokenizer
+
+
+@command(
+    "minengine info",
+    "minengine info --model llama.gguf --tensors",
+    "minengine info --json",
+)
+def info(
+    model: ModelOption = None,
+    tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What is in a GGUF file: sizes, formats, metadata; no weight is read."""
+    path = Path(packaged_model() if model is None else model)
+    with gguf.open(path) as file:
+        metadata = {key: shown(value) for key, value in file.metadata.items()}
+        directory = [
+            {"name": t.name, "shape": list(t.shape), "format": t.format, "bytes": t.nbytes}
+            for t in file.tensors.values()
+        ]
+        found = {"path": str(path), "bytes": file.size, "version": file.version}
+    found["n_parameters"] = sum(math.prod(t["shape"]) for t in directory)
+    found["formats"] = dict(Counter(t["format"] for t in directory))
+    if as_json:
+        print_json(found | {"metadata": metadata} | ({"tensors": directory} if tensors else {}))
+        return
+    formats = ", ".join(
+        f"{n} x {name}" + ("" if name in FORMATS else " (not supported)")
+        for name, n in found["formats"].items()
+    )
+    print(f"{path}: GGUF version {found['version']}, {found['bytes']:,} bytes")
+    print(f"{found['n_parameters']:,} parameters in {len(directory)} tensors: {formats}\n")
+    width = max(map(len, metadata), default=0)
+    for key, value in metadata.items():
+        print(f"{one_line(key):{width}}  {one_line(value)}")
+    if tensors:
+        print()
+        width = max((len(t["name"]) for t in directory), default=0)
+        for t in directory:
+            shape = " x ".join(map(str, t["shape"]))
+            name = one_line(t["name"])
+            print(f"{name:{width}}  {shape:>14}  {t['format']:5} {t['bytes']:>12,} bytes")
+
+
+def one_line(value: Any) -> str:
+    """A value of a file for a terminal: control characters escaped, what is long cut."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"
+
+
+def shown(value: Any) -> Any:
+    """A metadata value as JSON has it; a list of more than eight is its first ones and its
+    length.
+    """
+    if isinstance(value, (str, bool, int, float)):
+        return value
+    first = [shown(v.item() if hasattr(v, "item") else v) for v in value[:8]]
+    return first if len(value) <= 8 else {"length": len(value), "first": first}
+
+
+@command(
+    'minengine tokens "To be, or not to be"',
+    'minengine tokens --special "</s>"',
+    "cat play.txt | minengine tokens - --json",
+)
+def tokens(
+    text: Annotated[str, typer.Argument(help='The text; "-" reads stdin.')],
+    model: ModelOption = None,
+    special: SpecialOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """A text as token ids, and what each of them prints."""
+    with gguf.open(packaged_model() if model is None else model) as file:
+        tokenizer = Tokenizer(file.metadata)
+    raw = sys.stdin.buffer.read() if text == "-" else text
+    ids = tokenizer.encode(raw, parse_special=special)
+    texts = [tokenizer.texts[i].decode("utf-8", "replace") for i in ids]
+    if as_json:
+        print_json({"ids": ids, "tokens": texts})
+        return
+    for i, piece in zip(ids, texts, strict=True):
+        print(f"{i:6}  {one_line(piece)}")
+    print(f"{len(ids)} tokens", file=sys.stderr)
+
+
+@command(
+    "minengine quantize model-f32.gguf model-q4_k.gguf Q4_K",
+    "minengine quantize small.gguf twin.gguf F32",
+)
+def quantize(
+    source: Annotated[Path, typer.Argument(help="A GGUF file.")],
+    target: Annotated[Path, typer.Argument(help="The file to write.")],
+    name: Annotated[str, typer.Argument(metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.")],
+) -> None:
+    """Write a model again with its matrices in another format."""
+    requantize(source, target, name)
+    print(f"{target}: {target.stat().st_size:,} bytes, from {source.stat().st_size:,}")
+
+
+@command(
+    "minengine selftest",
+    "minengine selftest --model llama.gguf --json",
+)
+def selftest(model: ModelOption = None, as_json: JsonOption = False) -> None:
+    """Hold every part of the engine against plain NumPy float64, with the errors in numbers."""
+    results = []
+    for result in selftests.run(model):
+        results.append(result)
+        if not as_json:
+            verdict = "ok    " if result.passed else "FAILED"
+            print(f"{verdict} {result.name:34} {result.what}", flush=True)
+    n_failed = sum(not r.passed for r in results)
+    if as_json:
+        print_json({"passed": not n_failed, "results": [asdict(r) for r in results]})
+    else:
+        print(f"{len(results) - n_failed} passed, {n_failed} failed")
+    if n_failed:
+        raise SystemExit(1)
