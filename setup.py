@@ -18,7 +18,7 @@ from setuptools.command.build_py import build_py
 
 DEBUG = os.environ.get("MINENGINE_DEBUG") == "1"
 STUDENT = os.environ.get("MINENGINE_STUDENT") == "1"
-UNITS = ["formats", "ops", "attention"]
+UNITS = ["kquants", "codebooks", "formats", "ops", "attention"]
 CLOSED = ["oracle", "graph", "kvcache", "sampling", "engine"]  # syllabus.yaml keeps these closed
 COURSE = [
     "assignments/*/*.py",

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minengine import gguf
+from minengine import gguf, gguf_writer
 from minengine.arch import ARCHITECTURES
 from minengine.engine import Engine
 from minengine.errors import EngineError
@@ -63,7 +63,7 @@ def valid_files(folder: Path) -> list[Path]:
             raw = FORMATS[form].quantize(rng.standard_normal(shape) / math.sqrt(shape[-1]))
             tensors[f"{prefix}{w.name}.{w.suffix}"] = (form, shape, raw)
         paths.append(folder / f"valid{i}.gguf")
-        gguf.write(paths[-1], metadata(s), tensors)
+        gguf_writer.write(paths[-1], metadata(s), tensors)
     return paths
 
 

@@ -27,14 +27,14 @@ from pathlib import Path
 
 import numpy as np
 
-from minengine import Engine, gguf, oracle
+from minengine import Engine, gguf, gguf_writer, oracle
 from minengine.formats import FORMATS
 from minengine.requantize import requantize
 
 PROMPTS = ("ROMEO:\n", "To be, or not to be", "KING RICHARD III:\nNow is the winter")
 N_GREEDY = 200
 N_TOKENS = 256
-ROWS = (0, 1, 2, 31, 32, 100, 191, 255)  # of the logits, into the golden file
+ROWS = (0, 31, 100, 255)  # of the logits, into the golden file
 TEXT = """First Citizen:
 Before we proceed any further, hear me speak.
 
@@ -123,7 +123,7 @@ def make_files(source: Path, work: Path) -> dict[str, Path]:
         tensors = {t.name: (t.format, t.shape, np.array(t.data)) for t in file.tensors.values()}
         for label, change in VARIANTS.items():
             files[f"vocabulary {label}"] = work / f"vocabulary-{label}.gguf"
-            gguf.write(files[f"vocabulary {label}"], variant(file.metadata, change), tensors)
+            gguf_writer.write(files[f"vocabulary {label}"], variant(file.metadata, change), tensors)
     return files
 
 

@@ -8,9 +8,10 @@ Reading order. What everything means, then from the bytes of a file to the text 
 
      1  errors.py       what can go wrong, as a tree
      2  oracle.py       each operation in plain NumPy float64: the meaning of all that follows
+                        (of the weight formats: oracle_formats.py)
      3  gguf.py         the file: header, metadata, tensor directory; mapped, nothing copied
-     4  formats.pyx     block layouts: dequantize, quantize, dot (structs in formats.pxd,
-                        sums in sums.pxd, threads in threads.pxd)
+     4  formats.pyx     weight formats: dequantize, quantize, dot (layouts in blocks.pxd, the order
+                        of sums in sums.pxd, threads in threads.pxd; kquants.pyx, codebooks.pyx)
      5  ops.pyx         embed, matmul, rms_norm, rope, gate, add, softmax
      6  attention.pyx   keys and values into the cache, attention over its blocks
      7  kvcache.py      the pool of blocks: who holds which, sharing, copy-on-write
@@ -22,7 +23,7 @@ Reading order. What everything means, then from the bytes of a file to the text 
     13  scheduler.py    which sequences run next
     14  engine.py       all of it behind a few calls
     15  selftest.py     every part held against the oracle, with the errors in numbers
-    16  requantize.py   a file again in another format
+    16  gguf_writer.py, requantize.py   a file again in another format
     17  cli/            the command line
 
 Shape letters, the same in every file:

@@ -20,7 +20,8 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, expf, sqrtf
 from libc.string cimport memset
 
-from minengine.formats cimport Format, dequantize_fn, dot_fn
+from minengine.blocks cimport dequantize_fn, dot_fn
+from minengine.formats cimport Format
 from minengine.sums cimport CHUNK
 from minengine.threads cimport team
 

@@ -1,8 +1,9 @@
 """Weight formats: what the bytes of a block mean, how to make them, and their dot product.
 
-Owns: for each format `dequantize`, `quantize` and `dot`, and the table FORMATS that binds them to a
-name and a GGUF type id. Must not know: files, tensor names, threads. Read before: `formats.pxd`
-(the layouts), `sums.pxd` (the order in which floats are added).
+Owns: the table FORMATS, which binds for each format `dequantize`, `quantize` and `dot` to a name and
+a GGUF type id, and these functions of the simple formats (`kquants.pyx` and `codebooks.pyx` have the
+others). Must not know: files, tensor names, threads. Read before: `blocks.pxd` (the layouts),
+`sums.pxd` (the order in which floats are added).
 
 Two promises, kept by every row of the table and tested for each:
 - `dequantize` gives the same bits as the ecosystem's reference (`gguf.quants.dequantize`);
@@ -10,91 +11,31 @@ Two promises, kept by every row of the table and tested for each:
   `sums.dot`.
   So a token's result does not depend on whether it was computed alone or in a batch.
 
-Adding a format: a struct in `formats.pxd`, the three functions, a row of FORMATS.
+Adding a format: a struct in `blocks.pxd`, the three functions, a row of FORMATS.
 """
 
 import numpy as np
 
-from libc.math cimport fabsf, roundf, sqrtf, truncf
+from libc.math cimport fabsf, roundf, truncf
 from libc.string cimport memcpy, memset
 
-from minengine.sums cimport CHUNK, dot_chunk
-
-
-# Half precision -----------------------------------------------------------------------------------
-
-cdef union FloatBits:
-    unsigned int u
-    float f
-
-
-cdef inline float half_to_float(unsigned short h) noexcept nogil:
-    """The float32 with the value of the 16 bits of a half; exact, infinities and NaN included."""
-    cdef FloatBits subnormal, v
-    cdef unsigned int magnitude = h & 0x7FFF
-    # masks instead of branches, so that a loop over halves is a vector loop; a subnormal is made
-    # from the integer fraction, so that no slow float32 subnormal appears
-    cdef unsigned int is_subnormal = -<unsigned int>(magnitude < 0x400)
-    cdef unsigned int is_infinite = -<unsigned int>(magnitude >= 0x7C00)
-    subnormal.f = <float><int>magnitude * <float>5.9604644775390625e-8  # 2^-24
-    v.u = (magnitude << 13) + (112 << 23) | is_infinite & 0x7F800000  # exponent bias 15 -> 127
-    v.u = subnormal.u & is_subnormal | v.u & ~is_subnormal | <unsigned int>(h & 0x8000) << 16
-    return v.f
-
-
-cdef inline unsigned short float_to_half(float x) noexcept nogil:
-    """The nearest half, ties to even; above 65504 + half a step infinity; a NaN stays a NaN."""
-    cdef FloatBits v
-    cdef unsigned int sign, magnitude, shift, fraction, rest
-    v.f = x
-    sign = (v.u >> 16) & 0x8000
-    magnitude = v.u & 0x7FFFFFFF
-    if magnitude > 0x7F800000:
-        return <unsigned short>(sign | 0x7E00 | (magnitude >> 13 & 0x3FF))
-    if magnitude >= 0x477FF000:  # 65520: the first value that rounds up to 2^16
-        return <unsigned short>(sign | 0x7C00)
-    if magnitude >= 0x38800000:  # 2^-14: normal; rounding may carry into the exponent, rightly
-        magnitude += 0xFFF + (magnitude >> 13 & 1)
-        return <unsigned short>(sign | (magnitude - 0x38000000) >> 13)
-    if magnitude < 0x33000000:  # below 2^-25, half of the smallest subnormal
-        return <unsigned short>sign
-    shift = 126 - (magnitude >> 23)  # 14 .. 24 bits of the 24-bit fraction fall away
-    fraction = magnitude & 0x7FFFFF | 0x800000
-    rest = fraction & ((<unsigned int>1 << shift) - 1)
-    fraction >>= shift
-    if rest > (<unsigned int>1 << (shift - 1)) or (
-        rest == (<unsigned int>1 << (shift - 1)) and fraction & 1
-    ):
-        fraction += 1
-    return <unsigned short>(sign | fraction)
-
-
-cdef inline int to_int(float x) noexcept nogil:
-    """The integer part of x; 0 for NaN and for what no int holds, which C leaves undefined."""
-    return <int>x if fabsf(x) < 1e9 else 0
-
-
-# The dot product ---------------------------------------------------------------------------------
-
-cdef inline float dot_chunks(
-    dequantize_fn dequantize,    # a constant in every caller, so the compiler builds it in
-    const void* blocks,          # IN (row_bytes,)
-    Py_ssize_t chunk_bytes,      # bytes of CHUNK elements
-    const float* x,              # IN (n,)
-    Py_ssize_t n,
-) noexcept nogil:
-    """sum_i w_i x_i, the weights dequantized a chunk at a time into the first-level cache."""
-    cdef float w[CHUNK]
-    cdef float total = 0
-    cdef const unsigned char* row = <const unsigned char*>blocks
-    cdef Py_ssize_t i = 0, m
-    while i < n:
-        m = min(n - i, <Py_ssize_t>CHUNK)
-        dequantize(row, w, m)
-        total += dot_chunk(w, x + i, m)
-        row += chunk_bytes
-        i += CHUNK
-    return total
+from minengine.blocks cimport (
+    BlockBF16, BlockF16, BlockF32, BlockIQ4_NL, BlockIQ4_XS, BlockMXFP4, BlockQ2_K, BlockQ3_K,
+    BlockQ4_0, BlockQ4_1, BlockQ4_K, BlockQ5_0, BlockQ5_1, BlockQ5_K, BlockQ6_K, BlockQ8_0,
+    BlockTQ1_0, BlockTQ2_0, FloatBits, dequantize_fn, dot_chunks, dot_fn, float_to_half,
+    half_to_float, quantize_fn, to_int,
+)
+from minengine.codebooks cimport (
+    dequantize_iq4_nl, dequantize_iq4_xs, dequantize_mxfp4, dequantize_tq1_0, dequantize_tq2_0,
+    dot_iq4_nl, dot_iq4_xs, dot_mxfp4, dot_tq1_0, dot_tq2_0, quantize_iq4_nl, quantize_iq4_xs,
+    quantize_mxfp4, quantize_tq1_0, quantize_tq2_0,
+)
+from minengine.kquants cimport (
+    dequantize_q2_k, dequantize_q3_k, dequantize_q4_k, dequantize_q5_k, dequantize_q6_k, dot_q2_k,
+    dot_q3_k, dot_q4_k, dot_q5_k, dot_q6_k, quantize_q2_k, quantize_q3_k, quantize_q4_k,
+    quantize_q5_k, quantize_q6_k,
+)
+from minengine.sums cimport CHUNK
 
 
 # F32, F16, BF16: one element a block --------------------------------------------------------------
@@ -229,245 +170,154 @@ cdef float dot_q4_0(const void* blocks, const float* x, Py_ssize_t n) noexcept n
     return dot_chunks(dequantize_q4_0, blocks, CHUNK // 32 * sizeof(BlockQ4_0), x, n)
 
 
-# Q4_K: 256 elements, eight scales and minima of 6 bits --------------------------------------------
+# Q4_1, Q5_0, Q5_1: a minimum, a fifth bit, both -------------------------------------------------------
 
-cdef inline void scale_min(
-    const unsigned char* s, Py_ssize_t j, int* scale, int* minimum
-) noexcept nogil:
-    """Scale and minimum of sub-block j from the 12 bytes.
-
-    Bytes 0-3 hold scales 0-3 and bytes 4-7 minima 0-3 in their low 6 bits. Scales and minima 4-7
-    have their low 4 bits in bytes 8-11 (scale low nibble, minimum high) and their high 2 bits atop
-    bytes 0-3 and 4-7.
-    """
-    if j < 4:
-        scale[0] = s[j] & 63
-        minimum[0] = s[j + 4] & 63
-    else:
-        scale[0] = s[j + 4] & 15 | s[j - 4] >> 6 << 4
-        minimum[0] = s[j + 4] >> 4 | s[j] >> 6 << 4
-
-
-cdef void dequantize_q4_k(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
-    """x = (d s) q - (dmin m): both products are exact in float32, so one rounding is left."""
-    cdef const BlockQ4_K* b = <const BlockQ4_K*>blocks
-    cdef int scale = 0, minimum = 0
-    cdef float d, dmin, low_d, low_m, high_d, high_m
-    cdef Py_ssize_t i, pair, j
-    for i in range(n // 256):
+cdef void dequantize_q4_1(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
+    """x = d q + m."""
+    cdef const BlockQ4_1* b = <const BlockQ4_1*>blocks
+    cdef float d, m
+    cdef Py_ssize_t i, j
+    for i in range(n // 32):
         d = half_to_float(b[i].d)
-        dmin = half_to_float(b[i].dmin)
-        for pair in range(4):
-            scale_min(b[i].s, 2 * pair, &scale, &minimum)
-            low_d = d * scale
-            low_m = dmin * minimum
-            scale_min(b[i].s, 2 * pair + 1, &scale, &minimum)
-            high_d = d * scale
-            high_m = dmin * minimum
-            for j in range(32):
-                y[j] = low_d * <float>(b[i].q[pair * 32 + j] & 15) - low_m
-            for j in range(32):
-                y[32 + j] = high_d * <float>(b[i].q[pair * 32 + j] >> 4) - high_m
-            y += 64
+        m = half_to_float(b[i].m)
+        for j in range(16):
+            y[i * 32 + j] = d * <float>(b[i].q[j] & 15) + m
+        for j in range(16):
+            y[i * 32 + 16 + j] = d * <float>(b[i].q[j] >> 4) + m
 
 
-cdef void fit_scale_min(
-    const float* x, float* scale, float* minimum, unsigned char* q, unsigned char* trial
-) noexcept nogil:
-    """The scale and minimum, both >= 0, for which x ~ scale q - minimum, q in 0..15, fits best.
-
-    Over 32 elements. Each candidate scale rounds x to levels; for fixed levels the best scale and
-    minimum solve two linear equations. Errors are weighted by |x| + rms(x), since large weights
-    matter more to the product.
-    """
-    cdef float low = min(x[0], <float>0), high = x[0], squares = 0, rms, w, inverse, error
-    cdef float best = 3.4e38, sw = 0, sx = 0, sq, sqq, sqx, determinant, a, m, difference
-    cdef Py_ssize_t i, step
-    cdef int level
-    for i in range(32):
-        low = min(low, x[i])
-        high = max(high, x[i])
-        squares += x[i] * x[i]
-    scale[0] = 0
-    minimum[0] = -low
-    memset(q, 0, 32)
-    if not high > low:
-        return
-    rms = sqrtf(squares / 32)
-    for i in range(32):
-        sw += rms + fabsf(x[i])
-        sx += (rms + fabsf(x[i])) * x[i]
-    for step in range(-1, 21):  # -1: the spread in 15 steps; 0 .. 20: in 14 to 16
-        inverse = (15 if step < 0 else 14 + <float>0.1 * step) / (high - low)
-        sq = sqq = sqx = 0
-        for i in range(32):
-            w = rms + fabsf(x[i])
-            level = min(max(to_int(roundf(inverse * (x[i] - low))), 0), 15)
-            trial[i] = <unsigned char>level
-            sq += w * level
-            sqq += w * level * level
-            sqx += w * level * x[i]
-        determinant = sw * sqq - sq * sq
-        if not determinant > 0:
-            continue
-        a = (sw * sqx - sx * sq) / determinant
-        m = (sqq * sx - sq * sqx) / determinant
-        if m > 0:  # the minimum is stored as a magnitude to subtract
-            m = 0
-            a = sqx / sqq
-        error = 0
-        for i in range(32):
-            difference = a * trial[i] + m - x[i]
-            error += (rms + fabsf(x[i])) * difference * difference
-        if error < best and a > 0:
-            best = error
-            scale[0] = a
-            minimum[0] = -m
-            low = m  # further spreads start from the better minimum
-            memcpy(q, trial, 32)
+cdef inline float spread(const float* x, float* low) noexcept nogil:
+    """The largest of 32 numbers less the smallest, which goes to low."""
+    cdef float high = x[0]
+    cdef Py_ssize_t j
+    low[0] = x[0]
+    for j in range(1, 32):
+        low[0] = min(low[0], x[j])
+        high = max(high, x[j])
+    return high - low[0]
 
 
-cdef inline int share(float x, float top) noexcept nogil:
-    """x / top in 63rds."""
-    return min(max(to_int(roundf(63 * x / top)), 0), 63) if top > 0 else 0
+cdef inline int level_above(float x, float low, float inverse, int top) noexcept nogil:
+    return min(max(to_int(truncf((x - low) * inverse + <float>0.5)), 0), top)
 
 
-cdef void quantize_q4_k(const float* x, void* blocks, Py_ssize_t n) noexcept nogil:
-    """Fit 8 scales and minima, round them to 6 bits, then round x under what was stored."""
-    cdef BlockQ4_K* b = <BlockQ4_K*>blocks
-    cdef unsigned char q[256]
-    cdef unsigned char trial[32]
-    cdef float scales[8]
-    cdef float minima[8]
-    cdef float top_scale, top_minimum, d, m
-    cdef int s, t, level
-    cdef Py_ssize_t i, j, e
-    for i in range(n // 256):
-        top_scale = top_minimum = 0
-        for j in range(8):
-            fit_scale_min(x + i * 256 + j * 32, &scales[j], &minima[j], q + j * 32, trial)
-            top_scale = max(top_scale, scales[j])
-            top_minimum = max(top_minimum, minima[j])
-        b[i].d = float_to_half(top_scale / 63)
-        b[i].dmin = float_to_half(top_minimum / 63)
-        memset(b[i].s, 0, 12)
-        for j in range(8):
-            s = share(scales[j], top_scale)
-            t = share(minima[j], top_minimum)
-            if j < 4:
-                b[i].s[j] |= <unsigned char>s
-                b[i].s[j + 4] |= <unsigned char>t
-            else:
-                b[i].s[j + 4] = <unsigned char>(s & 15 | (t & 15) << 4)
-                b[i].s[j - 4] |= <unsigned char>(s >> 4 << 6)
-                b[i].s[j] |= <unsigned char>(t >> 4 << 6)
-        for j in range(8):
-            scale_min(b[i].s, j, &s, &t)
-            d = half_to_float(b[i].d) * s
-            m = half_to_float(b[i].dmin) * t
-            if d == 0:
-                continue
-            for e in range(32):
-                level = to_int(roundf((x[i * 256 + j * 32 + e] + m) / d))
-                q[j * 32 + e] = <unsigned char>min(max(level, 0), 15)
-        for j in range(4):
-            for e in range(32):
-                b[i].q[j * 32 + e] = q[j * 64 + e] | <unsigned char>(q[j * 64 + 32 + e] << 4)
+cdef void quantize_q4_1(const float* x, void* blocks, Py_ssize_t n) noexcept nogil:
+    """m = min x, d = (max x - m) / 15, q = floor((x - m) / d + 0.5)."""
+    cdef BlockQ4_1* b = <BlockQ4_1*>blocks
+    cdef const float* row
+    cdef float low = 0, d, inverse
+    cdef Py_ssize_t i, j
+    for i in range(n // 32):
+        row = x + i * 32
+        d = spread(row, &low) / 15
+        inverse = 1 / d if d != 0 else 0
+        b[i].d = float_to_half(d)
+        b[i].m = float_to_half(low)
+        for j in range(16):
+            b[i].q[j] = <unsigned char>(
+                level_above(row[j], low, inverse, 15) | level_above(row[j + 16], low, inverse, 15) << 4
+            )
 
 
-cdef float dot_q4_k(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
-    return dot_chunks(dequantize_q4_k, blocks, CHUNK // 256 * sizeof(BlockQ4_K), x, n)
+cdef float dot_q4_1(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
+    return dot_chunks(dequantize_q4_1, blocks, CHUNK // 32 * sizeof(BlockQ4_1), x, n)
 
 
-# Q6_K: 256 elements, sixteen scales of 8 bits -----------------------------------------------------
+cdef inline void fifth_bits(const unsigned char* h, unsigned char* bit) noexcept nogil:
+    """The 32 bits of h as 0 or 16, one byte each."""
+    cdef Py_ssize_t j
+    for j in range(32):
+        bit[j] = (h[j >> 3] >> (j & 7) & 1) << 4
 
-cdef void dequantize_q6_k(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
-    """x = (d s) (q - 32). In a half of 128, byte l of 32 serves elements l, l+32, l+64 and l+96."""
-    cdef const BlockQ6_K* b = <const BlockQ6_K*>blocks
-    cdef const unsigned char* ql
-    cdef const unsigned char* qh
-    cdef float d, scale
-    cdef int shift
-    cdef Py_ssize_t i, half, part, j
-    for i in range(n // 256):
+
+cdef void dequantize_q5_0(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
+    """x = d (q - 16)."""
+    cdef const BlockQ5_0* b = <const BlockQ5_0*>blocks
+    cdef unsigned char bit[32]
+    cdef float d
+    cdef Py_ssize_t i, j
+    for i in range(n // 32):
         d = half_to_float(b[i].d)
-        for half in range(2):
-            for part in range(8):  # 16 elements under one scale
-                ql = b[i].ql + half * 64 + (part & 3) * 16
-                qh = b[i].qh + half * 32 + (part & 1) * 16
-                shift = <int>(part >> 1) * 2
-                scale = d * b[i].s[half * 8 + part]
-                if part < 4:
-                    for j in range(16):
-                        y[j] = scale * <float>(<int>(ql[j] & 15 | (qh[j] >> shift & 3) << 4) - 32)
-                else:
-                    for j in range(16):
-                        y[j] = scale * <float>(<int>(ql[j] >> 4 | (qh[j] >> shift & 3) << 4) - 32)
-                y += 16
-
-
-cdef float fit_scale(const float* x) noexcept nogil:
-    """The scale, of either sign, for which x ~ scale q, q in -32..31, fits 16 elements best.
-
-    Errors are weighted by x^2. The element of largest magnitude is put near level -32; spreads
-    around that are tried, and for each the scale that fits its levels is a least-squares one.
-    """
-    cdef float extreme = x[0], inverse, sqx, sqq, w, gain, best = -1, scale = 0
-    cdef Py_ssize_t i, step
-    cdef int level
-    for i in range(1, 16):
-        if fabsf(x[i]) > fabsf(extreme):
-            extreme = x[i]
-    if not fabsf(extreme) > <float>1e-30:
-        return 0
-    for step in range(-9, 10):
-        inverse = -(32 + <float>0.1 * step) / extreme
-        sqx = sqq = 0
-        for i in range(16):
-            level = min(max(to_int(roundf(inverse * x[i])), -32), 31)
-            w = x[i] * x[i]
-            sqx += w * x[i] * level
-            sqq += w * level * level
-        if not sqq > 0:
-            continue
-        gain = sqx * sqx / sqq  # the weighted error is sum(w x^2) - gain
-        if gain > best:
-            best = gain
-            scale = sqx / sqq
-    return scale
-
-
-cdef void quantize_q6_k(const float* x, void* blocks, Py_ssize_t n) noexcept nogil:
-    """Fit 16 scales, round them to 8 bits (the largest to -128), then x under what was stored."""
-    cdef BlockQ6_K* b = <BlockQ6_K*>blocks
-    cdef unsigned char q[256]
-    cdef float scales[16]
-    cdef float extreme, d
-    cdef int level
-    cdef Py_ssize_t i, j, e
-    for i in range(n // 256):
-        extreme = 0
+        fifth_bits(b[i].h, bit)
         for j in range(16):
-            scales[j] = fit_scale(x + i * 256 + j * 16)
-            if fabsf(scales[j]) > fabsf(extreme):
-                extreme = scales[j]
-        memset(&b[i], 0, sizeof(BlockQ6_K))
-        b[i].d = float_to_half(extreme / -128)
+            y[i * 32 + j] = d * <float>(<int>(b[i].q[j] & 15 | bit[j]) - 16)
         for j in range(16):
-            level = to_int(roundf(-128 * scales[j] / extreme)) if extreme != 0 else 0
-            b[i].s[j] = <signed char>min(max(level, -128), 127)
-            d = half_to_float(b[i].d) * b[i].s[j]
-            for e in range(16):
-                level = to_int(roundf(x[i * 256 + j * 16 + e] / d)) if d != 0 else 0
-                q[j * 16 + e] = <unsigned char>(min(max(level, -32), 31) + 32)
-        for j in range(2):
-            for e in range(128):
-                b[i].ql[j * 64 + e % 64] |= <unsigned char>((q[j * 128 + e] & 15) << (e // 64 * 4))
-                b[i].qh[j * 32 + e % 32] |= <unsigned char>(q[j * 128 + e] >> 4 << (e // 32 * 2))
+            y[i * 32 + 16 + j] = d * <float>(<int>(b[i].q[j] >> 4 | bit[16 + j]) - 16)
 
 
-cdef float dot_q6_k(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
-    return dot_chunks(dequantize_q6_k, blocks, CHUNK // 256 * sizeof(BlockQ6_K), x, n)
+cdef inline void pack_five(const unsigned char* level, unsigned char* h, unsigned char* q) noexcept nogil:
+    """32 levels of five bits as 16 bytes of nibbles and 4 of fifth bits."""
+    cdef Py_ssize_t j
+    memset(h, 0, 4)
+    for j in range(16):
+        q[j] = <unsigned char>(level[j] & 15 | (level[j + 16] & 15) << 4)
+    for j in range(32):
+        h[j >> 3] |= <unsigned char>(level[j] >> 4 << (j & 7))
+
+
+cdef void quantize_q5_0(const float* x, void* blocks, Py_ssize_t n) noexcept nogil:
+    """d = (the x of largest magnitude) / -16, so that it becomes level 0; q = floor(x / d + 16.5)."""
+    cdef BlockQ5_0* b = <BlockQ5_0*>blocks
+    cdef unsigned char level[32]
+    cdef const float* row
+    cdef float extreme, d, inverse
+    cdef Py_ssize_t i, j
+    for i in range(n // 32):
+        row = x + i * 32
+        extreme = row[0]
+        for j in range(1, 32):
+            if fabsf(row[j]) > fabsf(extreme):
+                extreme = row[j]
+        d = extreme / -16
+        inverse = 1 / d if d != 0 else 0
+        b[i].d = float_to_half(d)
+        for j in range(32):
+            level[j] = <unsigned char>min(
+                max(to_int(truncf(row[j] * inverse + <float>16.5)), 0), 31
+            )
+        pack_five(level, b[i].h, b[i].q)
+
+
+cdef float dot_q5_0(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
+    return dot_chunks(dequantize_q5_0, blocks, CHUNK // 32 * sizeof(BlockQ5_0), x, n)
+
+
+cdef void dequantize_q5_1(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
+    """x = d q + m."""
+    cdef const BlockQ5_1* b = <const BlockQ5_1*>blocks
+    cdef unsigned char bit[32]
+    cdef float d, m
+    cdef Py_ssize_t i, j
+    for i in range(n // 32):
+        d = half_to_float(b[i].d)
+        m = half_to_float(b[i].m)
+        fifth_bits(b[i].h, bit)
+        for j in range(16):
+            y[i * 32 + j] = d * <float>(b[i].q[j] & 15 | bit[j]) + m
+        for j in range(16):
+            y[i * 32 + 16 + j] = d * <float>(b[i].q[j] >> 4 | bit[16 + j]) + m
+
+
+cdef void quantize_q5_1(const float* x, void* blocks, Py_ssize_t n) noexcept nogil:
+    """m = min x, d = (max x - m) / 31, q = floor((x - m) / d + 0.5)."""
+    cdef BlockQ5_1* b = <BlockQ5_1*>blocks
+    cdef unsigned char level[32]
+    cdef const float* row
+    cdef float low = 0, d, inverse
+    cdef Py_ssize_t i, j
+    for i in range(n // 32):
+        row = x + i * 32
+        d = spread(row, &low) / 31
+        inverse = 1 / d if d != 0 else 0
+        b[i].d = float_to_half(d)
+        b[i].m = float_to_half(low)
+        for j in range(32):
+            level[j] = <unsigned char>level_above(row[j], low, inverse, 31)
+        pack_five(level, b[i].h, b[i].q)
+
+
+cdef float dot_q5_1(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil:
+    return dot_chunks(dequantize_q5_1, blocks, CHUNK // 32 * sizeof(BlockQ5_1), x, n)
 
 
 # The table ----------------------------------------------------------------------------------------
@@ -556,6 +406,21 @@ FORMATS = {
     "BF16": row("BF16", 30, 1, sizeof(BlockBF16), dequantize_bf16, quantize_bf16, dot_bf16),
     "Q8_0": row("Q8_0", 8, 32, sizeof(BlockQ8_0), dequantize_q8_0, quantize_q8_0, dot_q8_0),
     "Q4_0": row("Q4_0", 2, 32, sizeof(BlockQ4_0), dequantize_q4_0, quantize_q4_0, dot_q4_0),
+    "Q4_1": row("Q4_1", 3, 32, sizeof(BlockQ4_1), dequantize_q4_1, quantize_q4_1, dot_q4_1),
+    "Q5_0": row("Q5_0", 6, 32, sizeof(BlockQ5_0), dequantize_q5_0, quantize_q5_0, dot_q5_0),
+    "Q5_1": row("Q5_1", 7, 32, sizeof(BlockQ5_1), dequantize_q5_1, quantize_q5_1, dot_q5_1),
+    "Q2_K": row("Q2_K", 10, 256, sizeof(BlockQ2_K), dequantize_q2_k, quantize_q2_k, dot_q2_k),
+    "Q3_K": row("Q3_K", 11, 256, sizeof(BlockQ3_K), dequantize_q3_k, quantize_q3_k, dot_q3_k),
     "Q4_K": row("Q4_K", 12, 256, sizeof(BlockQ4_K), dequantize_q4_k, quantize_q4_k, dot_q4_k),
+    "Q5_K": row("Q5_K", 13, 256, sizeof(BlockQ5_K), dequantize_q5_k, quantize_q5_k, dot_q5_k),
     "Q6_K": row("Q6_K", 14, 256, sizeof(BlockQ6_K), dequantize_q6_k, quantize_q6_k, dot_q6_k),
+    "IQ4_NL": row(
+        "IQ4_NL", 20, 32, sizeof(BlockIQ4_NL), dequantize_iq4_nl, quantize_iq4_nl, dot_iq4_nl
+    ),
+    "IQ4_XS": row(
+        "IQ4_XS", 23, 256, sizeof(BlockIQ4_XS), dequantize_iq4_xs, quantize_iq4_xs, dot_iq4_xs
+    ),
+    "TQ1_0": row("TQ1_0", 34, 256, sizeof(BlockTQ1_0), dequantize_tq1_0, quantize_tq1_0, dot_tq1_0),
+    "TQ2_0": row("TQ2_0", 35, 256, sizeof(BlockTQ2_0), dequantize_tq2_0, quantize_tq2_0, dot_tq2_0),
+    "MXFP4": row("MXFP4", 39, 32, sizeof(BlockMXFP4), dequantize_mxfp4, quantize_mxfp4, dot_mxfp4),
 }

@@ -1,4 +1,4 @@
-"""GGUF files: mapped, checked to the last offset, nothing copied; and a writer for small models.
+"""GGUF files: mapped, checked to the last offset, nothing copied.
 
 Owns: the container: header, metadata, tensor directory. Must not know: architectures, what a key
 means (but for the alignment), how a block is decoded. Read before: `errors.py`.
@@ -309,7 +309,7 @@ def _directory(cursor: Cursor, n_tensors: int, alignment: int) -> dict[str, Tens
     everything = np.frombuffer(cursor.data, np.uint8)
     tensors, expected = {}, 0
     for name, (ne, kind, offset) in entries.items():
-        label, nbytes = _size(name, ne, kind)
+        label, nbytes = size_of(name, ne, kind)
         if offset != expected:
             raise Malformed(f"{name}: offset {offset}, want {expected}, where the one before ends")
         if start + offset + nbytes > cursor.end:
@@ -323,7 +323,8 @@ def _directory(cursor: Cursor, n_tensors: int, alignment: int) -> dict[str, Tens
     return tensors
 
 
-def _size(name: str, ne: list[int], kind: int) -> tuple[str, int]:
+def size_of(name: str, ne: list[int], kind: int) -> tuple[str, int]:
+    """The format and the bytes of a tensor: ne as in the file, the contiguous dimension first."""
     if kind not in TENSOR_TYPES:
         raise Unsupported(f"{name}: unknown tensor type {kind}")
     label, block_size, block_bytes = TENSOR_TYPES[kind]
@@ -332,65 +333,3 @@ def _size(name: str, ne: list[int], kind: int) -> tuple[str, int]:
     if ne[0] % block_size:
         raise Malformed(f"{name}: rows of {ne[0]}, want a multiple of {block_size} for {label}")
     return label, math.prod(ne) // block_size * block_bytes
-
-
-# Writing ------------------------------------------------------------------------------------------
-
-
-def write(
-    path: str | os.PathLike,
-    metadata: Mapping,
-    tensors: Mapping[str, tuple[str, Sequence[int], np.ndarray]],
-) -> None:
-    """Write a small model: tensors are name -> (format name, shape (out, in), raw uint8 blocks).
-
-    Metadata types follow the values: bool, str, int (u32, else i64 or u64), float (f32), NumPy
-    arrays by their type, lists of str, int (i32) or float (f32). ValueError where the blocks of a
-    tensor do not have the size of its shape.
-    """
-    alignment = metadata.get("general.alignment", ALIGNMENT)
-    head = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(metadata))]
-    for key, value in metadata.items():
-        head += [_packed_string(key), _packed(value)]
-    offset = 0
-    for name, (label, shape, raw) in tensors.items():
-        ne = [int(n) for n in shape][::-1]
-        _, nbytes = _size(name, ne, TYPE_IDS[label])
-        if raw.dtype != np.uint8 or raw.size != nbytes:
-            raise ValueError(f"{name}: {raw.size} of {raw.dtype}, want {nbytes} bytes of {label}")
-        head += [_packed_string(name), struct.pack(f"<I{len(ne)}q", len(ne), *ne)]
-        head.append(struct.pack("<IQ", TYPE_IDS[label], offset))
-        offset += -(-nbytes // alignment) * alignment
-    with Path(path).open("wb") as f:
-        f.write(b"".join(head))
-        for _, _, raw in tensors.values():
-            f.write(bytes(-f.tell() % alignment))
-            f.write(np.ascontiguousarray(raw).data)
-        f.write(bytes(-f.tell() % alignment))
-
-
-def _packed_string(text: str) -> bytes:
-    raw = text.encode()
-    return struct.pack("<Q", len(raw)) + raw
-
-
-def _packed(value) -> bytes:
-    """A metadata value with its type in front."""
-    if isinstance(value, str):
-        return struct.pack("<I", STRING) + _packed_string(value)
-    if isinstance(value, bool):
-        return struct.pack("<IB", BOOL, value)
-    if isinstance(value, int):
-        kind = U32 if 0 <= value < 2**32 else I64 if value < 2**63 else U64
-        return struct.pack("<I" + VALUES[kind][1], kind, value)
-    if isinstance(value, float):
-        return struct.pack("<If", F32, value)
-    if len(value) and isinstance(value[0], str):
-        head = struct.pack("<IIQ", ARRAY, STRING, len(value))
-        return head + b"".join(_packed_string(s) for s in value)
-    a = np.asarray(value)
-    if not isinstance(value, np.ndarray):
-        a = a.astype({"f": "<f4", "i": "<i4"}.get(a.dtype.kind, a.dtype))
-    wanted = "<u1" if a.dtype == np.bool_ else a.dtype.newbyteorder("<").str.replace("|", "<")
-    kind = BOOL if a.dtype == np.bool_ else next(k for k, v in VALUES.items() if v[2] == wanted)
-    return struct.pack("<IIQ", ARRAY, kind, a.size) + a.astype(a.dtype.newbyteorder("<")).tobytes()

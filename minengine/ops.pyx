@@ -14,7 +14,8 @@ do not depend on the other tokens of its batch.
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, expf, sqrtf
 
-from minengine.formats cimport Format, dequantize_fn, dot_fn
+from minengine.blocks cimport dequantize_fn, dot_fn
+from minengine.formats cimport Format
 from minengine.sums cimport CHUNK, dot, dot_chunk
 from minengine.threads cimport team
 

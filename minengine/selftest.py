@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minengine import attention, ops, oracle
+from minengine import attention, ops, oracle, oracle_formats
 from minengine.engine import Engine
 from minengine.formats import FORMATS
 from minengine.graph import Batch
@@ -61,12 +61,12 @@ def check_format(name: str, rng: np.random.Generator) -> Iterator[Result]:
     row, x, y = FORMATS[name], *rng.standard_normal((2, 4096)).astype(np.float32)
     raw = row.quantize(x)
     back = row.dequantize(raw)
-    differ = int(np.sum(back != oracle.dequantize(name, raw).astype(np.float32)))
+    differ = int(np.sum(back != oracle_formats.dequantize(name, raw).astype(np.float32)))
     yield Result(f"format {name} dequantize", differ, 0, f"{differ} of {back.size} values differ")
     lost = float(np.sqrt(np.mean((back - x) ** 2) / np.mean(x**2)))
     bits = 8 * row.block_bytes / row.block_size
     what = f"{lost:.1e} of a normal number is lost in {bits:g} bits"
-    yield Result(f"format {name} quantize", lost, LOSSES.get(name, 0.1), what)
+    yield Result(f"format {name} quantize", lost, LOSSES[name], what)
     terms = oracle.f64(back) * oracle.f64(y)
     error = float(abs(row.dot(raw, y) - terms.sum()) / np.abs(terms).sum())
     what = f"error {error:.1e} relative to the sum of sizes"
@@ -171,7 +171,7 @@ def check_model(engine: Engine) -> Iterator[Result]:
     logits = engine.logits(ids)
     if h.architecture == "llama" and engine.model.n_parameters < 50e6:
         tensors = {
-            name: oracle.dequantize(t.format, t.data).reshape(t.shape)
+            name: oracle_formats.dequantize(t.format, t.data).reshape(t.shape)
             for name, t in engine.model.file.tensors.items()
         }
         want = oracle.forward(
@@ -200,11 +200,7 @@ OPERATIONS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarr
 }
 # What each format may lose on normal numbers: a little above what was measured.
 LOSSES = {
-    "F32": 0.0,
-    "F16": 4e-4,
-    "BF16": 3e-3,
-    "Q8_0": 8e-3,
-    "Q4_0": 0.12,
-    "Q4_K": 0.1,
-    "Q6_K": 0.03,
-}
+    "F32": 0.0, "F16": 4e-4, "BF16": 3e-3, "Q8_0": 8e-3, "Q4_0": 0.12, "Q4_1": 0.12,
+    "Q5_0": 0.06, "Q5_1": 0.06, "Q2_K": 0.4, "Q3_K": 0.22, "Q4_K": 0.1, "Q5_K": 0.05,
+    "Q6_K": 0.03, "IQ4_NL": 0.11, "IQ4_XS": 0.11, "TQ1_0": 1.0, "TQ2_0": 1.0, "MXFP4": 0.16,
+}  # fmt: skip

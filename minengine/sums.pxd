@@ -11,7 +11,7 @@
 # of n.
 
 cdef enum:
-    CHUNK = 256  # elements; every block size of formats.pxd divides it
+    CHUNK = 256  # elements; every block size of blocks.pxd divides it
 
 
 cdef inline float dot_chunk(const float* a, const float* b, Py_ssize_t n) noexcept nogil:

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from minengine import gguf
 from minengine import selftest as selftests
 from minengine.cli.app import JsonOption, ModelOption, SpecialOption, command, print_json
 from minengine.engine import packaged_model
+from minengine.errors import RequestError
 from minengine.formats import FORMATS
-from minengine.requantize import requantize
+from minengine.requantize import NAMES, requantize
 from minengine.tokenizer import Tokenizer
 
 
@@ -106,16 +109,30 @@ def tokens(
 
 
 @command(
-    "minengine quantize model-f32.gguf model-q4_k.gguf Q4_K",
+    "minengine quantize model-f32.gguf model-q4_k_m.gguf Q4_K_M",
+    "minengine quantize model-f16.gguf model-q8_0.gguf --type Q8_0",
     "minengine quantize small.gguf twin.gguf F32",
 )
 def quantize(
     source: Annotated[Path, typer.Argument(help="A GGUF file.")],
     target: Annotated[Path, typer.Argument(help="The file to write.")],
-    name: Annotated[str, typer.Argument(metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="[TYPE]", help=f"One of {', '.join(NAMES)}.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option("--type", help="The same as TYPE.")] = None,
 ) -> None:
-    """Write a model again with its matrices in another format."""
-    requantize(source, target, name)
+    """Write a model again with its matrices in another format or mix of formats."""
+    if (name is None) == (kind is None):
+        raise RequestError(f"want one TYPE: {', '.join(NAMES)}")
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        instead = requantize(
+            source, target, name or kind,
+            progress=lambda n, total: bar.update(task, completed=n, total=total),
+        )  # fmt: skip
+    for tensor, label in instead.items():
+        print(f"{tensor}: {label}, for its rows are no whole number of blocks", file=sys.stderr)
     print(f"{target}: {target.stat().st_size:,} bytes, from {source.stat().st_size:,}")
 
 

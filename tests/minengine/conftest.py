@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from minengine import gguf
+from minengine import gguf_writer
 from minengine.arch import ARCHITECTURES
 from minengine.formats import FORMATS
 
@@ -67,7 +67,7 @@ def write_model(tmp_path_factory):
         if change:
             change(pairs, tensors)
         path = folder / f"model{next(numbers)}.gguf"
-        gguf.write(path, pairs, tensors)
+        gguf_writer.write(path, pairs, tensors)
         return path
 
     return write

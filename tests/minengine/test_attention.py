@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minengine import attention, oracle
+from minengine import attention, oracle, oracle_formats
 from minengine.formats import FORMATS
 
 F32 = FORMATS["F32"]
@@ -159,7 +159,7 @@ def test_the_cache_may_be_in_any_format_whose_blocks_divide_a_head(name, E):
     cache = Cache(5, 4, 2, E, form)
     cache.store(k, v, [4, 2, 0, 1, 3])
     got = cache.attend(q, (0, 0), [[4, 2, 0, 1, 3]], (18, 19))
-    k, v = (oracle.dequantize(name, form.quantize(a)) for a in (k, v))
+    k, v = (oracle_formats.dequantize(name, form.quantize(a)) for a in (k, v))
     want = oracle.attention(q, k, v, oracle.causal_mask(2, 19))
     assert np.allclose(got, want, rtol=4e-6, atol=4e-6)
 

@@ -14,7 +14,7 @@ from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minengine import gguf
+from minengine import gguf, gguf_writer
 from minengine.errors import EngineError, FileError, Malformed, NotGGUF, Truncated, Unsupported
 from minengine.formats import FORMATS
 
@@ -106,7 +106,7 @@ def written(path, form="Q8_0"):
         "odd": ("F16", (5,), FORMATS["F16"].quantize(np.arange(5.0))),
         "last": ("F32", (2, 3, 4), rng.standard_normal(24).astype("<f4").view(np.uint8)),
     }
-    gguf.write(path, METADATA, tensors)
+    gguf_writer.write(path, METADATA, tensors)
     return tensors
 
 
@@ -197,7 +197,7 @@ def test_tensors_are_views_of_the_mapped_file(tmp_path):
 def test_any_power_of_two_aligns(tmp_path, alignment):
     path, raw = tmp_path / "m.gguf", np.arange(12, dtype=np.uint8)
     tensors = {"a": ("F32", (3,), raw), "b": ("F32", (3,), raw + 1)}
-    gguf.write(path, {"general.alignment": alignment}, tensors)
+    gguf_writer.write(path, {"general.alignment": alignment}, tensors)
     file = gguf.open(path)
     assert file.tensors["b"].data.tolist() == (raw + 1).tolist()
     assert file.tensors["b"].offset - file.tensors["a"].offset == -(-12 // alignment) * alignment
@@ -231,7 +231,7 @@ values = st.one_of(
 @given(metadata=st.dictionaries(keys, values, max_size=6))
 def test_any_metadata_survives(tmp_path_factory, metadata):
     path = tmp_path_factory.getbasetemp() / "any.gguf"
-    gguf.write(path, metadata, {})
+    gguf_writer.write(path, metadata, {})
     got = gguf.open(path).metadata
     assert list(got) == list(metadata)
     for key, value in metadata.items():
@@ -368,7 +368,7 @@ def test_a_device_is_no_file():
 
 def test_write_refuses_blocks_of_another_size(tmp_path):
     with pytest.raises(ValueError, match="w: 12 of uint8, want 34 bytes of Q8_0"):
-        gguf.write(tmp_path / "m.gguf", {}, {"w": ("Q8_0", (32,), np.zeros(12, np.uint8))})
+        gguf_writer.write(tmp_path / "m.gguf", {}, {"w": ("Q8_0", (32,), np.zeros(12, np.uint8))})
 
 
 def test_every_flipped_byte_of_a_header_is_refused_or_harmless(tmp_path, opened):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minengine import oracle
+from minengine import oracle, oracle_formats
 from minengine.arch import ARCHITECTURES
 from minengine.errors import RequestError
 from minengine.formats import FORMATS
@@ -40,7 +40,7 @@ def exact(model, ids):
     """Logits by the oracle, in float64, from the file's own numbers."""
     h = model.hparams
     tensors = {
-        t.name: oracle.dequantize(t.format, t.data).reshape(t.shape)
+        t.name: oracle_formats.dequantize(t.format, t.data).reshape(t.shape)
         for t in model.file.tensors.values()
     }
     return oracle.forward(

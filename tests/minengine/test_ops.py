@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minengine import ops, oracle
+from minengine import ops, oracle, oracle_formats
 from minengine.formats import FORMATS
 
 ROWS = pytest.mark.parametrize("form", FORMATS.values(), ids=list(FORMATS))
@@ -26,7 +26,7 @@ def product(x, raw, form, n_threads=1):
 @pytest.mark.parametrize("n_tokens", [1, 2, 63, 64, 65, 130])
 def test_matmul_is_the_oracles_on_the_dequantized_weight(form, n_tokens):
     x, raw = f32(n_tokens, 512), form.quantize(f32(37, 512, seed=1))
-    w = oracle.dequantize(form.name, raw)
+    w = oracle_formats.dequantize(form.name, raw)
     # 512 products and sums, at most 50 roundings of 2^-24 in a row
     bound = 50 * 2**-24 * (np.abs(x) @ np.abs(w).T)
     assert (np.abs(product(x, raw, form) - oracle.matmul(x, w)) <= bound).all()
@@ -71,7 +71,7 @@ def test_embed_copies_the_rows_that_are_asked_for(form):
     ids = np.array([3, 19, 0, 3], np.int32)
     out = np.empty((4, 256), np.float32)
     ops.embed(raw, form, ids, out)
-    assert np.array_equal(out, oracle.embed(oracle.dequantize(form.name, raw), ids))
+    assert np.array_equal(out, oracle.embed(oracle_formats.dequantize(form.name, raw), ids))
 
 
 @pytest.mark.parametrize("bad", [-1, 20, 2**31 - 1, -(2**31)])

@@ -27,14 +27,10 @@ TEXTS = [bytes.fromhex(t) for t in KNOWN["texts"]]
 # does not: halves for F16, bfloat16 for BF16, 8-bit blocks of 32 or 256 for the others. Each about
 # five times what was seen.
 ROUNDED = {
-    "F32": 1e-5,
-    "F16": 2e-3,
-    "BF16": 1e-2,
-    "Q8_0": 3e-2,
-    "Q4_0": 3e-2,
-    "Q4_K": 4e-2,
-    "Q6_K": 4e-2,
-}
+    "F32": 1e-5, "F16": 2e-3, "BF16": 1e-2, "Q8_0": 3e-2, "Q4_0": 3e-2, "Q4_1": 3e-2,
+    "Q5_0": 3e-2, "Q5_1": 3e-2, "Q2_K": 4e-2, "Q3_K": 4e-2, "Q4_K": 4e-2, "Q5_K": 4e-2,
+    "Q6_K": 4e-2, "IQ4_NL": 3e-2, "IQ4_XS": 4e-2, "TQ1_0": 0.15, "TQ2_0": 0.15, "MXFP4": 3e-2,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from minengine import Engine, gguf
 from minengine.engine import packaged_model
 from minengine.errors import RequestError
 from minengine.formats import FORMATS
-from minengine.requantize import FILE_TYPES, requantize
+from minengine.requantize import FALLBACK, FILE_TYPES, MIXES, requantize
 
 
 def test_every_format_has_its_file_type():
-    assert set(FILE_TYPES) == set(FORMATS)
+    assert set(FILE_TYPES) == {*FORMATS, *MIXES}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -54,9 +54,32 @@ def test_a_file_can_be_requantized_onto_itself(tmp_path, write_model):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_rows_that_are_no_whole_number_of_blocks_are_refused(tmp_path, write_model):
-    with pytest.raises(RequestError, match=r"token_embd\.weight: rows of 32, Q4_K wants"):
-        requantize(write_model(), tmp_path / "x.gguf", "Q4_K")
+def formats_of(path) -> dict[str, str]:
+    with gguf.open(path) as file:
+        return {t.name: t.format for t in file.tensors.values() if len(t.shape) == 2}
+
+
+def test_a_matrix_whose_rows_do_not_fit_gets_the_next_format_and_is_named(tmp_path, write_model):
+    for name, instead in FALLBACK.items():
+        said = requantize(write_model(), tmp_path / "x.gguf", name)
+        assert said == formats_of(tmp_path / "x.gguf")
+        assert set(said.values()) == {instead}
+    requantize(write_model(E=10, H=4, G=2), tmp_path / "x.gguf", "Q8_0")
+    assert formats_of(tmp_path / "x.gguf")["blk.0.attn_output.weight"] == "F16"
+
+
+def test_a_mix_gives_more_bits_to_the_head_and_to_half_of_the_layers(tmp_path, write_model):
+    path = write_model(D=256, F=256, E=64, n_layers=16)
+    assert requantize(path, tmp_path / "x.gguf", "Q4_K_M") == {}
+    got = formats_of(tmp_path / "x.gguf")
+    assert got["token_embd.weight"] == "Q6_K"
+    for part in ("attn_v", "ffn_down"):
+        rich = [i for i in range(16) if got[f"blk.{i}.{part}.weight"] == "Q6_K"]
+        assert rich == [0, 1, 4, 7, 10, 13, 14, 15]
+    assert {got[f"blk.{i}.attn_q.weight"] for i in range(16)} == {"Q4_K"}
+
+
+def test_an_unknown_format_is_refused_and_nothing_written(tmp_path, write_model):
     with pytest.raises(RequestError, match="format 'Q3'"):
         requantize(write_model(), tmp_path / "x.gguf", "Q3")
     assert not (tmp_path / "x.gguf").exists()
