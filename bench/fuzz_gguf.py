@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import resource
 import subprocess
@@ -27,8 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minengine import gguf, gguf_writer
-from minengine.arch import ARCHITECTURES
+from minengine import gguf, random_model
 from minengine.engine import Engine
 from minengine.errors import EngineError
 from minengine.formats import FORMATS
@@ -48,45 +46,28 @@ INTERESTING += (2**40, 2**60, 2**63 - 1, 2**63, 2**64 - 1)
 
 
 def valid_files(folder: Path) -> list[Path]:
-    """One small model with a tensor of every format, one with short rows, tied and not."""
+    """A small model of every variant of every architecture, its matrices in all formats."""
     paths = []
-    for i, sizes in enumerate(({"D": 256, "F": 256, "E": 32}, {"D": 32, "F": 64, "E": 8})):
-        s = {"H": 4, "G": 2, "V": 40, "R": sizes["E"] // 2} | sizes
-        rng, names, tensors = np.random.default_rng(i), list(FORMATS), {}
-        row = ARCHITECTURES["llama"]
-        wanted = [("", w) for w in row.tensors if not w.optional or (w.name == "output" and i)]
-        wanted += [(f"blk.{n}.", w) for n in range(2) for w in row.layer]
-        for prefix, w in wanted:
-            shape = [math.prod(s[k] for k in n.split("*")) for n in w.shape]
-            usable = [n for n in names if shape[-1] % FORMATS[n].block_size == 0]
-            form = usable[len(tensors) % len(usable)] if len(shape) == 2 else "F32"
-            raw = FORMATS[form].quantize(rng.standard_normal(shape) / math.sqrt(shape[-1]))
-            tensors[f"{prefix}{w.name}.{w.suffix}"] = (form, shape, raw)
+    for i, variant in enumerate(random_model.VARIANTS.values()):
         paths.append(folder / f"valid{i}.gguf")
-        gguf_writer.write(paths[-1], metadata(s), tensors)
+        wide = {"D": 256, "F": 256, "E": 64} if i % 2 else {"D": 32, "F": 64, "E": 64}
+        options = {"H": 4, "G": 2, "V": 40} | wide | {**variant.options, "n_layers": 2}
+        random_model.write(
+            paths[-1], variant.arch, seed=i, keys=variant.keys, change=in_every_format, **options
+        )
     return paths
 
 
-def metadata(s: dict) -> dict:
-    return {
-        "general.architecture": "llama",
-        "general.name": "fuzz",
-        "llama.block_count": 2,
-        "llama.embedding_length": s["D"],
-        "llama.attention.head_count": s["H"],
-        "llama.attention.head_count_kv": s["G"],
-        "llama.attention.key_length": s["E"],
-        "llama.feed_forward_length": s["F"],
-        "llama.context_length": 64,
-        "tokenizer.ggml.model": "llama",
-        "llama.attention.layer_norm_rms_epsilon": 1e-5,
-        "llama.rope.freq_base": 10000.0,
-        "tokenizer.ggml.bos_token_id": 1,
-        "tokenizer.ggml.tokens": ["<unk>", "<s>", "</s>", "<0x41>", *map(chr, range(97, 133))],
-        "tokenizer.ggml.scores": np.arange(s["V"], dtype=np.float32),
-        "tokenizer.ggml.token_type": np.array([2, 3, 3, 6] + [1] * 36, np.int32),
-        "test.flags": np.array([True, False]),
-    }
+def in_every_format(metadata: dict, tensors: dict) -> None:
+    """Each matrix gets the next format that its rows fit; the metadata a kind of value more."""
+    metadata["test.flags"] = np.array([True, False])
+    names = [n for n in FORMATS if n != "F32"]
+    for i, (name, (_, shape, raw)) in enumerate(tensors.items()):
+        usable = [n for n in names if shape[-1] % FORMATS[n].block_size == 0]
+        if len(shape) == 2:
+            form = usable[i % len(usable)]
+            values = FORMATS["F32"].dequantize(raw)
+            tensors[name] = (form, shape, FORMATS[form].quantize(values))
 
 
 # Mutations ----------------------------------------------------------------------------------------

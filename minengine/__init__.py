@@ -16,14 +16,14 @@ Reading order. What everything means, then from the bytes of a file to the text 
      6  attention.pyx   keys and values into the cache, attention over its blocks
      7  kvcache.py      the pool of blocks: who holds which, sharing, copy-on-write
      8  arch.py         what is special about a family of models, one row each
-     9  model.py        tensors bound to names, every shape checked
+     9  hparams.py      the numbers of a model; model.py binds its tensors, every shape checked
     10  graph.py        one forward pass: prefill, decode, one sequence or many
     11  tokenizer.py    text to ids and back
     12  sampling.py     logits to an id
     13  scheduler.py    which sequences run next
     14  engine.py       all of it behind a few calls
     15  selftest.py     every part held against the oracle, with the errors in numbers
-    16  gguf_writer.py, requantize.py   a file again in another format
+    16  gguf_writer.py, requantize.py, random_model.py   files made and made again
     17  cli/            the command line
 
 Shape letters, the same in every file:

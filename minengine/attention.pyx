@@ -17,7 +17,7 @@ sequence, wherever its blocks lie, so a block table's contents do not change a b
 """
 
 from cython.parallel cimport prange
-from libc.math cimport INFINITY, expf, sqrtf
+from libc.math cimport INFINITY, expf, sqrtf, tanhf
 from libc.string cimport memset
 
 from minengine.blocks cimport dequantize_fn, dot_fn
@@ -116,18 +116,20 @@ cdef void attend_one(
     Py_ssize_t row_bytes,
     const int* table,              # IN the sequence's blocks
     Py_ssize_t size,               # B
-    Py_ssize_t n_keys,
+    Py_ssize_t start,              # the first key it sees
+    Py_ssize_t n_keys,             # one past the last
     Py_ssize_t width,              # E
     float scale,
+    float cap,                     # of scores, 0 is none
     dot_fn dot_f32,
     dequantize_fn to_f32,
     Py_ssize_t chunk_bytes,
     float* out,                    # OUT (E,)
 ) noexcept nogil:
-    """One query of one head over the first n_keys tokens of a sequence."""
+    """One query of one head over keys start .. n_keys - 1 of a sequence."""
     cdef float scores[MOST_TOKENS_A_BLOCK]
     cdef float m = -INFINITY, top, l = 0, p, shrink
-    cdef Py_ssize_t first = 0, n, j, i
+    cdef Py_ssize_t first = start - start % size, skip = start % size, n, j, i
     cdef const unsigned char* k
     cdef const unsigned char* v
     memset(out, 0, width * sizeof(float))
@@ -136,8 +138,10 @@ cdef void attend_one(
         k = keys + table[first // size] * block_bytes
         v = values + table[first // size] * block_bytes
         top = m
-        for j in range(n):
+        for j in range(skip, n):
             scores[j] = dot_f32(k + j * row_bytes, q, width) * scale
+            if cap != 0:
+                scores[j] = cap * tanhf(scores[j] / cap)
             top = max(top, scores[j])
         if top > m:
             shrink = expf(m - top)  # 0 at the first block, where m is -inf
@@ -145,11 +149,12 @@ cdef void attend_one(
             for i in range(width):
                 out[i] *= shrink
             m = top
-        for j in range(n):
+        for j in range(skip, n):
             p = expf(scores[j] - m) if scores[j] != -INFINITY else 0  # a NaN goes through
             l += p
             add_scaled(out, p, v + j * row_bytes, to_f32, chunk_bytes, width)
         first += size
+        skip = 0
     if l != 0:
         for i in range(width):
             out[i] /= l
@@ -166,14 +171,18 @@ def attend(
     Py_ssize_t n_heads,                         # H
     float[:, ::1] out,                          # OUT (T, H * E)
     *,
+    const int[::1] starts=None,                 # IN (T,) the first key token t sees; None is 0
     float scale=0,
+    float softcap=0,
     int n_threads=1,
 ):
     """Causal grouped attention over paged keys and values: ``softmax(q k^T * scale) v``.
 
-    Query head h reads key/value head h // (H / G). ``scale`` 0 means 1 / sqrt(E). A token that sees
-    no key gets zeros. ValueError where shapes differ, a table names a block outside the cache, or a
-    length reaches past its table. Parallel over tokens x heads.
+    Query head h reads key/value head h // (H / G). ``scale`` 0 means 1 / sqrt(E). ``softcap`` c
+    makes a score s to c tanh(s / c), 0 is off. Token t sees keys starts[t] .. lengths[t] - 1 of its
+    sequence, one that sees none gets zeros; keys before a start are not read. ValueError where
+    shapes differ, a table names a block outside the cache, or a length reaches past its table.
+    Parallel over tokens x heads.
     """
     cdef Py_ssize_t n_tokens = q.shape[0], n_groups = keys.shape[1], size = keys.shape[2]
     cdef Py_ssize_t n_keys = 0, width, t, job, row_bytes = keys.shape[3], head_bytes, block_bytes, chunk_bytes
@@ -181,6 +190,7 @@ def attend(
     cdef dequantize_fn to_f32 = format.to_f32
     cdef const unsigned char* k
     cdef const unsigned char* v
+    cdef const int* first = NULL
     if n_heads < 1 or q.shape[1] % n_heads or n_groups < 1 or n_heads % n_groups:
         raise ValueError(
             f"attend: {q.shape[1]} columns, "
@@ -199,8 +209,15 @@ def attend(
     if n_threads < 1:
         raise ValueError(f"attend: n_threads {n_threads}, want at least 1")
     check_tables(sequences, block_tables, lengths, keys.shape[0], size)
+    if starts is not None and starts.shape[0] != n_tokens:
+        raise ValueError(f"attend: {starts.shape[0]} starts for {n_tokens} tokens")
     if n_tokens == 0:
         return
+    if starts is not None:
+        first = &starts[0]
+        for t in range(n_tokens):
+            if first[t] < 0:
+                raise ValueError(f"attend: token {t} starts at key {first[t]}")
     if keys.shape[0] == 0:
         out[:, :] = 0
         return
@@ -210,7 +227,7 @@ def attend(
     chunk_bytes = <Py_ssize_t>CHUNK // format.block_size * format.block_bytes
     k, v = &keys[0, 0, 0, 0], &values[0, 0, 0, 0]
     for t in range(n_tokens):
-        n_keys += lengths[t]
+        n_keys += lengths[t] - (first[t] if first != NULL else 0)
     n_threads = team(n_threads, 2 * n_keys * n_heads * width)
     with nogil:
         for job in prange(
@@ -221,8 +238,9 @@ def attend(
                 k + job % n_heads * n_groups // n_heads * head_bytes,
                 v + job % n_heads * n_groups // n_heads * head_bytes,
                 block_bytes, row_bytes,
-                &block_tables[sequences[job // n_heads], 0], size, lengths[job // n_heads],
-                width, scale, dot_f32, to_f32, chunk_bytes,
+                &block_tables[sequences[job // n_heads], 0], size,
+                first[job // n_heads] if first != NULL else 0, lengths[job // n_heads],
+                width, scale, softcap, dot_f32, to_f32, chunk_bytes,
                 &out[job // n_heads, job % n_heads * width],
             )
 

@@ -95,7 +95,7 @@ class Engine:
         for name, n in (options | {"n_blocks": n_blocks, "n_batch": n_batch}).items():
             if n is not None and (not isinstance(n, int) or n < 1):
                 raise RequestError(f"{name}: got {n!r}, want a whole number from 1 on")
-        self.model = Model.load(packaged_model() if path is None else path)
+        self.model = Model.load(path or packaged_model(), context=context or LONGEST_CONTEXT)
         h = self.model.hparams
         self.tokenizer = Tokenizer(self.model.file.metadata)
         if context is not None and context > h.context_length:

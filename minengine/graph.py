@@ -15,6 +15,7 @@ import numpy as np
 import minengine.attention as attention
 import minengine.ops as ops
 from minengine.errors import RequestError
+from minengine.hparams import Hparams
 from minengine.kvcache import BlockPool
 from minengine.model import Model, Tensor
 
@@ -34,6 +35,19 @@ class Batch:
     block_tables: np.ndarray  # (N, M), -1 where a sequence has no further block
     lengths: np.ndarray  # (T,) how many keys of its sequence it sees, its own included
     rows: np.ndarray  # (R,) the tokens whose logits are wanted
+    # where positions have holes: of each sequence, the positions of its stored keys, increasing
+    key_positions: tuple[np.ndarray, ...] | None = None
+
+    def starts(self, window: int) -> np.ndarray:
+        """The first key that each token sees through a window of so many positions: int32 (T,)."""
+        least = np.maximum(self.positions - (window - 1), 0)
+        if self.key_positions is None:
+            return least
+        found = (
+            np.searchsorted(self.key_positions[s], p)
+            for s, p in zip(self.sequences, least, strict=True)
+        )
+        return np.fromiter(found, np.int32, len(least))
 
     @classmethod
     def of(
@@ -81,58 +95,104 @@ def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1)
                     x += Wd (silu(Wg h) * (Wu h)),                  h = rms_norm(x)
         logits = head(rms_norm(x))
 
-    A token's logits are the same bits however the tokens are cut into batches and however many
-    threads compute them. RequestError where a token is outside the vocabulary or the cache was made
-    for another model.
+    An architecture's row adds norms, scales, caps and windows to that. A token's logits are the
+    same bits however the tokens are cut into batches and however many threads compute them.
+    RequestError where a token is outside the vocabulary or the cache was made for another model.
     """
-    h, n_tokens = model.hparams, len(batch.tokens)
+    h = model.hparams
     _check(model, batch, cache)
-    angles = batch.positions[:, None] * model.frequencies  # float64: exact enough at any position
-    cos, sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
-    x = np.empty((n_tokens, h.D), np.float32)
+    x = np.empty((len(batch.tokens), h.D), np.float32)
     ops.embed(model.token_embd.data, model.token_embd.format, batch.tokens, x)
-    normed, q = np.empty_like(x), np.empty((n_tokens, h.H * h.E), np.float32)
-    k, v = np.empty((2, n_tokens, h.G * h.E), np.float32)
-    attended = np.empty_like(q)
+    _scale(x, h.embedding_scale)
+    turns = {r: r.angles(batch.positions) for r in set(model.rotations) if r is not None}
     for i, layer in enumerate(model.layers):
-        ops.rms_norm(x, layer.attn_norm, h.eps, normed)
-        _products(normed, (layer.attn_q, layer.attn_k, layer.attn_v), (q, k, v), n_threads)
-        ops.rope(q, cos, sin, h.H, model.arch.pairing)
-        ops.rope(k, cos, sin, h.G, model.arch.pairing)
-        keys, values = cache.keys[i], cache.values[i]
-        attention.store_kv(k, v, batch.slots, cache.format, keys, values)
-        attention.attend(
-            q, keys, values, cache.format,
-            batch.sequences, batch.block_tables, batch.lengths, h.H, attended, n_threads=n_threads,
-        )  # fmt: skip
+        attended = _attention(model, i, x, batch, cache, turns.get(model.rotations[i]), n_threads)
         if i == h.n_layers - 1:  # of the other tokens nothing but keys and values is needed
             x, attended = x[batch.rows], attended[batch.rows]
-            normed = np.empty_like(x)
-        _products(attended, (layer.attn_output,), (normed,), n_threads)
-        ops.add(x, normed)
-        ops.rms_norm(x, layer.ffn_norm, h.eps, normed)
-        _feed_forward(normed, layer, normed, n_threads)
-        ops.add(x, normed)
-    ops.rms_norm(x, model.output_norm, h.eps, normed)
+        out = np.empty_like(x)
+        _products(attended, (layer.attn_output,), (out,), n_threads)
+        _add(x, out, layer.post_attention_norm, h)
+        normed = _norm(x, layer.ffn_norm, h.eps)
+        _feed_forward(normed, layer, model.arch.gate, out, n_threads)
+        _add(x, out, layer.post_ffw_norm, h)
+    normed = _norm(x, model.output_norm, h.eps)
     logits = np.empty((len(x), h.V), np.float32)
     _products(normed, (model.output,), (logits,), n_threads)
+    _scale(logits, 1 / h.logit_scale)
+    if h.final_softcap:
+        ops.softcap(logits, h.final_softcap)
     return logits
 
 
-def _feed_forward(x: np.ndarray, layer, out: np.ndarray, n_threads: int) -> None:
-    """``out = (silu(x Wg^T) * (x Wu^T)) Wd^T``: (T, D) -> (T, D); out may be x."""
+def _attention(
+    model: Model, i: int, x: np.ndarray, batch: Batch, cache: BlockPool, turn, n_threads: int
+) -> np.ndarray:
+    """What the heads of layer i gather for each token, before Wo: (T, D) -> (T, H E).
+
+    ``turn`` has the cosines and sines of the layer's rotation, None where it has none.
+    """
+    h, layer, n_tokens = model.hparams, model.layers[i], len(x)
+    q, k, v = (np.empty((n_tokens, n * h.E), np.float32) for n in (h.H, h.G, h.G))
+    normed = _norm(x, layer.attn_norm, h.eps)
+    _products(normed, (layer.attn_q, layer.attn_k, layer.attn_v), (q, k, v), n_threads)
+    for y, norm, n_heads in ((q, layer.attn_q_norm, h.H), (k, layer.attn_k_norm, h.G)):
+        if norm is not None:  # over each head or over the whole row, as wide as the norm's weight
+            rows = y.reshape(-1, len(norm))
+            ops.rms_norm(rows, norm, h.eps, rows)
+        if turn is not None:
+            ops.rope(y, *turn, n_heads, model.arch.pairing)
+    keys, values, window = cache.keys[i], cache.values[i], h.windows[i]
+    attention.store_kv(k, v, batch.slots, cache.format, keys, values)
+    out = np.empty_like(q)
+    attention.attend(
+        q, keys, values, cache.format, batch.sequences, batch.block_tables, batch.lengths, h.H, out,
+        starts=batch.starts(window) if window else None, scale=h.attention_scale,
+        softcap=h.attention_softcap, n_threads=n_threads,
+    )  # fmt: skip
+    return out
+
+
+def _feed_forward(x: np.ndarray, layer, gate_name: str, out: np.ndarray, n_threads: int) -> None:
+    """``out = (silu(x Wg^T) * (x Wu^T)) Wd^T``, or gelu for silu: (T, D) -> (T, D)."""
     gate, up = np.empty((2, len(x), layer.ffn_gate.shape[0]), np.float32)
     _products(x, (layer.ffn_gate, layer.ffn_up), (gate, up), n_threads)
-    ops.silu_mul(gate, up, gate, n_threads=n_threads)
+    GATES[gate_name](gate, up, gate, n_threads=n_threads)
     _products(gate, (layer.ffn_down,), (out,), n_threads)
+
+
+GATES = {"silu": ops.silu_mul, "gelu": ops.gelu_mul}
+
+
+def _norm(x: np.ndarray, weight: np.ndarray | None, eps: float) -> np.ndarray:
+    """rms_norm(x), or x itself where the architecture has no norm at this place."""
+    if weight is None:
+        return x
+    out = np.empty_like(x)
+    ops.rms_norm(x, weight, eps, out)
+    return out
+
+
+def _add(x: np.ndarray, y: np.ndarray, norm: np.ndarray | None, h: Hparams) -> None:
+    """The residual connection, in place: ``x += scale * y``, y normed first where a norm is."""
+    if norm is not None:
+        ops.rms_norm(y, norm, h.eps, y)
+    _scale(y, h.residual_scale)
+    ops.add(x, y)
+
+
+def _scale(x: np.ndarray, factor: float) -> None:
+    if factor != 1:
+        ops.scale(x, factor)
 
 
 def _products(
     x: np.ndarray, weights: Iterable[Tensor], outs: Iterable[np.ndarray], n_threads: int
 ) -> None:
-    """``out = x weight^T`` for every matrix that reads the same activations."""
+    """``out = x weight^T + bias`` for every matrix that reads the same activations."""
     for weight, out in zip(weights, outs, strict=True):
         ops.matmul(x, weight.data, weight.format, out, n_threads=n_threads)
+        if weight.bias is not None:
+            ops.add_bias(out, weight.bias)
 
 
 def _check(model: Model, batch: Batch, cache: BlockPool) -> None:

@@ -1,7 +1,7 @@
-"""A model: the hyperparameters of a file and its tensors bound to names, every shape checked.
+"""A model: the tensors of a file bound to names, every shape checked.
 
-Owns: what metadata keys mean, which tensor serves which purpose. Must not know: kernels, caches,
-tokens, sampling. Read before: `gguf.py`, `arch.py`, `formats.pyx`.
+Owns: which tensor serves which purpose. Must not know: kernels, caches, tokens, sampling. Read
+before: `gguf.py`, `arch.py`, `hparams.py`, `formats.pyx`.
 """
 
 from __future__ import annotations
@@ -14,27 +14,17 @@ from types import SimpleNamespace
 import numpy as np
 
 import minengine.gguf as gguf
+import minengine.hparams as hparams
 from minengine.arch import ARCHITECTURES, Architecture, Weight
 from minengine.errors import ModelError, Unsupported
 from minengine.formats import FORMATS, Format
+from minengine.hparams import Hparams, Rotation
 
-
-@dataclass(frozen=True)
-class Hparams:
-    """The numbers of a model; one-letter names are the shape letters of the package."""
-
-    architecture: str
-    n_layers: int  # L
-    D: int
-    H: int
-    G: int
-    E: int
-    F: int
-    V: int
-    context_length: int
-    eps: float
-    rope_base: float
-    n_rot: int
+FACTORS = ("rope_freqs", "rope_factors_long", "rope_factors_short")
+# norms that a layer may lack; the graph asks whether they are None
+NORMS = (
+    "attn_norm", "ffn_norm", "attn_q_norm", "attn_k_norm", "post_attention_norm", "post_ffw_norm",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +37,19 @@ class Tensor:
     shape: tuple[int, int]
     format: Format
     data: np.ndarray = field(repr=False)  # uint8 (out, row_bytes), read-only, nothing copied
+    bias: np.ndarray | None = field(
+        default=None, repr=False
+    )  # float32 (out,), added to the product
 
     def dequantize(self) -> np.ndarray:
         """The whole matrix, float32 (out, in): for tests, lessons and small models."""
         return self.format.dequantize(self.data)
+
+    def rows(self, first: int, last: int) -> Tensor:
+        """Rows first .. last - 1 as a matrix of their own; nothing is copied."""
+        bias = None if self.bias is None else self.bias[first:last]
+        shape = (last - first, self.shape[1])
+        return Tensor(self.name, shape, self.format, self.data[first:last], bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +57,8 @@ class Model:
     """Tensors by purpose: ``token_embd``, ``output`` (the head), and ``layers[i].attn_q`` and so
     on.
 
-    Matrices are Tensors; vectors (norm weights) are float32 arrays. ``frequencies`` is float64
-    (n_rot / 2,).
+    Matrices are Tensors; vectors (norm weights) are float32 arrays; what the architecture does not
+    have is None. ``rotations[i]`` is how layer i rotates queries and keys.
     """
 
     file: gguf.File = field(repr=False)
@@ -69,11 +68,14 @@ class Model:
     output_norm: np.ndarray = field(repr=False)
     output: Tensor
     layers: tuple[SimpleNamespace, ...] = field(repr=False)
-    frequencies: np.ndarray = field(repr=False)
+    rotations: tuple[Rotation | None, ...] = field(repr=False)
 
     @classmethod
-    def load(cls, source: str | os.PathLike | gguf.File) -> Model:
+    def load(cls, source: str | os.PathLike | gguf.File, *, context: int | None = None) -> Model:
         """Bind the tensors of a file, or of the file at a path.
+
+        ``context`` is the most tokens a sequence will have, the model's own unless given: models
+        with long and short rotation factors choose by it.
 
         Raises Unsupported for an architecture, format or feature the engine does not have,
         ModelError for missing or extra tensors, wrong shapes and impossible numbers, and what
@@ -81,20 +83,17 @@ class Model:
         """
         file = source if isinstance(source, gguf.File) else gguf.open(source)
         arch = _architecture(file)
-        hparams = _hparams(file, arch)
-        binder = _Binder(file, hparams)
+        h = hparams.read(file, arch)
+        binder = _Binder(file, h)
         top = {w.name: binder.bind(w, "") for w in arch.tensors}
-        layers = tuple(
-            SimpleNamespace(**{w.name: binder.bind(w, f"blk.{i}.") for w in arch.layer})
-            for i in range(hparams.n_layers)
-        )
+        layers = tuple(binder.layer(arch, f"blk.{i}.") for i in range(h.n_layers))
         binder.refuse_extra()
-        divisors = top.pop("rope_freqs", None)
-        output = top.pop("output") or top["token_embd"]
-        frequencies = _frequencies(file, hparams, divisors)
-        return cls(
-            file, arch, hparams, output=output, layers=layers, frequencies=frequencies, **top
+        factors = {name: top.pop(name, None) for name in FACTORS}
+        turned = hparams.rotations(
+            file, arch, h, factors, min(context or h.context_length, h.context_length)
         )
+        output = top.pop("output", None) or top["token_embd"]
+        return cls(file, arch, h, output=output, layers=layers, rotations=turned, **top)
 
     @property
     def n_parameters(self) -> int:
@@ -115,88 +114,6 @@ def _architecture(file: gguf.File) -> Architecture:
     return ARCHITECTURES[name]
 
 
-class _Keys:
-    """Reads the metadata of one architecture, checking type and range."""
-
-    def __init__(self, file: gguf.File, prefix: str) -> None:
-        self.metadata, self.prefix = file.metadata, prefix
-
-    def _value(self, key: str, default):
-        key = f"{self.prefix}.{key}"
-        if key not in self.metadata and default is None:
-            raise ModelError(f"{key} is missing")
-        return key, self.metadata.get(key, default)
-
-    def count(self, key: str, default: int | None = None) -> int:
-        """A positive integer below 2^31; one per layer is taken where all are the same."""
-        key, value = self._value(key, default)
-        if isinstance(value, np.ndarray) and value.size and value.dtype.kind in "iu":
-            if (value != value[0]).any():
-                raise Unsupported(f"{key} that differs from layer to layer")
-            value = int(value[0])
-        if type(value) is not int or not 1 <= value < 2**31:
-            raise ModelError(f"{key} is {value!r}, want a positive integer")
-        return value
-
-    def real(self, key: str, default: float | None = None) -> float:
-        """A finite float that is not negative."""
-        key, value = self._value(key, default)
-        if type(value) not in (int, float) or not 0 <= value < math.inf:
-            raise ModelError(f"{key} is {value!r}, want a finite number, 0 or more")
-        return float(value)
-
-
-def _hparams(file: gguf.File, arch: Architecture) -> Hparams:
-    keys = _Keys(file, arch.name)
-    D, H = keys.count("embedding_length"), keys.count("attention.head_count")
-    G = keys.count("attention.head_count_kv", H)
-    if H % G:
-        raise ModelError(f"{H} query heads do not divide among {G} key/value heads")
-    if D % H and f"{arch.name}.attention.key_length" not in file.metadata:
-        raise ModelError(f"embedding_length {D} does not divide among {H} heads")
-    E = keys.count("attention.key_length", max(D // H, 1))
-    if keys.count("attention.value_length", E) != E:
-        raise Unsupported(f"values of another width than keys ({arch.name}.attention.value_length)")
-    n_rot = keys.count("rope.dimension_count", E)
-    if n_rot % 2 or n_rot > E:
-        raise ModelError(f"rope.dimension_count is {n_rot}, want an even number up to {E}")
-    tokens = file.metadata.get("tokenizer.ggml.tokens")
-    V = len(tokens) if isinstance(tokens, gguf.Strings) else keys.count("vocab_size")
-    base = keys.real("rope.freq_base", 10000.0)
-    if base < 1:
-        raise ModelError(f"{arch.name}.rope.freq_base is {base}, want at least 1")
-    return Hparams(
-        architecture=arch.name,
-        n_layers=keys.count("block_count"),
-        D=D,
-        H=H,
-        G=G,
-        E=E,
-        F=keys.count("feed_forward_length"),
-        V=V,
-        context_length=keys.count("context_length"),
-        eps=keys.real("attention.layer_norm_rms_epsilon"),
-        rope_base=base,
-        n_rot=n_rot,
-    )
-
-
-def _frequencies(file: gguf.File, h: Hparams, divisors: np.ndarray | None) -> np.ndarray:
-    """``base^(-2 i / n_rot)``, divided by the file's factors and its linear scaling: float64 (n_rot
-    / 2,), radians.
-    """
-    prefix = f"{h.architecture}.rope.scaling."
-    kind = file.metadata.get(prefix + "type", "linear")
-    if kind not in ("none", "linear"):
-        raise Unsupported(f"{prefix}type {kind!r}; this engine has none, linear")
-    keys = _Keys(file, h.architecture)
-    factor = keys.real("rope.scaling.factor", keys.real("rope.scale_linear", 1.0)) or 1.0
-    frequencies = h.rope_base ** (-2.0 * np.arange(h.n_rot // 2) / h.n_rot)
-    if kind == "linear":
-        frequencies /= factor
-    return frequencies if divisors is None else frequencies / divisors.astype(np.float64)
-
-
 class _Binder:
     """Takes tensors from the file one by one and knows at the end which were not wanted."""
 
@@ -204,35 +121,75 @@ class _Binder:
         self.file, self.h, self.left = file, hparams, set(file.tensors)
         self.sizes = {k: getattr(hparams, k) for k in "DHGEFV"} | {"R": hparams.n_rot // 2}
 
+    def layer(self, arch: Architecture, prefix: str) -> SimpleNamespace:
+        """The tensors of one layer; fused ones are cut into the parts that the graph knows."""
+        found, E = SimpleNamespace(**dict.fromkeys(NORMS)), self.h.E
+        for weight in arch.layer:
+            if weight.name == "ffn_gate" and arch.fused_gate:
+                continue
+            if weight.name == "ffn_up" and arch.fused_gate:
+                both = self.bind(Weight("ffn_up", ("2*F", "D"), bias=weight.bias), prefix)
+                found.ffn_gate = both.rows(0, self.h.F)
+                found.ffn_up = both.rows(self.h.F, 2 * self.h.F)
+            elif weight.name == "attn_q" and f"{prefix}attn_qkv.weight" in self.file.tensors:
+                fused = self.bind(Weight("attn_qkv", ("H*E+2*G*E", "D"), bias=True), prefix)
+                n, m = self.h.H * E, self.h.G * E
+                found.attn_q = fused.rows(0, n)
+                found.attn_k = fused.rows(n, n + m)
+                found.attn_v = fused.rows(n + m, n + 2 * m)
+            elif not hasattr(found, weight.name) or getattr(found, weight.name) is None:
+                setattr(found, weight.name, self.bind(weight, prefix))
+        return found
+
     def bind(self, weight: Weight, prefix: str) -> Tensor | np.ndarray | None:
-        name = f"{prefix}{weight.name}.{weight.suffix}"
+        name = f"{prefix}{weight.name}.weight"
+        info = self._take(name, weight.shape, weight.optional)
+        if info is None:
+            return None
+        form = FORMATS[info.format]
+        if len(weight.shape) == 1:  # small and read often: always float32
+            return form.dequantize(info.data)
+        bias = None
+        if weight.bias:
+            raw = self._take(f"{prefix}{weight.name}.bias", weight.shape[:1], optional=True)
+            bias = raw and FORMATS[raw.format].dequantize(raw.data)
+        data = info.data.reshape(info.shape[0], form.row_bytes(info.shape[1]))
+        return Tensor(name, info.shape, form, data, bias)
+
+    def _take(self, name: str, shape: tuple[str, ...], optional: bool) -> gguf.TensorInfo | None:
+        """A tensor of the file, its shape and format checked."""
         info = self.file.tensors.get(name)
         if info is None:
-            if weight.optional:
+            if optional:
                 return None
             raise ModelError(f"tensor {name} is missing")
         self.left.discard(name)
-        want = tuple(math.prod(self.sizes[k] for k in n.split("*")) for n in weight.shape)
+        want = tuple(self._size(letters) for letters in shape)
         if info.shape != want:
-            raise ModelError(f"{name}: shape {info.shape}, want {want} for {self._because(weight)}")
+            raise ModelError(f"{name}: shape {info.shape}, want {want} for {self._because(shape)}")
         if info.format not in FORMATS:
             raise Unsupported(f"{name}: format {info.format}; this engine has {', '.join(FORMATS)}")
-        form = FORMATS[info.format]
-        if len(want) == 1:  # small and read often: always float32
-            return form.dequantize(info.data)
-        return Tensor(name, want, form, info.data.reshape(want[0], form.row_bytes(want[1])))
+        return info
 
-    def _because(self, weight: Weight) -> str:
+    def _size(self, letters: str) -> int:
+        """The number that "H*E+2*G*E" stands for."""
+        products = (part.split("*") for part in letters.split("+"))
+        return sum(math.prod(self.sizes.get(k) or int(k) for k in p) for p in products)
+
+    def _because(self, shape: tuple[str, ...]) -> str:
         """What the wanted numbers come from, in words."""
         words = {
             "H*E": f"{self.h.H} heads of {self.h.E}",
             "G*E": f"{self.h.G} key/value heads of {self.h.E}",
+            "H*E+2*G*E": f"{self.h.H} query and {self.h.G} key/value heads of {self.h.E}",
+            "E": f"heads of {self.h.E}",
             "D": f"embedding_length {self.h.D}",
+            "2*F": f"twice feed_forward_length {self.h.F}",
             "F": f"feed_forward_length {self.h.F}",
             "V": f"{self.h.V} tokens",
             "R": f"rope.dimension_count {self.h.n_rot}",
         }
-        return ", ".join(words[n] for n in weight.shape)
+        return ", ".join(words[n] for n in shape)
 
     def refuse_extra(self) -> None:
         if self.left:

@@ -1,4 +1,4 @@
-"""The loops over weights and activations: embed, matmul, norm, rope, gate, add, softmax.
+"""The loops over weights and activations: embed, matmul, norm, rope, gates, add, softmax.
 
 Owns: every such loop but attention's. Must not know: files, tensor names, caches, architectures.
 Read before: `oracle.py` (what each operation means), `formats.pyx`, `sums.pxd`.
@@ -12,7 +12,7 @@ do not depend on the other tokens of its batch.
 """
 
 from cython.parallel cimport prange
-from libc.math cimport INFINITY, expf, sqrtf
+from libc.math cimport INFINITY, expf, sqrtf, tanhf
 
 from minengine.blocks cimport dequantize_fn, dot_fn
 from minengine.formats cimport Format
@@ -192,6 +192,28 @@ def rope(
                 rotate(&x[t, 0] + h * width, &cos[t, 0], &sin[t, 0], half, norm)
 
 
+cdef inline float silu(float x) noexcept nogil:
+    """x sigmoid(x)."""
+    return x / (1 + expf(-x))
+
+
+cdef inline float gelu(float x) noexcept nogil:
+    """0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3)."""
+    return x / (1 + expf(-2 * <float>0.7978845608028654 * x * (1 + <float>0.044715 * x * x)))
+
+
+cdef int check_gate(
+    str what, const float[:, ::1] gate, const float[:, ::1] up, float[:, ::1] out, int n_threads
+) except -1:
+    if n_threads < 1:
+        raise ValueError(f"{what}: n_threads {n_threads}, want at least 1")
+    same(f"{what}: rows of up", up.shape[0], "T", gate.shape[0])
+    same(f"{what}: width of up", up.shape[1], "F", gate.shape[1])
+    same(f"{what}: rows of out", out.shape[0], "T", gate.shape[0])
+    same(f"{what}: width of out", out.shape[1], "F", gate.shape[1])
+    return 0
+
+
 def silu_mul(
     const float[:, ::1] gate,   # IN (T, F)
     const float[:, ::1] up,     # IN (T, F)
@@ -204,16 +226,58 @@ def silu_mul(
     """
     cdef Py_ssize_t t, i, n_tokens = gate.shape[0], n = gate.shape[1]
     cdef int n_used = team(n_threads, 16 * n_tokens * n)  # an exponential is about 16 of them
-    if n_threads < 1:
-        raise ValueError(f"silu_mul: n_threads {n_threads}, want at least 1")
-    same("silu_mul: rows of up", up.shape[0], "T", n_tokens)
-    same("silu_mul: width of up", up.shape[1], "F", n)
-    same("silu_mul: rows of out", out.shape[0], "T", n_tokens)
-    same("silu_mul: width of out", out.shape[1], "F", n)
+    check_gate("silu_mul", gate, up, out, n_threads)
     with nogil:
         for t in prange(n_tokens, num_threads=n_used, schedule="static"):
             for i in range(n):
-                out[t, i] = gate[t, i] / (1 + expf(-gate[t, i])) * up[t, i]
+                out[t, i] = silu(gate[t, i]) * up[t, i]
+
+
+def gelu_mul(
+    const float[:, ::1] gate,   # IN (T, F)
+    const float[:, ::1] up,     # IN (T, F)
+    float[:, ::1] out,          # OUT (T, F), may be gate or up
+    *,
+    int n_threads=1,
+):
+    """``out = gelu(gate) * up``, gelu in its tanh form, elementwise on (T, F); out may be gate or
+    up. Hendrycks and Gimpel 2016, "GELUs", section 2; Shazeer 2020, "GLU Variants" (GEGLU).
+    """
+    cdef Py_ssize_t t, i, n_tokens = gate.shape[0], n = gate.shape[1]
+    cdef int n_used = team(n_threads, 16 * n_tokens * n)
+    check_gate("gelu_mul", gate, up, out, n_threads)
+    with nogil:
+        for t in prange(n_tokens, num_threads=n_used, schedule="static"):
+            for i in range(n):
+                out[t, i] = gelu(gate[t, i]) * up[t, i]
+
+
+def add_bias(float[:, ::1] x, const float[::1] bias):
+    """``x += bias`` on every row: (T, n), (n,)."""
+    cdef Py_ssize_t t, i
+    same("add_bias: width of bias", bias.shape[0], "n", x.shape[1])
+    with nogil:
+        for t in range(x.shape[0]):
+            for i in range(x.shape[1]):
+                x[t, i] += bias[i]
+
+
+def scale(float[:, ::1] x, float factor):
+    """``x *= factor`` on (T, n)."""
+    cdef Py_ssize_t t, i
+    with nogil:
+        for t in range(x.shape[0]):
+            for i in range(x.shape[1]):
+                x[t, i] *= factor
+
+
+def softcap(float[:, ::1] x, float cap):
+    """``x = cap tanh(x / cap)`` on (T, n): near the identity for small x, never beyond the cap."""
+    cdef Py_ssize_t t, i
+    with nogil:
+        for t in range(x.shape[0]):
+            for i in range(x.shape[1]):
+                x[t, i] = cap * tanhf(x[t, i] / cap)
 
 
 def add(float[:, ::1] x, const float[:, ::1] y):

@@ -30,20 +30,59 @@ def refuse(write_model):
 def test_a_model_of_every_architecture_loads(write_model, arch, tied):
     model = Model.load(write_model(arch, tied=tied))
     h = model.hparams
-    assert (h.architecture, h.n_layers, h.D, h.H, h.G, h.E, h.F, h.V) == (
-        arch,
-        2,
-        32,
-        4,
-        2,
-        8,
-        64,
-        48,
-    )
+    sizes = (h.architecture, h.n_layers, h.D, h.H, h.G, h.E, h.F, h.V)
+    assert sizes == (arch, 2, 32, 4, 2, 8, 64, 48)
     assert (h.context_length, h.n_rot) == (64, 8)
     assert len(model.layers) == 2
-    assert (model.output is model.token_embd) == tied
+    heads = [w for w in ARCHITECTURES[arch].tensors if w.name == "output"]
+    always, never = not heads, bool(heads) and not heads[0].optional
+    assert (model.output is model.token_embd) == ((tied or always) and not never)
     assert model.n_parameters == sum(int(np.prod(t.shape)) for t in model.file.tensors.values())
+
+
+def test_fused_tensors_are_cut_into_their_parts_and_nothing_is_copied(write_model):
+    model = Model.load(write_model("phi3", fused=True, biases=True))
+    layer, raw = model.layers[1], model.file.tensors["blk.1.attn_qkv.weight"]
+    parts = np.concatenate([t.data for t in (layer.attn_q, layer.attn_k, layer.attn_v)])
+    assert np.array_equal(parts.ravel(), raw.data)
+    assert np.shares_memory(layer.attn_v.data, raw.data)
+    assert [len(t.bias) for t in (layer.attn_q, layer.attn_k, layer.attn_v)] == [32, 16, 16]
+    assert layer.ffn_gate.shape == layer.ffn_up.shape == (64, 32)
+
+
+def test_windows_follow_size_and_pattern(write_model):
+    size, pattern = "attention.sliding_window", "attention.sliding_window_pattern"
+
+    def of(arch, n, **keys):
+        return Model.load(write_model(arch, n_layers=n, keys=keys)).hparams.windows
+
+    assert of("gemma2", 3) == (4096, 0, 4096)
+    assert of("gemma3", 3) == (0, 0, 0)
+    assert of("gemma3", 7, **{size: 8}) == (8, 8, 8, 8, 8, 0, 8)
+    assert of("gemma3", 3, **{size: 8, pattern: 2}) == (8, 0, 8)
+    assert of("gemma3", 2, **{size: 8, pattern: np.array([False, True])}) == (0, 8)
+    assert of("olmo2", 4, **{size: 5}) == (5, 5, 5, 0)
+    assert of("llama", 2, **{size: 8}) == (0, 0)
+    with pytest.raises(ModelError, match="3 values for 2 layers"):
+        of("gemma3", 2, **{size: 8, pattern: np.array([False, True, True])})
+
+
+def test_layers_without_rotation_have_none(write_model):
+    model = Model.load(write_model("smollm3", n_layers=8))
+    assert [r is None for r in model.rotations] == [False, False, False, True] * 2
+    off = write_model("granite", keys={"rope.scaling.finetuned": False})
+    assert Model.load(off).rotations == (None, None)
+
+
+def test_the_context_chooses_between_long_and_short_factors(write_model):
+    path = write_model(
+        "phi3", factors=("rope_factors_long", "rope_factors_short"),
+        keys={"rope.scaling.type": "longrope", "rope.scaling.original_context_length": 32},
+    )  # fmt: skip
+    short, long = (Model.load(path, context=n).rotations[0].frequencies for n in (32, 33))
+    assert np.allclose(short[0], long[0])
+    assert short[-1] > 2 * long[-1]
+    assert np.array_equal(Model.load(path).rotations[0].frequencies, long)
 
 
 def test_nothing_of_a_matrix_is_copied(write_model):
@@ -97,16 +136,21 @@ def test_a_missing_tensor_is_named(refuse):
 
 def test_extra_tensors_are_named(refuse):
     def change(_, tensors):
-        tensors["blk.0.attn_q.bias"] = ("F32", (32,), np.zeros(128, np.uint8))
+        tensors["blk.0.attn_norm.bias"] = ("F32", (32,), np.zeros(128, np.uint8))
 
-    refuse(ModelError, "1 tensors that llama does not have: blk.0.attn_q.bias", change)
+    refuse(ModelError, "1 tensors that llama does not have: blk.0.attn_norm.bias", change)
 
 
 def test_an_unsupported_format_is_named(refuse):
     def change(_, tensors):
-        tensors["blk.0.ffn_up.weight"] = ("Q5_0", (64, 32), np.zeros(64 * 22, np.uint8))
+        tensors["blk.0.ffn_up.weight"] = ("IQ2_S", (64, 256), np.zeros(64 * 82, np.uint8))
 
-    refuse(Unsupported, r"blk\.0\.ffn_up\.weight: format Q5_0; this engine has F32, F16", change)
+    refuse(
+        Unsupported,
+        r"blk\.0\.ffn_up\.weight: format IQ2_S; this engine has F32, F16",
+        change,
+        D=256,
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,21 +170,21 @@ def test_an_unsupported_format_is_named(refuse):
         ("llama.block_count", 0, ModelError, "llama.block_count is 0, want a positive integer"),
         ("llama.block_count", -1, ModelError, "llama.block_count is -1"),
         ("llama.block_count", 2**40, ModelError, "want a positive integer"),
-        ("llama.block_count", 2**31 - 1, ModelError, "tensor blk.2.attn_norm.weight is missing"),
+        ("llama.block_count", 2**31 - 1, ModelError, "tensor blk.2.attn_output.weight is missing"),
         ("llama.block_count", "two", ModelError, "is 'two'"),
         ("llama.embedding_length", True, ModelError, "embedding_length is True"),
         ("llama.attention.head_count_kv", 3, ModelError, "4 query heads do not divide among 3"),
         ("llama.attention.head_count_kv", np.array([2, 1]), Unsupported, "from layer to layer"),
         ("llama.attention.value_length", 16, Unsupported, "values of another width"),
         ("llama.rope.dimension_count", 7, ModelError, "is 7, want an even number up to 8"),
-        ("llama.rope.dimension_count", 16, ModelError, "is 16, want an even number up to 8"),
+        ("llama.rope.dimension_count", 16, ModelError, "is 16, want 8"),
         ("llama.rope.freq_base", float("nan"), ModelError, "freq_base is nan"),
         ("llama.rope.freq_base", 0.0, ModelError, "freq_base is 0.0, want at least 1"),
         (
             "llama.rope.scaling.type",
-            "yarn",
+            "ntk",
             Unsupported,
-            "type 'yarn'; this engine has none, linear",
+            "type 'ntk'; this engine has none, linear",
         ),
         ("llama.rope.scaling.factor", -2.0, ModelError, "factor is -2.0"),
         ("llama.attention.layer_norm_rms_epsilon", float("inf"), ModelError, "epsilon is inf"),
@@ -165,7 +209,7 @@ def test_head_counts_may_be_given_once_a_layer(write_model):
 
 
 def test_frequencies_follow_base_scaling_and_factors(write_model):
-    plain = Model.load(write_model()).frequencies
+    plain = Model.load(write_model()).rotations[0].frequencies
     assert np.allclose(plain, 10000.0 ** (-2 * np.arange(4) / 8), rtol=1e-15)
 
     def scaled(metadata, tensors):
@@ -173,13 +217,15 @@ def test_frequencies_follow_base_scaling_and_factors(write_model):
         factors = np.array([1, 2, 4, 8], np.float32)
         tensors["rope_freqs.weight"] = ("F32", (4,), factors.view(np.uint8))
 
-    assert np.allclose(Model.load(write_model(change=scaled)).frequencies, plain / [4, 8, 16, 32])
+    assert np.allclose(
+        Model.load(write_model(change=scaled)).rotations[0].frequencies, plain / [4, 8, 16, 32]
+    )
 
     def unscaled(metadata, _):
         metadata["llama.rope.scaling.factor"] = 4.0
         metadata["llama.rope.scaling.type"] = "none"
 
-    assert np.array_equal(Model.load(write_model(change=unscaled)).frequencies, plain)
+    assert np.array_equal(Model.load(write_model(change=unscaled)).rotations[0].frequencies, plain)
 
 
 def test_an_open_file_may_be_given_instead_of_a_path(write_model):
