@@ -18,7 +18,7 @@ Reading order. What everything means, then from the bytes of a file to the text 
      8  arch.py         what is special about a family of models, one row each
      9  hparams.py      the numbers of a model; model.py binds its tensors, every shape checked
     10  graph.py        one forward pass: prefill, decode, one sequence or many
-    11  tokenizer.py    text to ids and back
+    11  tokenizer.py    text to ids and back (spm.py; bpe.py with pretokenizers.py)
     12  sampling.py     logits to an id
     13  scheduler.py    which sequences run next
     14  engine.py       all of it behind a few calls

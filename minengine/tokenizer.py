@@ -1,25 +1,28 @@
-"""Text to token ids and back, exactly as llama.cpp's SPM tokenizer (model "llama") does it.
+"""Text to token ids and back, exactly as llama.cpp does it for its models "llama" and "gpt2".
 
-Owns: the vocabulary of a file, the merge, byte fallback, streaming detokenization. Must not know:
-the network, the cache, sampling. Read before: ``errors.py``; the metadata keys are ``gguf.py``'s.
+Owns: the vocabulary of a file, special tokens, streaming detokenization. Must not know: the
+network, the cache, sampling. Read before: ``spm.py`` ("llama") and ``bpe.py`` ("gpt2"), which
+segment what lies between special tokens; the metadata keys are ``gguf.py``'s.
 
 Text is bytes here: a str is UTF-8 on its way in and on its way out, and bytes that are no UTF-8
-pass through byte tokens. SPM writes a space as U+2581, so that one character comes back as a space;
-every other text comes back as it was. Source: SentencePiece (Kudo and Richardson 2018), section
-3.2, in the form GGUF files and llama.cpp give it.
+pass through SPM's byte tokens. SPM writes a space as U+2581, so that one character comes back as a
+space; every other text comes back as it was.
 """
 
 from __future__ import annotations
 
 import codecs
-import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+import minengine.spm as spm
+from minengine.bpe import Bpe, bytes_of
 from minengine.errors import ModelError, RequestError, Unsupported
+from minengine.pretokenizers import PRETOKENIZERS
 
+MODELS = ("llama", "gpt2")
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 SPACE = "\u2581".encode()
 
@@ -49,8 +52,8 @@ class Tokenizer:
     """The vocabulary of one file.
 
     ``metadata`` has the ``tokenizer.ggml.*`` keys. Errors: ``Unsupported`` names a tokenizer model
-    that is not a row of ``TOKENIZERS``; ``ModelError`` for a vocabulary that is missing or does not
-    fit itself.
+    that is not one of ``MODELS`` or an unknown pre-tokenizer; ``ModelError`` for a vocabulary that
+    is missing or does not fit itself.
     """
 
     def __init__(self, metadata: Mapping[str, Any]) -> None:
@@ -60,10 +63,13 @@ class Tokenizer:
         self.model = key("model")
         if not isinstance(self.model, str):
             raise ModelError("tokenizer.ggml.model: missing or no name, so there is no tokenizer")
-        if self.model not in TOKENIZERS:
-            have = ", ".join(TOKENIZERS)
+        if self.model not in MODELS:
+            have = ", ".join(MODELS)
             raise Unsupported(f"tokenizer model {self.model!r}: this engine has {have}")
-        self.segment = TOKENIZERS[self.model]
+        is_bpe, self.pre = self.model == "gpt2", key("pre", "default")
+        if is_bpe and self.pre not in PRETOKENIZERS:
+            have = ", ".join(PRETOKENIZERS)
+            raise Unsupported(f"pre-tokenizer {self.pre!r}: this engine has {have}")
         tokens = key("tokens")
         if not isinstance(tokens, Sequence) or isinstance(tokens, str) or not len(tokens):
             raise ModelError("tokenizer.ggml.tokens: missing or empty")
@@ -74,11 +80,19 @@ class Tokenizer:
         self.scores: list[float] = numbers("scores", key("scores", [0.0] * n), n)
         self.types: list[int] = numbers("token_type", key("token_type", [NORMAL] * n), n)
         self.ids: dict[bytes, int] = {text: i for i, text in enumerate(self.texts)}
-        self.bos, self.eos = (self._id(key, name, d) for name, d in (("bos", 1), ("eos", 2)))
-        self.unknown = self._id(key, "unknown", 0)
-        self.add_bos = flag(key, "add_bos_token", True) and self.bos is not None
+        defaults = (11, 11, None) if is_bpe else (1, 2, 0)
+        self.bos, self.eos, self.unknown = (
+            self._id(key, name, d)
+            for name, d in zip(("bos", "eos", "unknown"), defaults, strict=True)
+        )
+        bos_unless = PRETOKENIZERS[self.pre].add_bos if is_bpe else True
+        self.add_bos = flag(key, "add_bos_token", bos_unless) and self.bos is not None
         self.add_eos = flag(key, "add_eos_token", False) and self.eos is not None
-        self.add_space_prefix = flag(key, "add_space_prefix", True)
+        self.add_space_prefix = flag(key, "add_space_prefix", not is_bpe)
+        merges = key("merges", ())
+        if is_bpe and (not isinstance(merges, Sequence) or isinstance(merges, str)):
+            raise ModelError("tokenizer.ggml.merges: want a list of texts")
+        self.bpe = Bpe(self.ids, merges, PRETOKENIZERS[self.pre]) if is_bpe else None
         ends = {self.ids[t] for t in END_TEXTS & self.ids.keys()}
         for i in ends:
             self.types[i] = CONTROL
@@ -88,6 +102,10 @@ class Tokenizer:
         # Longest first: "<|im_start|>" must not be cut at a shorter special text inside it.
         special = [i for i, t in enumerate(self.types) if t in (CONTROL, USER_DEFINED, UNKNOWN)]
         self.special = sorted(special, key=lambda i: -len(self.texts[i]))
+        # Phi-3's special tokens swallow the white space after them.
+        name = str(metadata.get("general.name", "")).lower()
+        self.strips = frozenset(special if "phi-3" in name or "phi3" in name else ())
+        self.strips -= {self.ids.get(t) for t in (b"<unk>", b"<s>", b"<|endoftext|>")}
         self.bytes_of = [self._bytes_of(i) for i in range(n)]
         self.byte_ids = [self._byte_id(b) for b in range(256)]
 
@@ -107,6 +125,8 @@ class Tokenizer:
         text, kind = self.texts[i], self.types[i]
         if kind == BYTE:
             return byte_value(text)
+        if kind == NORMAL and self.bpe:
+            return bytes_of(text.decode("utf-8", "replace"))
         if kind == NORMAL:
             return text.replace(SPACE, b" ")
         return text if kind == USER_DEFINED else b""
@@ -128,15 +148,19 @@ class Tokenizer:
         user's text can't forge one.
         """
         ids = [self.bos] if add_special and self.add_bos else []
-        space = SPACE if self.add_space_prefix else b""
         for fragment in self.fragments(utf8(text), parse_special):
-            if isinstance(fragment, int):
-                ids.append(fragment)
-            else:  # it is the first or follows a special token, and so begins with a space
-                ids += self.segment(self, space + fragment.replace(b" ", SPACE))
+            ids += [fragment] if isinstance(fragment, int) else self.segment(fragment)
         if add_special and self.add_eos:
             ids.append(self.eos)
         return ids
+
+    def segment(self, text: bytes) -> list[int]:
+        """Ids of a text between special tokens."""
+        if self.bpe:
+            return self.bpe.encode(text)
+        # it is the first or follows a special token, and so begins with a space
+        space = SPACE if self.add_space_prefix else b""
+        return spm.encode(space + text.replace(b" ", SPACE), self.ids, self.scores, self.byte_ids)
 
     def fragments(self, text: bytes, parse_special: bool) -> list[bytes | int]:
         """``text`` cut at every special token: bytes between them, ids for them."""
@@ -145,7 +169,8 @@ class Tokenizer:
             if self.types[i] != USER_DEFINED and not parse_special:
                 continue
             if self.texts[i] in text:
-                parts = [piece for p in parts for piece in cut(p, self.texts[i], i)]
+                strip = i in self.strips
+                parts = [piece for p in parts for piece in cut(p, self.texts[i], i, strip)]
         return parts
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -233,77 +258,16 @@ def byte_value(text: bytes) -> bytes:
     raise ModelError(f"byte token {text!r}: want a text like b'<0x0A>'")
 
 
-def cut(part: bytes | int, text: bytes, i: int) -> Iterator[bytes | int]:
-    """``part`` with every occurrence of ``text`` replaced by the id ``i``; an id stays as it is."""
+def cut(part: bytes | int, text: bytes, i: int, strip: bool) -> Iterator[bytes | int]:
+    """``part`` with every occurrence of ``text`` replaced by the id ``i``; an id stays as it is.
+
+    ``strip``: white space after an occurrence goes.
+    """
     if isinstance(part, int):
         yield part
         return
-    pieces = part.split(text)
-    for n, piece in enumerate(pieces):
+    for n, piece in enumerate(part.split(text)):
         if n:
             yield i
-        if piece:
+        if piece := piece.lstrip(b" \t\n\v\f\r") if n and strip else piece:
             yield piece
-
-
-def characters(text: bytes) -> list[int]:
-    """Where characters begin, by first byte alone as llama.cpp does: 0xxx and 10xx are one byte,
-    110x two, and so on.
-    """
-    starts, at = [], 0
-    while at < len(text):
-        starts.append(at)
-        first = text[at]
-        at += 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
-    return starts
-
-
-def spm(tokenizer: Tokenizer, text: bytes) -> list[int]:
-    """SentencePiece merging: join the adjacent pair whose union is the token of highest score,
-    leftmost first.
-
-    Begins with characters and ends when no two neighbours make a token. A character that is no
-    token becomes its bytes. Pairs wait in a heap; one that a merge has overtaken is recognised by
-    its size and dropped. O(n log n).
-    """
-    ids, scores = tokenizer.ids, tokenizer.scores
-    start = characters(text)
-    n = len(start)
-    end = [
-        *start[1:],
-        len(text),
-    ]  # of the symbol that begins at this character; 0 once it is merged away
-    left, right = list(range(-1, n - 1)), [*range(1, n), -1]
-    heap: list[
-        tuple[float, int, int, int]
-    ] = []  # (-score, symbol, right neighbour, end of the union)
-
-    def offer(a: int, b: int) -> None:
-        if a >= 0 and b >= 0 and (i := ids.get(text[start[a] : end[b]])) is not None:
-            heapq.heappush(heap, (-scores[i], a, b, end[b]))
-
-    for a in range(n - 1):
-        offer(a, a + 1)
-    while heap:
-        _, a, b, union_end = heapq.heappop(heap)
-        if end[a] != start[b] or end[b] != union_end:
-            continue
-        end[a], end[b] = end[b], 0
-        right[a] = right[b]
-        if right[b] >= 0:
-            left[right[b]] = a
-        offer(left[a], a)
-        offer(a, right[a])
-    out: list[int] = []
-    a = 0 if n else -1
-    while a >= 0:
-        symbol = text[start[a] : end[a]]
-        if (i := ids.get(symbol)) is not None:
-            out.append(i)
-        else:
-            out += [j for b in symbol if (j := tokenizer.byte_ids[b]) is not None]
-        a = right[a]
-    return out
-
-
-TOKENIZERS: dict[str, Callable[[Tokenizer, bytes], list[int]]] = {"llama": spm}

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minengine.errors import EngineError, ModelError, RequestError, Unsupported
+from minengine.spm import characters
 from minengine.tokenizer import (
     BYTE,
     CONTROL,
@@ -19,7 +20,6 @@ from minengine.tokenizer import (
     UNUSED,
     USER_DEFINED,
     Tokenizer,
-    characters,
 )
 
 BYTES = [f"<0x{b:02X}>" for b in range(256)]
@@ -227,7 +227,7 @@ def test_end_tokens_are_eos_eot_eom_and_the_known_texts():
 @pytest.mark.parametrize(
     ("keys", "error", "words"),
     [
-        ({"model": "gpt2"}, Unsupported, "'gpt2'"),
+        ({"model": "bert"}, Unsupported, "'bert'"),
         ({"model": None}, ModelError, "tokenizer.ggml.model: missing"),
         ({"tokens": None}, ModelError, "tokenizer.ggml.tokens"),
         ({"tokens": [1, 2, 3]}, ModelError, "want strings"),
