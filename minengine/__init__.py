@@ -19,7 +19,7 @@ Reading order. What everything means, then from the bytes of a file to the text 
      9  hparams.py      the numbers of a model; model.py binds its tensors, every shape checked
     10  graph.py        one forward pass: prefill, decode, one sequence or many
     11  tokenizer.py    text to ids and back (spm.py; bpe.py with pretokenizers.py)
-    12  sampling.py     logits to an id
+    12  sampling.py     logits to an id (candidates.py, penalties.py, draws.py)
     13  scheduler.py    which sequences run next
     14  engine.py       all of it behind a few calls
     15  selftest.py     every part held against the oracle, with the errors in numbers

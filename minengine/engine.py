@@ -20,12 +20,14 @@ from minengine.errors import RequestError
 from minengine.graph import Batch, forward
 from minengine.kvcache import BlockPool
 from minengine.model import Model
+from minengine.penalties import breakers_of
 from minengine.sampling import Chain
 from minengine.scheduler import Scheduler, Sequence
 from minengine.tokenizer import Tokenizer
 
 # A context of 128 k tokens is in the file of many a model and in the memory of few a laptop.
 LONGEST_CONTEXT = 4096
+DRY_BREAKERS = (b"\n", b":", b'"', b"*")
 
 
 def packaged_model() -> str:
@@ -158,27 +160,37 @@ class Engine:
         max_tokens: int = 128,
         seed: int | None = None,
         parse_special: bool = False,
+        penalize_prompt: bool = True,
         **sampling: Any,
     ) -> Sequence:
         """A checked request, not under way yet: text or token ids to continue by at most
         ``max_tokens`` tokens.
 
-        ``sampling`` takes the names of ``sampling.SAMPLERS``. Errors: ``RequestError`` says which
+        ``sampling`` takes the options of ``sampling.Chain``. Errors: ``RequestError`` says which
         option is wrong.
         """
         if isinstance(prompt, (str, bytes)):
             prompt = self.tokenize(prompt, parse_special=parse_special)
-        ids, chain = self._checked(prompt), Chain(seed=seed, **sampling)
+        ids = self._checked(prompt)
+        if sampling.get("dry_multiplier") and "breakers" not in sampling:
+            sampling["breakers"] = self._dry_breakers()
+        chain = Chain(seed=seed, **sampling)
         if not isinstance(max_tokens, int) or max_tokens < 1:
             raise RequestError(f"max_tokens: got {max_tokens!r}, want a whole number from 1 on")
         if len(ids) >= self.context:
             raise RequestError(
                 f"a prompt of {len(ids)} tokens: the context of {self.context} leaves no room"
             )
+        for token in ids if penalize_prompt else ():
+            chain.accept(token)
         limit = len(ids) + max_tokens
         if limit <= self.context:
             return Sequence(ids, chain, limit)
         return Sequence(ids, chain, self.context, "context")
+
+    def _dry_breakers(self) -> dict[int, list[list[int]]]:
+        """Where repeated passages end for DRY: lines, and what separates the parts of a list."""
+        return breakers_of(self.tokenizer.bytes_of, self.tokenizer.segment, DRY_BREAKERS)
 
     def generate(self, prompt: str | bytes | Ids[int], **options: Any) -> Generation:
         """Continue a prompt: an iterator of pieces of text, each whole characters, as they come.

@@ -22,8 +22,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from minengine.errors import EngineError
-from minengine.sampling import SAMPLERS
+from minengine.errors import EngineError, RequestError
+from minengine.sampling import PARAMETERS, SAMPLERS
 
 app = typer.Typer(
     help="A GGUF inference engine small enough to read in a weekend.\n\n"
@@ -78,13 +78,30 @@ def command(*examples: str) -> Callable:
 
 
 def sampling_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one flag for each row of ``SAMPLERS``, in place of its ``**sampling``."""
+    """Give a command one flag for each of ``PARAMETERS``, in place of its ``**sampling``."""
     signature = inspect.signature(function, eval_str=True)
     flags = []
-    for row in SAMPLERS:
-        option = typer.Option(f"--{row.name.replace('_', '-')}", help=row.help)
+    for row in PARAMETERS.values():
+        flag = f"--{row.name.replace('_', '-')}"
+        option = typer.Option(flag, help=row.help, rich_help_panel="Sampling")
         kind, annotation = inspect.Parameter.KEYWORD_ONLY, Annotated[row.type, option]
         flags.append(inspect.Parameter(row.name, kind, default=row.default, annotation=annotation))
+    steps = ";".join(row.name for row in SAMPLERS)
+    option = typer.Option(
+        "--samplers",
+        help=f"The steps in their order; {steps} otherwise.",
+        rich_help_panel="Sampling",
+    )
+    kind = inspect.Parameter.KEYWORD_ONLY
+    annotation = Annotated[str | None, option]
+    flags.append(inspect.Parameter("samplers", kind, default=None, annotation=annotation))
+    option = typer.Option(
+        "--logit-bias",
+        help="ID=NUMBER, added to a token's logit; -inf bans it.",
+        rich_help_panel="Sampling",
+    )
+    annotation = Annotated[list[str], option]
+    flags.append(inspect.Parameter("logit_bias", kind, default=(), annotation=annotation))
     kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     function.__signature__ = signature.replace(parameters=[*kept, *flags])
     function.__annotations__ = {p.name: p.annotation for p in [*kept, *flags]}
@@ -93,3 +110,15 @@ def sampling_options(function: Callable[..., None]) -> Callable[..., None]:
 
 def print_json(found: dict[str, Any]) -> None:
     print(json.dumps(found, ensure_ascii=False, indent=1))
+
+
+def biases(texts: list[str]) -> dict[int, float]:
+    """``["15=-inf"]`` -> {15: -inf}. Errors: RequestError names what is no such pair."""
+    found = {}
+    for text in texts:
+        token, _, value = text.partition("=")
+        try:
+            found[int(token)] = float(value)
+        except ValueError:
+            raise RequestError(f"--logit-bias {text}: want ID=NUMBER, such as 15=-inf") from None
+    return found

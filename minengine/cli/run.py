@@ -19,6 +19,7 @@ from minengine.cli.app import (
     ModelOption,
     SpecialOption,
     ThreadsOption,
+    biases,
     command,
     print_json,
     sampling_options,
@@ -55,6 +56,7 @@ def generate(
     start = sys.stdin.buffer.read() if prompt == "-" else prompt
     with Engine(model, threads) as engine:
         options = {"max_tokens": max_tokens, "seed": seed, "parse_special": special, **sampling}
+        options["logit_bias"] = biases(options["logit_bias"])
         began, pieces, stream = time.perf_counter(), [], engine.generate(start, **options)
         if echo and not as_json:
             print(start if isinstance(start, str) else start.decode("utf-8", "replace"), end="")

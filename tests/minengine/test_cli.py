@@ -14,7 +14,7 @@ import pytest
 from minengine import Engine
 from minengine.cli import main as cli
 from minengine.requantize import requantize
-from minengine.sampling import SAMPLERS
+from minengine.sampling import PARAMETERS
 
 COMMANDS = ("info", "tokens", "generate", "perplexity", "bench", "quantize", "selftest")
 PROGRAM = [sys.executable, "-c", "from minengine.cli.main import main; main()"]
@@ -59,7 +59,7 @@ def test_every_command_has_help_with_examples(run, command):
 
 def test_generate_has_a_flag_for_every_sampler_with_its_help_and_default(run):
     out = re.sub(r"\s+", " ", run("generate", "--help")[1].replace("│", " "))
-    for row in SAMPLERS:
+    for row in PARAMETERS.values():
         assert f"--{row.name.replace('_', '-')} " in out
         assert row.help in out
         assert not row.default or f"[default: {row.default}]" in out

@@ -150,11 +150,15 @@ def test_generation_stops_at_an_end_token_and_does_not_print_it():
 
 def test_pieces_are_whole_characters(engine):
     # At a high temperature byte tokens come at random; each is held back until it is decided.
-    pieces = list(engine.generate("", max_tokens=200, temperature=50.0, top_k=0, top_p=1, seed=2))
+    pieces = list(
+        engine.generate("", max_tokens=200, temperature=50.0, top_k=0, top_p=1, min_p=0, seed=2)
+    )
     assert all(pieces)
     joined = "".join(pieces)
     assert "\ufffd" in joined
-    generation = engine.generate("", max_tokens=200, temperature=50.0, top_k=0, top_p=1, seed=2)
+    generation = engine.generate(
+        "", max_tokens=200, temperature=50.0, top_k=0, top_p=1, min_p=0, seed=2
+    )
     list(generation)
     assert joined == engine.detokenize(generation.sequence.tokens)
 

@@ -1,0 +1,128 @@
+"""Samplers that end a chain: they pick one of the candidates.
+
+Owns: the draw, mirostat and adaptive-p, with what they remember. Must not know: the history of a
+sequence, the network. Read before: ``candidates.py``. Each uses one uniform number u a token.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from minengine.candidates import Candidates, F, top_k
+
+M = 100  # tokens from which mirostat estimates the exponent of the distribution
+WIDTH, PEAK, SHARPNESS = F(0.3), F(5), F(10)  # of adaptive-p's preference
+
+
+def draw(c: Candidates, u: float) -> int:
+    """Index of the first candidate where the running sum of probabilities reaches u in [0, 1)."""
+    with np.errstate(over="ignore"):
+        e = np.exp(c.logits - c.logits.max())
+    running = np.cumsum(e, dtype=np.float64)
+    alive = np.flatnonzero(e)
+    at = int(np.searchsorted(running, u * running[-1], side="left"))
+    return int(max(at, alive[0]))  # u = 0 reaches even a candidate of probability 0
+
+
+@dataclass
+class Dist:
+    """A plain draw."""
+
+    def __call__(self, c: Candidates, u: float) -> int:
+        return draw(c, u)
+
+
+@dataclass
+class Mirostat:
+    """Keeps the surprise of the text near ``tau`` bits a token: what came out moves the bound mu.
+
+    Version 1 estimates a Zipf exponent and keeps k tokens by it; version 2 drops tokens of more
+    than mu bits. Then ``mu -= eta (surprise - tau)``. Basu et al. 2021, "Mirostat", algorithms 1
+    and 2.
+    """
+
+    version: int
+    tau: float
+    eta: float
+    n_vocab: int = 0
+    mu: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.mu = 2 * self.tau
+
+    def __call__(self, c: Candidates, u: float) -> int:
+        kept = self.keep(c)
+        at = draw(kept, u)
+        self.learn(float(kept.probabilities()[at]))
+        return at
+
+    def keep(self, c: Candidates) -> Candidates:
+        """The likeliest tokens, as many as mu allows."""
+        c = c.sorted()
+        p = c.probabilities()
+        return top_k(c, self._top(p) if self.version == 1 else self._below(p))
+
+    def learn(self, p: float) -> None:
+        """Note the probability of the token that came out."""
+        self.mu -= self.eta * (-math.log2(max(p, 1e-45)) - self.tau)
+
+    def _top(self, p: np.ndarray) -> int:
+        i = np.arange(min(M, len(p)) - 1)
+        t = np.log(F(i + 2) / F(i + 1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            b = np.log(p[i] / p[i + 1])
+            s = float(np.sum(t * b) / np.sum(t * t)) if len(i) else math.nan
+        if not math.isfinite(s) or s == 0:
+            return len(p)
+        e, n = s - 1, self.n_vocab or len(p)
+        try:
+            k = (e * 2**self.mu / (1 - n**-e)) ** (1 / s)
+        except (OverflowError, ZeroDivisionError):
+            return len(p)
+        return max(min(int(k), len(p)), 1) if isinstance(k, float) and math.isfinite(k) else len(p)
+
+    def _below(self, p: np.ndarray) -> int:
+        with np.errstate(divide="ignore"):
+            over = np.flatnonzero(-np.log2(p) > self.mu)
+        return max(int(over[0]), 1) if over.size else len(p)
+
+
+@dataclass
+class Adaptive:
+    """Prefers tokens whose probability is near a target, which moves so that the average comes out.
+
+    ``logit = 5 - 10 d^2 / (1 + d)``, ``d = |p - t| / 0.3``, with t = 2 target - the decaying mean
+    of the probabilities that were drawn. A negative target is off.
+    """
+
+    target: float
+    decay: float
+    total: float = 0.0
+    weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.decay = min(max(self.decay, 0.0), 0.99)
+        self.total, self.weight = self.target / (1 - self.decay), 1 / (1 - self.decay)
+
+    def __call__(self, c: Candidates, u: float) -> int:
+        if self.target < 0:
+            return draw(c, u)
+        p = c.probabilities()
+        at = draw(self.prefer(c, p), u)
+        self.learn(float(p[at]))
+        return at
+
+    def prefer(self, c: Candidates, p: np.ndarray) -> Candidates:
+        """The candidates weighed by how near their probabilities p are to the target."""
+        goal = 2 * min(max(self.target, 0.0), 1.0) - self.total / self.weight
+        d = np.abs(p - F(min(max(goal, 0.0), 1.0))) / WIDTH
+        logits = np.where(c.logits == -np.inf, F(-np.inf), PEAK - SHARPNESS * d * d / (F(1) + d))
+        return c.weigh(logits)
+
+    def learn(self, p: float) -> None:
+        """Note the probability of the token that came out."""
+        self.total = p + self.decay * self.total
+        self.weight = 1 + self.decay * self.weight
