@@ -18,7 +18,7 @@ from setuptools.command.build_py import build_py
 
 DEBUG = os.environ.get("MINENGINE_DEBUG") == "1"
 STUDENT = os.environ.get("MINENGINE_STUDENT") == "1"
-UNITS = ["kquants", "codebooks", "formats", "ops", "attention"]
+UNITS = ["kquants", "codebooks", "codes", "formats", "ops", "integer", "attention"]
 CLOSED = [
     *("oracle", "graph", "kvcache", "engine"),
     *("sampling", "candidates", "penalties", "draws"),

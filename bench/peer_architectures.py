@@ -56,8 +56,8 @@ def logits(path: Path, **options) -> np.ndarray:
         return engine.logits(IDS)
 
 
-def ask_peer(python: str, work: Path, files: dict[str, Path]) -> dict:
-    job = {"logits": {k: str(f) for k, f in files.items()}, "ids": IDS}
+def ask_peer(python: str, work: Path, files: dict[str, Path], ids: list[int] = IDS) -> dict:
+    job = {"logits": {k: str(f) for k, f in files.items()}, "ids": ids}
     (work / "job.json").write_text(json.dumps(job))
     script = Path(__file__).with_name("peer_llamacpp.py")
     command = [python, str(script), str(work / "job.json"), str(work / "peer.npz")]

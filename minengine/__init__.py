@@ -13,6 +13,7 @@ Reading order. What everything means, then from the bytes of a file to the text 
      4  formats.pyx     weight formats: dequantize, quantize, dot (layouts in blocks.pxd, the order
                         of sums in sums.pxd, threads in threads.pxd; kquants.pyx, codebooks.pyx)
      5  ops.pyx         embed, matmul, rms_norm, rope, gate, add, softmax
+                        (integer.pyx: the product of fast mode, on the codes of codes.pyx)
      6  attention.pyx   keys and values into the cache, attention over its blocks
      7  kvcache.py      the pool of blocks: who holds which, sharing, copy-on-write
      8  arch.py         what is special about a family of models, one row each

@@ -9,6 +9,7 @@
 # definitions, told in design terms in each comment.
 
 from libc.math cimport fabsf
+from libc.string cimport memcpy
 
 from minengine.sums cimport CHUNK, dot_chunk
 
@@ -106,6 +107,10 @@ cdef packed struct BlockTQ2_0:  # 66 bytes, 256 elements of -d, 0, d: x = d (q -
 ctypedef void (*dequantize_fn)(const void* blocks, float* y, Py_ssize_t n) noexcept nogil
 ctypedef void (*quantize_fn)(const float* x, void* blocks, Py_ssize_t n) noexcept nogil
 ctypedef float (*dot_fn)(const void* blocks, const float* x, Py_ssize_t n) noexcept nogil
+# up to 256 elements as codes q (n,), with scale and low (n / 16,): x = scale q + low; see codes.pyx
+ctypedef void (*unpack_fn)(
+    const void* blocks, Py_ssize_t n, short* q, float* scale, float* low
+) noexcept nogil
 
 
 # Half precision -----------------------------------------------------------------------------------
@@ -159,6 +164,17 @@ cdef inline unsigned short float_to_half(float x) noexcept nogil:
 cdef inline int to_int(float x) noexcept nogil:
     """The integer part of x; 0 for NaN and for what no int holds, which C leaves undefined."""
     return <int>x if fabsf(x) < 1e9 else 0
+
+
+# The fifth bits of Q5_0 and Q5_1 -------------------------------------------------------------------
+
+cdef inline void fifth_bits(const unsigned char* h, unsigned char* bit) noexcept nogil:
+    """The 32 bits of h as 0 or 16, one byte each."""
+    cdef unsigned int bits
+    cdef Py_ssize_t j
+    memcpy(&bits, h, 4)
+    for j in range(32):
+        bit[j] = <unsigned char>((bits >> j & 1) << 4)
 
 
 # The dot product ----------------------------------------------------------------------------------

@@ -8,23 +8,10 @@ from libc.math cimport fabsf, floorf, log2f, roundf
 from libc.string cimport memset
 
 from minengine.blocks cimport (
-    BlockIQ4_NL, BlockIQ4_XS, BlockMXFP4, BlockTQ1_0, BlockTQ2_0, FloatBits, dot_chunks,
+    BlockIQ4_NL, BlockIQ4_XS, BlockMXFP4, BlockTQ1_0, BlockTQ2_0, dot_chunks,
     float_to_half, half_to_float, to_int,
 )
 from minengine.sums cimport CHUNK
-
-
-# Four-bit codes stand for these levels. NL: denser near zero, where weights are. MX: twice the values
-# of a 4-bit float with 2 exponent bits and 1 fraction bit (OCP Microscaling Formats 1.0), so that all
-# are integers; the scale is half of what the standard says.
-cdef extern from *:
-    """
-    static const signed char NL_LEVELS[16] = {
-        -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-    static const signed char MX_LEVELS[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-    """
-    const signed char NL_LEVELS[16]
-    const signed char MX_LEVELS[16]
 
 
 # IQ4_NL and IQ4_XS: four bits into a table that is denser near zero -------------------------------
@@ -37,9 +24,9 @@ cdef void dequantize_iq4_nl(const void* blocks, float* y, Py_ssize_t n) noexcept
     for i in range(n // 32):
         d = half_to_float(b[i].d)
         for j in range(16):
-            y[i * 32 + j] = d * <float>NL_LEVELS[b[i].q[j] & 15]
+            y[i * 32 + j] = d * <float>nl_level(b[i].q[j] & 15)
         for j in range(16):
-            y[i * 32 + 16 + j] = d * <float>NL_LEVELS[b[i].q[j] >> 4]
+            y[i * 32 + 16 + j] = d * <float>nl_level(b[i].q[j] >> 4)
 
 
 cdef inline int nearest_nl(float x) noexcept nogil:
@@ -47,7 +34,7 @@ cdef inline int nearest_nl(float x) noexcept nogil:
     cdef int low = 0, high = 15, middle
     while low < high:
         middle = (low + high) >> 1
-        if x < <float>0.5 * (NL_LEVELS[middle] + NL_LEVELS[middle + 1]):
+        if x < <float>0.5 * (nl_level(middle) + nl_level(middle + 1)):
             high = middle
         else:
             low = middle + 1
@@ -72,7 +59,7 @@ cdef float fit_nl(const float* x) noexcept nogil:
         inverse = <float>(-127 + 2 * step) / extreme
         slx = sll = 0
         for i in range(32):
-            level = NL_LEVELS[nearest_nl(inverse * x[i])]
+            level = nl_level(nearest_nl(inverse * x[i]))
             w = x[i] * x[i]
             slx += w * x[i] * level
             sll += w * level * level
@@ -108,11 +95,6 @@ cdef float dot_iq4_nl(const void* blocks, const float* x, Py_ssize_t n) noexcept
     return dot_chunks(dequantize_iq4_nl, blocks, CHUNK // 32 * sizeof(BlockIQ4_NL), x, n)
 
 
-cdef int scale_xs(const unsigned char* low, unsigned short high, Py_ssize_t j) noexcept nogil:
-    """Scale j, -32 .. 31: four low bits in a nibble, two high bits in the 16."""
-    return (low[j >> 1] >> (j & 1) * 4 & 15 | (high >> j * 2 & 3) << 4) - 32
-
-
 cdef void dequantize_iq4_xs(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
     """x = (d s) level[q]."""
     cdef const BlockIQ4_XS* b = <const BlockIQ4_XS*>blocks
@@ -125,9 +107,9 @@ cdef void dequantize_iq4_xs(const void* blocks, float* y, Py_ssize_t n) noexcept
             q = b[i].q + part * 16
             scale = d * scale_xs(b[i].s_low, b[i].s_high, part)
             for j in range(16):
-                y[j] = scale * <float>NL_LEVELS[q[j] & 15]
+                y[j] = scale * <float>nl_level(q[j] & 15)
             for j in range(16):
-                y[16 + j] = scale * <float>NL_LEVELS[q[j] >> 4]
+                y[16 + j] = scale * <float>nl_level(q[j] >> 4)
             y += 32
 
 
@@ -162,13 +144,6 @@ cdef float dot_iq4_xs(const void* blocks, const float* x, Py_ssize_t n) noexcept
 
 # MXFP4: four-bit floats under a power of two ------------------------------------------------------
 
-cdef float mx_scale(unsigned char e) noexcept nogil:
-    """2^(e - 128): half of the standard's 2^(e - 127), for the levels stand doubled."""
-    cdef FloatBits v
-    v.u = <unsigned int>0x00200000 << e if e < 2 else <unsigned int>(e - 1) << 23
-    return v.f
-
-
 cdef void dequantize_mxfp4(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
     """x = 2^(e - 128) level[q]."""
     cdef const BlockMXFP4* b = <const BlockMXFP4*>blocks
@@ -177,9 +152,9 @@ cdef void dequantize_mxfp4(const void* blocks, float* y, Py_ssize_t n) noexcept 
     for i in range(n // 32):
         d = mx_scale(b[i].e)
         for j in range(16):
-            y[i * 32 + j] = d * <float>MX_LEVELS[b[i].q[j] & 15]
+            y[i * 32 + j] = d * <float>mx_level(b[i].q[j] & 15)
         for j in range(16):
-            y[i * 32 + 16 + j] = d * <float>MX_LEVELS[b[i].q[j] >> 4]
+            y[i * 32 + 16 + j] = d * <float>mx_level(b[i].q[j] >> 4)
 
 
 cdef inline int nearest_mx(float x, float d) noexcept nogil:
@@ -187,7 +162,7 @@ cdef inline int nearest_mx(float x, float d) noexcept nogil:
     cdef float error = fabsf(x), least = error
     cdef int code, best = 0
     for code in range(1, 8):
-        error = fabsf(d * <float>MX_LEVELS[code] - fabsf(x))
+        error = fabsf(d * <float>mx_level(code) - fabsf(x))
         if error < least:
             least = error
             best = code
@@ -218,15 +193,6 @@ cdef float dot_mxfp4(const void* blocks, const float* x, Py_ssize_t n) noexcept 
 
 
 # TQ1_0 and TQ2_0: -d, 0 or d ----------------------------------------------------------------------
-
-cdef inline int digit(unsigned char byte, int power) noexcept nogil:
-    """The base-3 digit that comes to the top when the byte is multiplied by a power of 3.
-
-    The byte stands for the fraction byte / 256; times 3^k its integer part wraps away, and three
-    times what is left has the next digit as its integer part.
-    """
-    return <unsigned char>(byte * power) * 3 >> 8
-
 
 cdef void dequantize_tq1_0(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
     """x = d (digit - 1)."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minengine.errors import RequestError
-from minengine.graph import Batch, forward
+from minengine.graph import MODES, Batch, forward
 from minengine.kvcache import BlockPool
 from minengine.model import Model
 from minengine.penalties import breakers_of
@@ -76,7 +76,9 @@ class Engine:
 
     ``context`` is the most tokens a sequence may have: the model's own unless given, and at most
     LONGEST_CONTEXT unless given. The cache has ``n_blocks`` blocks of ``block_size`` tokens: room
-    for four full contexts unless given. ``n_threads`` None is every processor this process may use;
+    for four full contexts unless given. ``mode`` "fast" rounds activations to 8 bits in products
+    with quantized weights, "exact" rounds nothing: what other implementations are held against.
+    ``n_threads`` None is every processor this process may use;
     results are the same bits for any number. One engine serves one thread of the caller; several
     generations may be under way on it at once. Errors: what ``Model.load`` and ``Tokenizer`` raise;
     ``RequestError`` for options out of range.
@@ -92,6 +94,7 @@ class Engine:
         n_blocks: int | None = None,
         n_batch: int = 256,
         cache_format: str = "F32",
+        mode: str = "exact",
     ) -> None:
         options = {"context": context, "n_threads": n_threads, "block_size": block_size}
         for name, n in (options | {"n_blocks": n_blocks, "n_batch": n_batch}).items():
@@ -102,7 +105,9 @@ class Engine:
         self.tokenizer = Tokenizer(self.model.file.metadata)
         if context is not None and context > h.context_length:
             raise RequestError(f"context: got {context}, the model was made for {h.context_length}")
-        self.context = context or min(h.context_length, LONGEST_CONTEXT)
+        if mode not in MODES:
+            raise RequestError(f"mode: got {mode!r}, want {' or '.join(MODES)}")
+        self.mode, self.context = mode, context or min(h.context_length, LONGEST_CONTEXT)
         self.n_threads = n_threads or available_threads()
         n_blocks = n_blocks or 4 * -(-self.context // block_size)
         self.context = min(self.context, n_blocks * block_size)
@@ -258,7 +263,7 @@ class Engine:
         return Perplexity(nats, n, n_characters, window, stride)
 
     def _forward(self, batch: Batch) -> np.ndarray:
-        return forward(self.model, batch, self.pool, n_threads=self.n_threads)
+        return forward(self.model, batch, self.pool, mode=self.mode, n_threads=self.n_threads)
 
     def _checked(self, ids: Ids[int]) -> list[int]:
         """``ids`` as plain integers that the vocabulary has and the context holds."""

@@ -2,7 +2,7 @@
 #
 # Owns: the class. Must not know: files, tensors, threads. Read before: blocks.pxd (the layouts).
 
-from minengine.blocks cimport dequantize_fn, dot_fn, quantize_fn
+from minengine.blocks cimport dequantize_fn, dot_fn, quantize_fn, unpack_fn
 
 
 cdef class Format:
@@ -13,3 +13,4 @@ cdef class Format:
     cdef dequantize_fn to_f32
     cdef quantize_fn from_f32
     cdef dot_fn dot_f32
+    cdef unpack_fn unpack          # NULL where the elements are floats

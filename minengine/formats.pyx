@@ -22,13 +22,18 @@ from libc.string cimport memcpy, memset
 from minengine.blocks cimport (
     BlockBF16, BlockF16, BlockF32, BlockIQ4_NL, BlockIQ4_XS, BlockMXFP4, BlockQ2_K, BlockQ3_K,
     BlockQ4_0, BlockQ4_1, BlockQ4_K, BlockQ5_0, BlockQ5_1, BlockQ5_K, BlockQ6_K, BlockQ8_0,
-    BlockTQ1_0, BlockTQ2_0, FloatBits, dequantize_fn, dot_chunks, dot_fn, float_to_half,
-    half_to_float, quantize_fn, to_int,
+    BlockTQ1_0, BlockTQ2_0, FloatBits, dequantize_fn, dot_chunks, dot_fn, fifth_bits, float_to_half,
+    half_to_float, quantize_fn, to_int, unpack_fn,
 )
 from minengine.codebooks cimport (
     dequantize_iq4_nl, dequantize_iq4_xs, dequantize_mxfp4, dequantize_tq1_0, dequantize_tq2_0,
     dot_iq4_nl, dot_iq4_xs, dot_mxfp4, dot_tq1_0, dot_tq2_0, quantize_iq4_nl, quantize_iq4_xs,
     quantize_mxfp4, quantize_tq1_0, quantize_tq2_0,
+)
+from minengine.codes cimport (
+    unpack_iq4_nl, unpack_iq4_xs, unpack_mxfp4, unpack_q2_k, unpack_q3_k, unpack_q4_0, unpack_q4_1,
+    unpack_q4_k, unpack_q5_0, unpack_q5_1, unpack_q5_k, unpack_q6_k, unpack_q8_0, unpack_tq1_0,
+    unpack_tq2_0,
 )
 from minengine.kquants cimport (
     dequantize_q2_k, dequantize_q3_k, dequantize_q4_k, dequantize_q5_k, dequantize_q6_k, dot_q2_k,
@@ -223,13 +228,6 @@ cdef float dot_q4_1(const void* blocks, const float* x, Py_ssize_t n) noexcept n
     return dot_chunks(dequantize_q4_1, blocks, CHUNK // 32 * sizeof(BlockQ4_1), x, n)
 
 
-cdef inline void fifth_bits(const unsigned char* h, unsigned char* bit) noexcept nogil:
-    """The 32 bits of h as 0 or 16, one byte each."""
-    cdef Py_ssize_t j
-    for j in range(32):
-        bit[j] = (h[j >> 3] >> (j & 7) & 1) << 4
-
-
 cdef void dequantize_q5_0(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
     """x = d (q - 16)."""
     cdef const BlockQ5_0* b = <const BlockQ5_0*>blocks
@@ -323,7 +321,12 @@ cdef float dot_q5_1(const void* blocks, const float* x, Py_ssize_t n) noexcept n
 # The table ----------------------------------------------------------------------------------------
 
 cdef class Format:
-    """One row of FORMATS: a block layout, its name, its GGUF type id and its three functions."""
+    """One row of FORMATS: a block layout, its name, its GGUF type id and its functions."""
+
+    @property
+    def has_codes(self):
+        """Is there an integer product for it (fast mode)?"""
+        return self.unpack != NULL
 
     def __repr__(self):
         return f"Format({self.name}: {self.block_bytes} bytes for {self.block_size} elements)"
@@ -392,11 +395,11 @@ def _by_name(name):
 
 cdef Format row(
     str name, int ggml_id, int block_size, int block_bytes,
-    dequantize_fn to_f32, quantize_fn from_f32, dot_fn dot_f32,
+    dequantize_fn to_f32, quantize_fn from_f32, dot_fn dot_f32, unpack_fn unpack=NULL,
 ):
     cdef Format f = Format.__new__(Format)
     f.name, f.ggml_id, f.block_size, f.block_bytes = name, ggml_id, block_size, block_bytes
-    f.to_f32, f.from_f32, f.dot_f32 = to_f32, from_f32, dot_f32
+    f.to_f32, f.from_f32, f.dot_f32, f.unpack = to_f32, from_f32, dot_f32, unpack
     return f
 
 
@@ -404,23 +407,49 @@ FORMATS = {
     "F32": row("F32", 0, 1, sizeof(BlockF32), dequantize_f32, quantize_f32, dot_f32),
     "F16": row("F16", 1, 1, sizeof(BlockF16), dequantize_f16, quantize_f16, dot_f16),
     "BF16": row("BF16", 30, 1, sizeof(BlockBF16), dequantize_bf16, quantize_bf16, dot_bf16),
-    "Q8_0": row("Q8_0", 8, 32, sizeof(BlockQ8_0), dequantize_q8_0, quantize_q8_0, dot_q8_0),
-    "Q4_0": row("Q4_0", 2, 32, sizeof(BlockQ4_0), dequantize_q4_0, quantize_q4_0, dot_q4_0),
-    "Q4_1": row("Q4_1", 3, 32, sizeof(BlockQ4_1), dequantize_q4_1, quantize_q4_1, dot_q4_1),
-    "Q5_0": row("Q5_0", 6, 32, sizeof(BlockQ5_0), dequantize_q5_0, quantize_q5_0, dot_q5_0),
-    "Q5_1": row("Q5_1", 7, 32, sizeof(BlockQ5_1), dequantize_q5_1, quantize_q5_1, dot_q5_1),
-    "Q2_K": row("Q2_K", 10, 256, sizeof(BlockQ2_K), dequantize_q2_k, quantize_q2_k, dot_q2_k),
-    "Q3_K": row("Q3_K", 11, 256, sizeof(BlockQ3_K), dequantize_q3_k, quantize_q3_k, dot_q3_k),
-    "Q4_K": row("Q4_K", 12, 256, sizeof(BlockQ4_K), dequantize_q4_k, quantize_q4_k, dot_q4_k),
-    "Q5_K": row("Q5_K", 13, 256, sizeof(BlockQ5_K), dequantize_q5_k, quantize_q5_k, dot_q5_k),
-    "Q6_K": row("Q6_K", 14, 256, sizeof(BlockQ6_K), dequantize_q6_k, quantize_q6_k, dot_q6_k),
+    "Q8_0": row(
+        "Q8_0", 8, 32, sizeof(BlockQ8_0), dequantize_q8_0, quantize_q8_0, dot_q8_0, unpack_q8_0,
+    ),
+    "Q4_0": row(
+        "Q4_0", 2, 32, sizeof(BlockQ4_0), dequantize_q4_0, quantize_q4_0, dot_q4_0, unpack_q4_0,
+    ),
+    "Q4_1": row(
+        "Q4_1", 3, 32, sizeof(BlockQ4_1), dequantize_q4_1, quantize_q4_1, dot_q4_1, unpack_q4_1,
+    ),
+    "Q5_0": row(
+        "Q5_0", 6, 32, sizeof(BlockQ5_0), dequantize_q5_0, quantize_q5_0, dot_q5_0, unpack_q5_0,
+    ),
+    "Q5_1": row(
+        "Q5_1", 7, 32, sizeof(BlockQ5_1), dequantize_q5_1, quantize_q5_1, dot_q5_1, unpack_q5_1,
+    ),
+    "Q2_K": row(
+        "Q2_K", 10, 256, sizeof(BlockQ2_K), dequantize_q2_k, quantize_q2_k, dot_q2_k, unpack_q2_k,
+    ),
+    "Q3_K": row(
+        "Q3_K", 11, 256, sizeof(BlockQ3_K), dequantize_q3_k, quantize_q3_k, dot_q3_k, unpack_q3_k,
+    ),
+    "Q4_K": row(
+        "Q4_K", 12, 256, sizeof(BlockQ4_K), dequantize_q4_k, quantize_q4_k, dot_q4_k, unpack_q4_k,
+    ),
+    "Q5_K": row(
+        "Q5_K", 13, 256, sizeof(BlockQ5_K), dequantize_q5_k, quantize_q5_k, dot_q5_k, unpack_q5_k,
+    ),
+    "Q6_K": row(
+        "Q6_K", 14, 256, sizeof(BlockQ6_K), dequantize_q6_k, quantize_q6_k, dot_q6_k, unpack_q6_k,
+    ),
     "IQ4_NL": row(
-        "IQ4_NL", 20, 32, sizeof(BlockIQ4_NL), dequantize_iq4_nl, quantize_iq4_nl, dot_iq4_nl
+        "IQ4_NL", 20, 32, sizeof(BlockIQ4_NL), dequantize_iq4_nl, quantize_iq4_nl, dot_iq4_nl, unpack_iq4_nl,
     ),
     "IQ4_XS": row(
-        "IQ4_XS", 23, 256, sizeof(BlockIQ4_XS), dequantize_iq4_xs, quantize_iq4_xs, dot_iq4_xs
+        "IQ4_XS", 23, 256, sizeof(BlockIQ4_XS), dequantize_iq4_xs, quantize_iq4_xs, dot_iq4_xs, unpack_iq4_xs,
     ),
-    "TQ1_0": row("TQ1_0", 34, 256, sizeof(BlockTQ1_0), dequantize_tq1_0, quantize_tq1_0, dot_tq1_0),
-    "TQ2_0": row("TQ2_0", 35, 256, sizeof(BlockTQ2_0), dequantize_tq2_0, quantize_tq2_0, dot_tq2_0),
-    "MXFP4": row("MXFP4", 39, 32, sizeof(BlockMXFP4), dequantize_mxfp4, quantize_mxfp4, dot_mxfp4),
+    "TQ1_0": row(
+        "TQ1_0", 34, 256, sizeof(BlockTQ1_0), dequantize_tq1_0, quantize_tq1_0, dot_tq1_0, unpack_tq1_0,
+    ),
+    "TQ2_0": row(
+        "TQ2_0", 35, 256, sizeof(BlockTQ2_0), dequantize_tq2_0, quantize_tq2_0, dot_tq2_0, unpack_tq2_0,
+    ),
+    "MXFP4": row(
+        "MXFP4", 39, 32, sizeof(BlockMXFP4), dequantize_mxfp4, quantize_mxfp4, dot_mxfp4, unpack_mxfp4,
+    ),
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import minengine.attention as attention
+import minengine.integer as integer
 import minengine.ops as ops
 from minengine.errors import RequestError
 from minengine.hparams import Hparams
@@ -86,7 +87,24 @@ class Batch:
         return cls(*arrays, block_tables, lengths, np.array(rows, np.int32))
 
 
-def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1) -> np.ndarray:
+MODES = ("exact", "fast")
+
+
+@dataclass(frozen=True)
+class How:
+    """The arithmetic of the products, and on how many threads."""
+
+    mode: str
+    n_threads: int
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise RequestError(f"mode: got {self.mode!r}, want {' or '.join(MODES)}")
+
+
+def forward(
+    model: Model, batch: Batch, cache: BlockPool, *, mode: str = "exact", n_threads: int = 1
+) -> np.ndarray:
     """Logits of the wanted tokens: float32 (R, V). Their keys and values are in the cache
     afterwards.
 
@@ -95,29 +113,30 @@ def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1)
                     x += Wd (silu(Wg h) * (Wu h)),                  h = rms_norm(x)
         logits = head(rms_norm(x))
 
-    An architecture's row adds norms, scales, caps and windows to that. A token's logits are the
-    same bits however the tokens are cut into batches and however many threads compute them.
+    ``mode`` "exact" multiplies weights by float32 activations, "fast" by activations rounded to 8
+    bits. An architecture's row adds norms, scales, caps and windows to that. A token's logits are
+    the same bits however the tokens are cut into batches and however many threads compute them.
     RequestError where a token is outside the vocabulary or the cache was made for another model.
     """
-    h = model.hparams
+    h, how = model.hparams, How(mode, n_threads)
     _check(model, batch, cache)
     x = np.empty((len(batch.tokens), h.D), np.float32)
     ops.embed(model.token_embd.data, model.token_embd.format, batch.tokens, x)
     _scale(x, h.embedding_scale)
     turns = {r: r.angles(batch.positions) for r in set(model.rotations) if r is not None}
     for i, layer in enumerate(model.layers):
-        attended = _attention(model, i, x, batch, cache, turns.get(model.rotations[i]), n_threads)
+        attended = _attention(model, i, x, batch, cache, turns.get(model.rotations[i]), how)
         if i == h.n_layers - 1:  # of the other tokens nothing but keys and values is needed
             x, attended = x[batch.rows], attended[batch.rows]
         out = np.empty_like(x)
-        _products(attended, (layer.attn_output,), (out,), n_threads)
+        _products(attended, (layer.attn_output,), (out,), how)
         _add(x, out, layer.post_attention_norm, h)
         normed = _norm(x, layer.ffn_norm, h.eps)
-        _feed_forward(normed, layer, model.arch.gate, out, n_threads)
+        _feed_forward(normed, layer, model.arch.gate, out, how)
         _add(x, out, layer.post_ffw_norm, h)
     normed = _norm(x, model.output_norm, h.eps)
     logits = np.empty((len(x), h.V), np.float32)
-    _products(normed, (model.output,), (logits,), n_threads)
+    _products(normed, (model.output,), (logits,), how)
     _scale(logits, 1 / h.logit_scale)
     if h.final_softcap:
         ops.softcap(logits, h.final_softcap)
@@ -125,7 +144,7 @@ def forward(model: Model, batch: Batch, cache: BlockPool, *, n_threads: int = 1)
 
 
 def _attention(
-    model: Model, i: int, x: np.ndarray, batch: Batch, cache: BlockPool, turn, n_threads: int
+    model: Model, i: int, x: np.ndarray, batch: Batch, cache: BlockPool, turn, how: How
 ) -> np.ndarray:
     """What the heads of layer i gather for each token, before Wo: (T, D) -> (T, H E).
 
@@ -134,7 +153,7 @@ def _attention(
     h, layer, n_tokens = model.hparams, model.layers[i], len(x)
     q, k, v = (np.empty((n_tokens, n * h.E), np.float32) for n in (h.H, h.G, h.G))
     normed = _norm(x, layer.attn_norm, h.eps)
-    _products(normed, (layer.attn_q, layer.attn_k, layer.attn_v), (q, k, v), n_threads)
+    _products(normed, (layer.attn_q, layer.attn_k, layer.attn_v), (q, k, v), how)
     for y, norm, n_heads in ((q, layer.attn_q_norm, h.H), (k, layer.attn_k_norm, h.G)):
         if norm is not None:  # over each head or over the whole row, as wide as the norm's weight
             rows = y.reshape(-1, len(norm))
@@ -147,17 +166,17 @@ def _attention(
     attention.attend(
         q, keys, values, cache.format, batch.sequences, batch.block_tables, batch.lengths, h.H, out,
         starts=batch.starts(window) if window else None, scale=h.attention_scale,
-        softcap=h.attention_softcap, n_threads=n_threads,
+        softcap=h.attention_softcap, n_threads=how.n_threads,
     )  # fmt: skip
     return out
 
 
-def _feed_forward(x: np.ndarray, layer, gate_name: str, out: np.ndarray, n_threads: int) -> None:
+def _feed_forward(x: np.ndarray, layer, gate_name: str, out: np.ndarray, how: How) -> None:
     """``out = (silu(x Wg^T) * (x Wu^T)) Wd^T``, or gelu for silu: (T, D) -> (T, D)."""
     gate, up = np.empty((2, len(x), layer.ffn_gate.shape[0]), np.float32)
-    _products(x, (layer.ffn_gate, layer.ffn_up), (gate, up), n_threads)
-    GATES[gate_name](gate, up, gate, n_threads=n_threads)
-    _products(gate, (layer.ffn_down,), (out,), n_threads)
+    _products(x, (layer.ffn_gate, layer.ffn_up), (gate, up), how)
+    GATES[gate_name](gate, up, gate, n_threads=how.n_threads)
+    _products(gate, (layer.ffn_down,), (out,), how)
 
 
 GATES = {"silu": ops.silu_mul, "gelu": ops.gelu_mul}
@@ -186,11 +205,22 @@ def _scale(x: np.ndarray, factor: float) -> None:
 
 
 def _products(
-    x: np.ndarray, weights: Iterable[Tensor], outs: Iterable[np.ndarray], n_threads: int
+    x: np.ndarray, weights: Iterable[Tensor], outs: Iterable[np.ndarray], how: How
 ) -> None:
-    """``out = x weight^T + bias`` for every matrix that reads the same activations."""
+    """``out = x weight^T + bias`` for every matrix that reads the same activations.
+
+    In fast mode these are rounded once for all of them (`integer.pyx`); float formats stay exact.
+    """
+    rounded = None
     for weight, out in zip(weights, outs, strict=True):
-        ops.matmul(x, weight.data, weight.format, out, n_threads=n_threads)
+        if how.mode == "fast" and weight.format.has_codes:
+            rounded = rounded or integer.Activations(x)
+            integer.matmul(
+                rounded.codes, rounded.scales, rounded.sums, weight.data, weight.format, out,
+                n_threads=how.n_threads,
+            )  # fmt: skip
+        else:
+            ops.matmul(x, weight.data, weight.format, out, n_threads=how.n_threads)
         if weight.bias is not None:
             ops.add_bias(out, weight.bias)
 

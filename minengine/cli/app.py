@@ -43,6 +43,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object, for p
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", "-t", min=1, help="Threads; all processors otherwise.")
 ]
+ModeOption = Annotated[
+    str,
+    typer.Option("--mode", help="exact, or fast: activations rounded to 8 bits in the products."),
+]
 SpecialOption = Annotated[
     bool, typer.Option("--special", help="Texts of control tokens, such as </s>, are those tokens.")
 ]

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from minengine.cli.app import (
     JsonOption,
     ModelOption,
+    ModeOption,
     SpecialOption,
     ThreadsOption,
     biases,
@@ -49,12 +50,13 @@ def generate(
     ] = False,
     special: SpecialOption = False,
     threads: ThreadsOption = None,
+    mode: ModeOption = "exact",
     as_json: JsonOption = False,
     **sampling: Any,
 ) -> None:
     """Continue a text, token by token, as the model writes it."""
     start = sys.stdin.buffer.read() if prompt == "-" else prompt
-    with Engine(model, threads) as engine:
+    with Engine(model, threads, mode=mode) as engine:
         options = {"max_tokens": max_tokens, "seed": seed, "parse_special": special, **sampling}
         options["logit_bias"] = biases(options["logit_bias"])
         began, pieces, stream = time.perf_counter(), [], engine.generate(start, **options)
@@ -96,6 +98,7 @@ def perplexity(
         int | None, typer.Option(min=1, help="Tokens scored per window; half of it otherwise.")
     ] = None,
     threads: ThreadsOption = None,
+    mode: ModeOption = "exact",
     as_json: JsonOption = False,
 ) -> None:
     """How well a model predicts a text: every token scored once, in windows that begin with BOS."""
@@ -107,7 +110,7 @@ def perplexity(
     ]
     console = Console(stderr=True)
     with (
-        Engine(model, threads) as engine,
+        Engine(model, threads, mode=mode) as engine,
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("", total=None)
@@ -135,15 +138,17 @@ def bench(
     decode: Annotated[int, typer.Option(min=1, help="Tokens generated after it.")] = 64,
     samples: Annotated[int, typer.Option(min=1, help="Runs; the median counts.")] = 5,
     threads: ThreadsOption = None,
+    mode: ModeOption = "exact",
     as_json: JsonOption = False,
 ) -> None:
     """Tokens per second: reading a prompt (prefill) and writing an answer (decode)."""
-    with Engine(model, threads) as engine:
+    with Engine(model, threads, mode=mode) as engine:
         engine.tokenizer.ends = set()  # an end token would end the measurement
         V, n_threads = engine.model.hparams.V, engine.n_threads
         ids = np.random.default_rng(0).integers(0, V, prefill).tolist()
         runs = [measure(engine, ids, decode) for _ in range(samples)]
-    found = {"model": str(model or packaged_model()), "n_threads": n_threads, "samples": samples}
+    found = {"model": str(model or packaged_model()), "mode": mode, "n_threads": n_threads}
+    found["samples"] = samples
     for name, n, seconds in zip(
         ("prefill", "decode"), (prefill, decode), zip(*runs, strict=True), strict=True
     ):
@@ -152,7 +157,7 @@ def bench(
     if as_json:
         print_json(found)
         return
-    print(f"{found['model']}, {n_threads} threads, median of {samples}")
+    print(f"{found['model']}, {mode}, {n_threads} threads, median of {samples}")
     for name in ("prefill", "decode"):
         slow, fast = (found[name]["n_tokens"] / f(found[name]["seconds"]) for f in (max, min))
         print(f"{name:8} {found[name]['n_tokens']:5} tokens  {found[name]['tokens_per_s']:8.0f}"
