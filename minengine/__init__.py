@@ -15,7 +15,8 @@ Reading order. What everything means, then from the bytes of a file to the text 
      5  ops.pyx         embed, matmul, rms_norm, rope, gate, add, softmax
                         (integer.pyx: the product of fast mode, on the codes of codes.pyx)
      6  attention.pyx   keys and values into the cache, attention over its blocks
-     7  kvcache.py      the pool of blocks: who holds which, sharing, copy-on-write
+     7  kvcache.py      the pool of blocks: who holds which, sharing, copy-on-write, prefixes
+                        (eviction.py: which goes first)
      8  arch.py         what is special about a family of models, one row each
      9  hparams.py      the numbers of a model; model.py binds its tensors, every shape checked
     10  graph.py        one forward pass: prefill, decode, one sequence or many

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minengine.errors import RequestError
+from minengine.eviction import EVICTION
 from minengine.graph import MODES, Batch, forward
 from minengine.kvcache import BlockPool
 from minengine.model import Model
@@ -78,10 +79,11 @@ class Engine:
     LONGEST_CONTEXT unless given. The cache has ``n_blocks`` blocks of ``block_size`` tokens: room
     for four full contexts unless given. ``mode`` "fast" rounds activations to 8 bits in products
     with quantized weights, "exact" rounds nothing: what other implementations are held against.
-    ``n_threads`` None is every processor this process may use;
-    results are the same bits for any number. One engine serves one thread of the caller; several
-    generations may be under way on it at once. Errors: what ``Model.load`` and ``Tokenizer`` raise;
-    ``RequestError`` for options out of range.
+    A text whose beginning another one had, finds its keys and values in the cache
+    (``share_prefixes``) until ``eviction`` (lru, fifo, lfu) gives them up. ``n_threads`` None is
+    every processor this process may use; results are the same bits for any number. One engine
+    serves one thread of the caller; several generations may be under way on it at once. Errors:
+    what ``Model.load`` and ``Tokenizer`` raise; ``RequestError`` for options out of range.
     """
 
     def __init__(
@@ -95,6 +97,8 @@ class Engine:
         n_batch: int = 256,
         cache_format: str = "F32",
         mode: str = "exact",
+        eviction: str = "lru",
+        share_prefixes: bool = True,
     ) -> None:
         options = {"context": context, "n_threads": n_threads, "block_size": block_size}
         for name, n in (options | {"n_blocks": n_blocks, "n_batch": n_batch}).items():
@@ -105,14 +109,18 @@ class Engine:
         self.tokenizer = Tokenizer(self.model.file.metadata)
         if context is not None and context > h.context_length:
             raise RequestError(f"context: got {context}, the model was made for {h.context_length}")
+        if eviction not in EVICTION:
+            raise RequestError(f"eviction: got {eviction!r}, want {', '.join(EVICTION)}")
         if mode not in MODES:
             raise RequestError(f"mode: got {mode!r}, want {' or '.join(MODES)}")
         self.mode, self.context = mode, context or min(h.context_length, LONGEST_CONTEXT)
         self.n_threads = n_threads or available_threads()
         n_blocks = n_blocks or 4 * -(-self.context // block_size)
         self.context = min(self.context, n_blocks * block_size)
-        self.pool = BlockPool(n_blocks, block_size, h.n_layers, h.G, h.E, cache_format)
-        self.scheduler = Scheduler(self.pool, n_batch=n_batch)
+        self.pool = BlockPool(
+            n_blocks, block_size, h.n_layers, h.G, h.E, cache_format, eviction=eviction
+        )
+        self.scheduler = Scheduler(self.pool, n_batch=n_batch, share_prefixes=share_prefixes)
 
     def close(self) -> None:
         """Let go of the file; generations under way end at their next piece."""

@@ -9,6 +9,11 @@ lies in block ``table[j // B]`` at offset ``j % B``, its *slot* is ``block * B +
 sequences may hold one block (a shared prefix): it counts its holders and is free again when the
 last one lets go. A block with more than one holder is never written: ``writable`` first gives the
 writer a copy of its own.
+
+A full block may be *published*: under its tokens and the published block before it, so that the
+whole prefix is what it is found by (vLLM calls this automatic prefix caching). ``lookup`` finds the
+longest published prefix of a text. A published block that nobody holds stays findable until its
+memory is wanted; then the ``eviction`` policy says which goes first.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minengine.errors import OutOfBlocks
+from minengine.eviction import EVICTION
 from minengine.formats import FORMATS
 
 
@@ -32,6 +38,18 @@ class Counters:
     copied: int = 0  # copies on write
     refused: int = 0  # calls that found too few free blocks
     peak: int = 0  # the most that were in use at once
+    found: int = 0  # blocks of a prefix that were there
+    missed: int = 0  # blocks of a prefix that were looked for and not there
+    evicted: int = 0  # findable blocks that were given up
+
+
+@dataclass
+class _Published:
+    """What a block is found by, its number in the order of publication, how often it was found."""
+
+    key: tuple[int, tuple[int, ...]]
+    number: int
+    n_found: int = 0
 
 
 class BlockPool:
@@ -49,6 +67,8 @@ class BlockPool:
         G: int,
         E: int,
         format_name: str = "F32",
+        *,
+        eviction: str = "lru",
     ) -> None:
         for name, n in {"n_blocks": n_blocks, "n_layers": n_layers, "G": G, "E": E}.items():
             if n < 1:
@@ -60,6 +80,8 @@ class BlockPool:
                 f"BlockPool: {n_blocks} blocks of {block_size}, want less than 2^31 slots"
             )
         self.n_blocks, self.block_size, self.format = n_blocks, block_size, FORMATS[format_name]
+        if eviction not in EVICTION:
+            raise ValueError(f"BlockPool: eviction {eviction!r}, want {', '.join(EVICTION)}")
         row_bytes = self.format.row_bytes(E)
         # the system gives zero pages when first written: an unused block costs no memory
         shape = (n_layers, n_blocks, G, block_size, row_bytes)
@@ -70,16 +92,26 @@ class BlockPool:
         self._free = list(
             range(n_blocks - 1, -1, -1)
         )  # a stack: the block freed last is still warm
+        self._cached = EVICTION[eviction]()  # published blocks that nobody holds
+        # (number of the published block before, tokens) -> block; and back
+        self._prefixes: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._published: dict[int, _Published] = {}
+        self._n_published = 0
 
     @property
     def n_free(self) -> int:
-        """Blocks nobody holds."""
-        return len(self._free)
+        """Blocks nobody holds: they can be allocated now."""
+        return len(self._free) + len(self._cached)
 
     @property
     def n_used(self) -> int:
         """Blocks somebody holds."""
-        return self.n_blocks - len(self._free)
+        return self.n_blocks - self.n_free
+
+    @property
+    def n_cached(self) -> int:
+        """Blocks nobody holds that ``lookup`` may still find."""
+        return len(self._cached)
 
     @property
     def n_bytes(self) -> int:
@@ -98,9 +130,14 @@ class BlockPool:
         """n free blocks, each now held once. OutOfBlocks where fewer are free."""
         if n < 0:
             raise ValueError(f"allocate: {n} blocks")
-        if n > len(self._free):
+        if n > self.n_free:
             self.counters.refused += 1
-            raise OutOfBlocks(f"{n} blocks wanted, {len(self._free)} of {self.n_blocks} are free")
+            raise OutOfBlocks(f"{n} blocks wanted, {self.n_free} of {self.n_blocks} are free")
+        while len(self._free) < n:
+            block = self._cached.pop()
+            self._withdraw(block)
+            self._free.append(block)
+            self.counters.evicted += 1
         blocks = [self._free.pop() for _ in range(n)]
         for block in blocks:
             self._references[block] = 1
@@ -120,8 +157,12 @@ class BlockPool:
         ):  # so that a table allocated next gets them in their old order
             self._references[block] -= 1
             if self._references[block] == 0:
-                self._free.append(block)
                 self.counters.freed += 1
+                if block in self._published:
+                    known = self._published[block]
+                    self._cached.add(block, known.number, known.n_found)
+                else:
+                    self._free.append(block)
 
     def fork(self, table: Sequence[int]) -> list[int]:
         """A second table over the same blocks, each held once more; ValueError if one is free."""
@@ -132,6 +173,61 @@ class BlockPool:
             self._references[block] += 1
         self.counters.shared += len(table)
         return list(table)
+
+    def publish(self, table: Sequence[int], tokens: Sequence[int]) -> None:
+        """Make the full blocks of a table findable by the tokens whose keys and values they hold.
+
+        A prefix that is findable already stays where it is. ValueError where a block is free.
+        """
+        B, before = self.block_size, 0
+        for i in range(min(len(table), len(tokens) // B)):
+            key = (before, tuple(tokens[i * B : (i + 1) * B]))
+            block = self._prefixes.get(key)
+            if block is None:
+                if self.references(table[i]) == 0:
+                    raise ValueError(f"publish: block {table[i]} is free")
+                block = table[i]
+                if block in self._published:  # under another prefix: it was written over
+                    self._withdraw(block)
+                self._n_published += 1
+                self._prefixes[key] = block
+                self._published[block] = _Published(key, self._n_published)
+            before = self._published[block].number
+
+    def lookup(self, tokens: Sequence[int]) -> list[int]:
+        """The blocks of the longest findable prefix, each now held once more.
+
+        Whole blocks, and never all of the tokens: the last one is left to be computed, for its
+        logits.
+        """
+        table = self._match(tokens)
+        for block in table:
+            self._cached.discard(block)
+            self._references[block] += 1
+            self._published[block].n_found += 1
+        self.counters.found += len(table)
+        self.counters.missed += max(len(tokens) - 1, 0) // self.block_size - len(table)
+        self.counters.peak = max(self.counters.peak, self.n_used)
+        return table
+
+    def cost(self, tokens: Sequence[int]) -> int:
+        """How many of the ``n_free`` blocks a text takes: all but those that others hold."""
+        held = sum(self._references[b] > 0 for b in self._match(tokens))
+        return self.blocks_for(len(tokens)) - held
+
+    def _match(self, tokens: Sequence[int]) -> list[int]:
+        B, before, table = self.block_size, 0, []
+        for i in range(max(len(tokens) - 1, 0) // B):
+            block = self._prefixes.get((before, tuple(tokens[i * B : (i + 1) * B])))
+            if block is None:
+                break
+            table.append(block)
+            before = self._published[block].number
+        return table
+
+    def _withdraw(self, block: int) -> None:
+        """The block is not findable any more, nor what comes after it."""
+        del self._prefixes[self._published.pop(block).key]
 
     def writable(self, table: list[int], first: int, n_tokens: int) -> list[int]:
         """Make tokens first .. first + n_tokens - 1 of a table writable, in place; -> their slots.
@@ -150,6 +246,9 @@ class BlockPool:
         ]
         new = self.allocate(len(shared) + max(0, last - len(table)) if n_tokens else 0)
         if n_tokens:
+            for i in range(first // B, min(last, len(table))):
+                if i not in shared and table[i] in self._published:
+                    self._withdraw(table[i])  # what it is found by will not be what it holds
             for i in shared:
                 copy = new.pop(0)
                 self.keys[:, copy] = self.keys[:, table[i]]

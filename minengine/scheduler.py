@@ -36,6 +36,7 @@ class Sequence:
     n_prompt: int = 0
     n_cached: int = 0  # tokens whose keys and values are in the cache
     n_preempted: int = 0
+    n_found: int = 0  # tokens whose keys and values were in the cache when it was admitted
     table: list[int] = field(default_factory=list)  # its blocks, in order
     reason: str = ""
 
@@ -78,11 +79,19 @@ class Scheduler:
     by recomputation, Kwon et al. 2023, section 4.5).
     """
 
-    def __init__(self, pool: BlockPool, *, n_batch: int = 256, n_running: int = 16) -> None:
+    def __init__(
+        self,
+        pool: BlockPool,
+        *,
+        n_batch: int = 256,
+        n_running: int = 16,
+        share_prefixes: bool = True,
+    ) -> None:
         for name, n in {"n_batch": n_batch, "n_running": n_running}.items():
             if n < 1:
                 raise ValueError(f"Scheduler: {name} {n}, want at least 1")
         self.pool, self.n_batch, self.n_running = pool, n_batch, n_running
+        self.share_prefixes = share_prefixes
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []  # in order of arrival
 
@@ -125,9 +134,10 @@ class Scheduler:
                 pieces.append((sequence, n))
                 budget -= n
         while budget and self._admit():
-            n = min(self.running[-1].n_left, budget)
-            self.pool.writable(self.running[-1].table, 0, n)
-            pieces.append((self.running[-1], n))
+            came = self.running[-1]
+            n = min(came.n_left, budget)
+            self.pool.writable(came.table, came.n_cached, n)
+            pieces.append((came, n))
             budget -= n
         if not pieces:
             wanted = (self.running or self.waiting)[0]
@@ -147,16 +157,28 @@ class Scheduler:
         ready = []
         for row, (sequence, n) in enumerate(plan.pieces):
             sequence.n_cached += n
+            B = self.pool.block_size
+            if self.share_prefixes and sequence.n_cached // B > (sequence.n_cached - n) // B:
+                self.pool.publish(sequence.table, sequence.tokens[: sequence.n_cached])
             if sequence.n_left == 0:
                 ready.append((row, sequence))
         return ready
 
     def _admit(self) -> bool:
-        """Move the first of the queue to the running, if the pool has room for all its tokens."""
+        """Move the first of the queue to the running, if the pool has room for all its tokens.
+
+        It begins with the blocks of its longest prefix that the cache still has.
+        """
         if not self.waiting or len(self.running) >= self.n_running:
             return False
-        if self.pool.blocks_for(len(self.waiting[0].tokens)) > self.pool.n_free:
+        first, pool = self.waiting[0], self.pool
+        share = self.share_prefixes
+        wanted = pool.cost(first.tokens) if share else pool.blocks_for(len(first.tokens))
+        if wanted > pool.n_free:
             return False
+        if share:
+            first.table = pool.lookup(first.tokens)
+            first.n_cached = first.n_found = len(first.table) * pool.block_size
         self.running.append(self.waiting.popleft())
         return True
 

@@ -84,6 +84,7 @@ def layer_weights() -> tuple[dict[str, np.ndarray], ...]:
         {
             name: np.asarray(w if isinstance(w, np.ndarray) else w.dequantize(), np.float64)
             for name, w in vars(layer).items()
+            if w is not None
         }
         for layer in packaged().model.layers
     )

@@ -142,7 +142,8 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Tokens per second: reading a prompt (prefill) and writing an answer (decode)."""
-    with Engine(model, threads, mode=mode) as engine:
+    # the same prompt every time: it must not be found in the cache
+    with Engine(model, threads, mode=mode, share_prefixes=False) as engine:
         engine.tokenizer.ends = set()  # an end token would end the measurement
         V, n_threads = engine.model.hparams.V, engine.n_threads
         ids = np.random.default_rng(0).integers(0, V, prefill).tolist()
