@@ -28,6 +28,7 @@ from minengine.tokenizer import Tokenizer
 
 # A context of 128 k tokens is in the file of many a model and in the memory of few a laptop.
 LONGEST_CONTEXT = 4096
+BLOCK_SIZE = 32  # tokens of a block of the cache
 DRY_BREAKERS = (b"\n", b":", b'"', b"*")
 
 
@@ -92,7 +93,7 @@ class Engine:
         n_threads: int | None = None,
         *,
         context: int | None = None,
-        block_size: int = 32,
+        block_size: int = BLOCK_SIZE,
         n_blocks: int | None = None,
         n_batch: int = 256,
         cache_format: str = "F32",

@@ -98,6 +98,14 @@ class BlockPool:
         self._published: dict[int, _Published] = {}
         self._n_published = 0
 
+    @staticmethod
+    def bytes_for(
+        n_tokens: int, block_size: int, n_layers: int, G: int, E: int, format_name: str = "F32"
+    ) -> int:
+        """Bytes of a pool for so many tokens: ``2 L G ceil(n / B) B`` rows of E elements."""
+        rows = 2 * n_layers * G * -(-n_tokens // block_size) * block_size
+        return rows * FORMATS[format_name].row_bytes(E)
+
     @property
     def n_free(self) -> int:
         """Blocks nobody holds: they can be allocated now."""

@@ -17,9 +17,11 @@ from rich.progress import Progress
 from minengine import gguf
 from minengine import selftest as selftests
 from minengine.cli.app import JsonOption, ModelOption, SpecialOption, command, print_json
-from minengine.engine import packaged_model
-from minengine.errors import RequestError
+from minengine.engine import BLOCK_SIZE, packaged_model
+from minengine.errors import EngineError, RequestError
 from minengine.formats import FORMATS
+from minengine.kvcache import BlockPool
+from minengine.model import Model
 from minengine.requantize import NAMES, requantize
 from minengine.tokenizer import Tokenizer
 
@@ -27,11 +29,18 @@ from minengine.tokenizer import Tokenizer
 @command(
     "minengine info",
     "minengine info --model llama.gguf --tensors",
+    "minengine info --context 8192 --cache-format F16",
     "minengine info --json",
 )
 def info(
     model: ModelOption = None,
     tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor.")] = False,
+    context: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a sequence; the model's own otherwise.")
+    ] = None,
+    cache_format: Annotated[
+        str, typer.Option(help=f"Of keys and values: {', '.join(FORMATS)}.")
+    ] = "F32",
     as_json: JsonOption = False,
 ) -> None:
     """What is in a GGUF file: sizes, formats, metadata; no weight is read."""
@@ -43,8 +52,9 @@ def info(
             for t in file.tensors.values()
         ]
         found = {"path": str(path), "bytes": file.size, "version": file.version}
-    found["n_parameters"] = sum(math.prod(t["shape"]) for t in directory)
-    found["formats"] = dict(Counter(t["format"] for t in directory))
+        found["n_parameters"] = sum(math.prod(t["shape"]) for t in directory)
+        found["formats"] = dict(Counter(t["format"] for t in directory))
+        found["memory"] = memory(file, context, cache_format)
     if as_json:
         print_json(found | {"metadata": metadata} | ({"tensors": directory} if tensors else {}))
         return
@@ -53,7 +63,10 @@ def info(
         for name, n in found["formats"].items()
     )
     print(f"{path}: GGUF version {found['version']}, {found['bytes']:,} bytes")
-    print(f"{found['n_parameters']:,} parameters in {len(directory)} tensors: {formats}\n")
+    print(f"{found['n_parameters']:,} parameters in {len(directory)} tensors: {formats}")
+    for name, value in found["memory"].items():
+        print(f"{name:16}  " + (f"{value:,}" if isinstance(value, int) else one_line(value)))
+    print()
     width = max(map(len, metadata), default=0)
     for key, value in metadata.items():
         print(f"{one_line(key):{width}}  {one_line(value)}")
@@ -64,6 +77,31 @@ def info(
             shape = " x ".join(map(str, t["shape"]))
             name = one_line(t["name"])
             print(f"{name:{width}}  {shape:>14}  {t['format']:5} {t['bytes']:>12,} bytes")
+
+
+def memory(file: gguf.File, context: int | None, cache_format: str) -> dict[str, Any]:
+    """What a sequence of ``context`` tokens needs besides the weights, or why this engine can't run
+    the model.
+    """
+    if cache_format not in FORMATS:
+        raise RequestError(f"--cache-format {cache_format}: there are {', '.join(FORMATS)}")
+    try:
+        h = Model.load(file).hparams
+        n = min(context or h.context_length, h.context_length)
+        cache = BlockPool.bytes_for(n, BLOCK_SIZE, h.n_layers, h.G, h.E, cache_format)
+    except (EngineError, ValueError) as e:
+        return {"cannot run": str(e)}
+    n_windowed = sum(w > 0 for w in h.windows)
+    seen = f"; {n_windowed} of them see {max(h.windows)} tokens" if n_windowed else ""
+    return {
+        "architecture": f"{h.architecture}, {h.n_layers} layers{seen}",
+        "sizes": f"width {h.D}, {h.H} query and {h.G} key/value heads of {h.E}, "
+        f"feed-forward {h.F}, {h.V:,} tokens",
+        "context": f"{n} of {h.context_length} tokens",
+        "weights bytes": sum(t.nbytes for t in file.tensors.values()),
+        "cache bytes": cache,
+        "cache format": cache_format,
+    }
 
 
 def one_line(value: Any) -> str:

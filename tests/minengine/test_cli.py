@@ -13,6 +13,8 @@ import pytest
 
 from minengine import Engine
 from minengine.cli import main as cli
+from minengine.engine import BLOCK_SIZE
+from minengine.kvcache import BlockPool
 from minengine.requantize import requantize
 from minengine.sampling import PARAMETERS
 
@@ -230,3 +232,24 @@ def test_what_the_terminals_encoding_lacks_is_replaced():
     assert process.returncode == 0
     assert b"Traceback" not in err
     assert b"?" in out or b"<0x" in out
+
+
+def test_info_says_the_memory_that_the_cache_really_takes(run):
+    found = json.loads(run("info", "--context", 100, "--cache-format", "F16", "--json")[1])
+    h = Engine().model.hparams
+    pool = BlockPool(-(-100 // BLOCK_SIZE), BLOCK_SIZE, h.n_layers, h.G, h.E, "F16")
+    assert found["memory"]["cache bytes"] == pool.n_bytes
+    assert found["memory"]["context"] == f"100 of {h.context_length} tokens"
+    assert "cache bytes" in run("info")[1]
+    code, _, err = run("info", "--cache-format", "F17")
+    assert code == 2
+    assert "--cache-format F17: there are F32" in err
+
+
+def test_info_of_a_model_that_cannot_run_says_why(run, write_model):
+    def change(metadata, _):
+        metadata["general.architecture"] = "mamba"
+
+    code, out, _ = run("info", "--model", write_model(change=change))
+    assert code == 0
+    assert "cannot run        architecture 'mamba'; this engine has llama" in out
