@@ -16,6 +16,7 @@ import array
 import math
 import mmap
 import os
+import re
 import stat
 import struct
 import sys
@@ -31,6 +32,7 @@ VERSIONS = (2, 3)
 ALIGNMENT = 32
 LONGEST = 2**30  # elements of an array, bytes of a string; more is a corrupted length
 LONGEST_NAME = 64  # bytes of a tensor's name
+PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
 
 # metadata type -> (name, struct code, NumPy type)
 VALUES = {
@@ -235,18 +237,59 @@ class File:
 def open(path: str | os.PathLike) -> File:  # noqa: A001 - reads gguf.open(path)
     """Map a GGUF file and read its metadata and tensor directory; the data are not touched.
 
-    Raises NotGGUF, Truncated, Malformed or Unsupported with the path and what was got and wanted,
-    and OSError where the file cannot be opened. A file that shrinks while it is mapped is out of
-    this function's hands.
+    Of a model in parts (``name-00001-of-00003.gguf``) any part may be given: the metadata are the
+    first one's, the tensors those of all. Raises NotGGUF, Truncated, Malformed or Unsupported with
+    the path and what was got and wanted, and OSError where a file cannot be opened. A file that
+    shrinks while it is mapped is out of this function's hands.
     """
     if sys.byteorder != "little":
         raise Unsupported(
             "GGUF data are little-endian and read in place; this machine is big-endian"
         )
+    first = _open(path)
+    n_parts = first.metadata.get("split.count", 0)
+    if type(n_parts) is int and n_parts in (0, 1):
+        return first
+    return _joined(Path(path), first)
+
+
+def _open(path: str | os.PathLike) -> File:
     try:
         return File(path)
     except (FileError, Unsupported) as e:
         raise type(e)(f"{path}: {e}") from None
+
+
+def _joined(path: Path, given: File) -> File:
+    """The first part with the tensors of all; each part's data stay mapped by their views."""
+    n_parts, found = given.metadata["split.count"], PART.fullmatch(path.name)
+    if type(n_parts) is not int or not 0 < n_parts < 10**5:
+        raise Malformed(f"{path}: split.count is {n_parts!r}, want 1 to 99999")
+    if found is None or int(found[3]) != n_parts:
+        raise Malformed(
+            f"{path}: a part of {n_parts}, want a name like x-00001-of-{n_parts:05}.gguf"
+        )
+    parts = []
+    for i in range(n_parts):
+        name = path.with_name(f"{found[1]}-{i + 1:05}-of-{n_parts:05}.gguf")
+        if not name.exists():
+            raise FileError(f"{name}: part {i + 1} of {n_parts} is missing")
+        part = _open(name)
+        for key, want in (("split.no", i), ("split.count", n_parts)):
+            if part.metadata.get(key) != want:
+                raise Malformed(f"{name}: {key} is {part.metadata.get(key)!r}, want {want}")
+        parts.append(part)
+    whole = parts[0]
+    for part in parts[1:]:
+        twice = whole.tensors.keys() & part.tensors.keys()
+        if twice:
+            raise Malformed(f"{part.path}: tensor {min(twice)!r} stands in another part too")
+        whole.tensors |= part.tensors
+        whole.size += part.size
+    want = whole.metadata.get("split.tensors.count", len(whole.tensors))
+    if len(whole.tensors) != want:
+        raise Malformed(f"{path}: {len(whole.tensors)} tensors in all parts, want {want}")
+    return whole
 
 
 def _header(cursor: Cursor) -> tuple[int, int, int]:

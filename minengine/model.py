@@ -107,8 +107,6 @@ def _architecture(file: gguf.File) -> Architecture:
         raise ModelError(f"general.architecture is {name!r}, want a name such as 'llama'")
     if name not in ARCHITECTURES:
         raise Unsupported(f"architecture {name!r}; this engine has {', '.join(ARCHITECTURES)}")
-    if file.metadata.get("split.count", 0) not in (0, 1):
-        raise Unsupported(f"a file split into {file.metadata['split.count']} parts")
     if file.metadata.get(f"{name}.expert_count", 0):
         raise Unsupported(f"{name} with a mixture of experts ({name}.expert_count)")
     return ARCHITECTURES[name]

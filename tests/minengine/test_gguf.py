@@ -14,7 +14,7 @@ from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minengine import gguf, gguf_writer
+from minengine import Engine, gguf, gguf_writer
 from minengine.errors import EngineError, FileError, Malformed, NotGGUF, Truncated, Unsupported
 from minengine.formats import FORMATS
 
@@ -396,3 +396,69 @@ def test_hundreds_of_mutated_models_end_in_an_error_of_ours_or_in_text():
     assert sum(report["results"].values()) == 250
     assert report["results"]["text"] > 20
     assert ran.returncode == 0
+
+
+def in_parts(whole: Path, folder: Path, n_parts: int = 3, change=None) -> list[Path]:
+    """The tensors of a file dealt to parts by turns, the metadata in the first."""
+    with gguf.open(whole) as file:
+        paths = [folder / f"m-{i + 1:05}-of-{n_parts:05}.gguf" for i in range(n_parts)]
+        for i, path in enumerate(paths):
+            names = list(file.tensors)[i::n_parts]
+            tensors = {
+                n: (file.tensors[n].format, file.tensors[n].shape, np.array(file.tensors[n].data))
+                for n in names
+            }
+            metadata = {"split.no": np.uint16(i).item(), "split.count": n_parts}
+            metadata["split.tensors.count"] = len(file.tensors)
+            metadata |= file.metadata if i == 0 else {}
+            if change:
+                change(i, metadata, tensors)
+            gguf_writer.write(path, metadata, tensors)
+    return paths
+
+
+def test_a_model_in_parts_is_the_model_in_one(tmp_path, write_model):
+    whole = write_model(n_layers=3)
+    with Engine(whole) as engine:
+        want = engine.logits([1, 2, 3])
+    for path in in_parts(whole, tmp_path):
+        with Engine(path) as engine:
+            assert np.array_equal(engine.logits([1, 2, 3]), want)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda i, m, t: m.update({"split.no": 0}), "split.no is 0, want 1"),
+        (lambda i, m, t: i and m.pop("split.count"), "split.count is None, want 3"),
+        (lambda i, m, t: m.update({"split.tensors.count": 99}), "in all parts, want 99"),
+        (
+            lambda i, m, t: t.update({"x": ("F32", (1,), np.zeros(4, np.uint8))}),
+            "tensor 'x' stands in another part too",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused_by_name(tmp_path, write_model, change, words):
+    paths = in_parts(write_model(), tmp_path, change=change)
+    with pytest.raises(Malformed, match=words):
+        gguf.open(paths[0])
+
+
+@pytest.mark.parametrize("count", [-3, 10**6, "three", [3, 3]])
+def test_a_number_of_parts_that_is_none_is_refused(tmp_path, write_model, count):
+    paths = in_parts(
+        write_model(), tmp_path, change=lambda i, m, t: m.update({"split.count": count})
+    )
+    with pytest.raises(Malformed, match=r"split\.count is .*, want 1 to 99999"):
+        gguf.open(paths[0])
+
+
+def test_a_missing_part_and_another_name_are_refused(tmp_path, write_model):
+    paths = in_parts(write_model(), tmp_path)
+    other = paths[0].rename(tmp_path / "renamed.gguf")
+    with pytest.raises(Malformed, match="want a name like x-00001-of-00003"):
+        gguf.open(other)
+    other.rename(paths[0])
+    paths[1].unlink()
+    with pytest.raises(FileError, match="part 2 of 3 is missing"):
+        gguf.open(paths[2])

@@ -7,7 +7,7 @@ import pytest
 
 from minengine import gguf
 from minengine.arch import ARCHITECTURES
-from minengine.errors import ModelError, NotGGUF, Unsupported
+from minengine.errors import Malformed, ModelError, NotGGUF, Unsupported
 from minengine.formats import FORMATS
 from minengine.model import Model
 
@@ -164,7 +164,7 @@ def test_an_unsupported_format_is_named(refuse):
         ),
         ("general.architecture", 7, ModelError, "general.architecture is 7"),
         ("general.architecture", None, ModelError, "general.architecture is None"),
-        ("split.count", 3, Unsupported, "a file split into 3 parts"),
+        ("split.count", 3, Malformed, "a part of 3, want a name like x-00001-of-00003"),
         ("llama.expert_count", 8, Unsupported, "mixture of experts"),
         ("llama.block_count", None, ModelError, "llama.block_count is missing"),
         ("llama.block_count", 0, ModelError, "llama.block_count is 0, want a positive integer"),
