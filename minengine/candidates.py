@@ -60,12 +60,8 @@ def top_n_sigma(c: Candidates, n: float) -> Candidates:
     if not alive.size:
         return c
     mean = np.cumsum(alive)[-1] / F(alive.size)
-    spread = F(0)
-    squares = (alive.astype(np.float64) - np.float64(mean)) ** 2
-    for square in squares if squares.size <= 4096 else ():
-        spread = F(spread + square)  # rounded to float32 after each term, as there
-    spread = F(squares.sum()) if squares.size > 4096 else spread
-    least = c.logits.max() - F(n) * np.sqrt(spread / F(alive.size))
+    squares = np.cumsum((alive - mean) ** 2)[-1]
+    least = c.logits.max() - F(n) * np.sqrt(squares / F(alive.size))
     return c.weigh(np.where(c.logits < least, F(-np.inf), c.logits), descending=c.descending)
 
 
