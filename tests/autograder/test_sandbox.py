@@ -277,7 +277,7 @@ def test_both_privileges_are_tried():
     command = [
         shutil.which("bwrap"), "--dev-bind", "/", "/", "--die-with-parent",
         *itertools.chain(*keep), *opened(), "--perms", "0777", "--tmpfs", "/tmp",
-        "--chdir", str(ROOT),
+        "--bind", str(ROOT), str(ROOT), "--chdir", str(ROOT),
         "--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp",
         shutil.which("setpriv"), f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups",
         sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--noconftest",
