@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.built
 SOURCES := setup.py pyproject.toml $(wildcard minengine/*.pyx minengine/*.pxd minengine/simd/*.h)
 
-.PHONY: help build demo test lint verify wheel student-wheel model debug clean
+.PHONY: help build demo test lint verify wheel student-wheel clean
 help: ## print the targets
 	@echo "make TARGET, where TARGET is one of"; \
 	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'

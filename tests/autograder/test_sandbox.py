@@ -274,9 +274,11 @@ def test_both_privileges_are_tried():
     if os.geteuid() != 0 or sandbox.probe(kinds["bubblewrap-root"]):
         return  # no ordinary process can become root; without bubblewrap there is nothing to try
     keep = [f"--cap-add CAP_{c}".split() for c in ("SETUID", "SETGID", "SETPCAP")]
+    above = [p for p in reversed(ROOT.parents) if Path("/tmp") in p.parents]  # of a clone in /tmp
     command = [
         shutil.which("bwrap"), "--dev-bind", "/", "/", "--die-with-parent",
         *itertools.chain(*keep), *opened(), "--perms", "0777", "--tmpfs", "/tmp",
+        *itertools.chain(*(("--perms", "0755", "--dir", str(p)) for p in above)),
         "--bind", str(ROOT), str(ROOT), "--chdir", str(ROOT),
         "--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp",
         shutil.which("setpriv"), f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups",
