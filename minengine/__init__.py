@@ -16,14 +16,15 @@ Reading order. What everything means, then from the bytes of a file to the text 
                         (integer.pyx: the product of fast mode, on the codes of codes.pyx)
      6  attention.pyx   keys and values into the cache, attention over its blocks
      7  kvcache.py      the pool of blocks: who holds which, sharing, copy-on-write, prefixes
-                        (eviction.py: which goes first)
+                        (eviction.py: which goes first); cells.py: the stored tokens of a sequence
      8  arch.py         what is special about a family of models, one row each
      9  hparams.py      the numbers of a model; model.py binds its tensors, every shape checked
     10  graph.py        one forward pass: prefill, decode, one sequence or many
     11  tokenizer.py    text to ids and back (spm.py; bpe.py with pretokenizers.py)
     12  sampling.py     logits to an id (candidates.py, penalties.py, draws.py)
-    13  scheduler.py    which sequences run next
-    14  engine.py       all of it behind a few calls
+    13  sequence.py     the tokens of a request; scheduler.py: which run next
+    14  engine.py       all of it behind a few calls (memory.py: forks, rewinding, llama.cpp's
+                        operations; state.py: a sequence in a file; speculation.py: guesses ahead)
     15  selftest.py     every part held against the oracle, with the errors in numbers
     16  gguf_writer.py, requantize.py, random_model.py   files made and made again
     17  cli/            the command line

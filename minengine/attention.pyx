@@ -27,6 +27,7 @@ from minengine.threads cimport team
 
 cdef enum:
     MOST_TOKENS_A_BLOCK = 256
+    STORE_WORK = 8  # multiply-adds that storing a key and a value element is worth
 
 
 cdef int check_cache(
@@ -58,10 +59,13 @@ def store_kv(
     Format format,
     unsigned char[:, :, :, ::1] keys,     # INOUT (n_blocks, G, B, row_bytes)
     unsigned char[:, :, :, ::1] values,   # INOUT (n_blocks, G, B, row_bytes)
+    *,
+    int n_threads=1,
 ):
     """Writes the key and value rows of T tokens into their slots, in the cache's format.
 
-    ValueError where shapes differ or a slot lies outside the cache; nothing is written then.
+    ValueError where shapes differ or a slot lies outside the cache; nothing is written then. Slots
+    differ from each other. Parallel over tokens.
     """
     cdef Py_ssize_t t, g, n_tokens = k.shape[0], n_groups = keys.shape[1], size = keys.shape[2]
     cdef Py_ssize_t width = k.shape[1] // max(n_groups, <Py_ssize_t>1)
@@ -79,8 +83,9 @@ def store_kv(
             raise ValueError(
                 f"store_kv: slot {slots[t]} at {t}, want 0 .. {keys.shape[0] * size - 1}"
             )
+    n_threads = team(n_threads, STORE_WORK * n_tokens * n_groups * width)
     with nogil:
-        for t in range(n_tokens):
+        for t in prange(n_tokens, num_threads=n_threads, schedule="static"):
             block = slots[t] // size
             offset = slots[t] % size
             for g in range(n_groups):
@@ -185,39 +190,20 @@ def attend(
     Parallel over tokens x heads.
     """
     cdef Py_ssize_t n_tokens = q.shape[0], n_groups = keys.shape[1], size = keys.shape[2]
-    cdef Py_ssize_t n_keys = 0, width, t, job, row_bytes = keys.shape[3], head_bytes, block_bytes, chunk_bytes
+    cdef Py_ssize_t width, job, row_bytes = keys.shape[3], head_bytes, block_bytes, chunk_bytes
     cdef dot_fn dot_f32 = format.dot_f32
     cdef dequantize_fn to_f32 = format.to_f32
     cdef const unsigned char* k
     cdef const unsigned char* v
-    cdef const int* first = NULL
-    if n_heads < 1 or q.shape[1] % n_heads or n_groups < 1 or n_heads % n_groups:
-        raise ValueError(
-            f"attend: {q.shape[1]} columns, "
-            f"{n_heads} heads, {n_groups} key/value heads do not divide"
-        )
-    width = q.shape[1] // n_heads
+    cdef const int* first = &starts[0] if starts is not None and starts.shape[0] else NULL
+    width = check_query(q, keys, sequences, block_tables, lengths, n_heads, starts, n_threads)
     check_cache(keys, values, format, width)
     if out.shape[0] != n_tokens or out.shape[1] != q.shape[1]:
         raise ValueError(
             f"attend: out ({out.shape[0]}, {out.shape[1]}), want ({n_tokens}, {q.shape[1]})"
         )
-    if sequences.shape[0] != n_tokens or lengths.shape[0] != n_tokens:
-        raise ValueError(
-            f"attend: {sequences.shape[0]} sequences, {lengths.shape[0]} lengths, {n_tokens} tokens"
-        )
-    if n_threads < 1:
-        raise ValueError(f"attend: n_threads {n_threads}, want at least 1")
-    check_tables(sequences, block_tables, lengths, keys.shape[0], size)
-    if starts is not None and starts.shape[0] != n_tokens:
-        raise ValueError(f"attend: {starts.shape[0]} starts for {n_tokens} tokens")
     if n_tokens == 0:
         return
-    if starts is not None:
-        first = &starts[0]
-        for t in range(n_tokens):
-            if first[t] < 0:
-                raise ValueError(f"attend: token {t} starts at key {first[t]}")
     if keys.shape[0] == 0:
         out[:, :] = 0
         return
@@ -226,9 +212,7 @@ def attend(
     block_bytes = n_groups * head_bytes
     chunk_bytes = <Py_ssize_t>CHUNK // format.block_size * format.block_bytes
     k, v = &keys[0, 0, 0, 0], &values[0, 0, 0, 0]
-    for t in range(n_tokens):
-        n_keys += lengths[t] - (first[t] if first != NULL else 0)
-    n_threads = team(n_threads, 2 * n_keys * n_heads * width)
+    n_threads = team(n_threads, 2 * keys_seen(lengths, starts) * n_heads * width)
     with nogil:
         for job in prange(
             n_tokens * n_heads, num_threads=n_threads, schedule="dynamic", chunksize=4
@@ -243,6 +227,122 @@ def attend(
                 width, scale, softcap, dot_f32, to_f32, chunk_bytes,
                 &out[job // n_heads, job % n_heads * width],
             )
+
+
+cdef void add_mass_of(
+    const float* q,                # IN (E,)
+    const unsigned char* keys,     # IN (n_blocks, G, B, row_bytes), from the head's first row
+    Py_ssize_t block_bytes, Py_ssize_t row_bytes,
+    const int* table, Py_ssize_t size, Py_ssize_t start, Py_ssize_t n_keys,
+    Py_ssize_t width, float scale, float cap, dot_fn dot_f32,
+    float* scores,                 # OUT (n_keys,)
+    float* mass,                   # INOUT (n_keys,)
+) noexcept nogil:
+    """mass[j] += what one query of one head pays to key j: softmax(q k^T * scale)[j]."""
+    cdef float top = -INFINITY, l = 0
+    cdef Py_ssize_t j
+    for j in range(start, n_keys):
+        scores[j] = scale * dot_f32(
+            keys + table[j // size] * block_bytes + j % size * row_bytes, q, width
+        )
+        if cap != 0:
+            scores[j] = cap * tanhf(scores[j] / cap)
+        top = max(top, scores[j])
+    for j in range(start, n_keys):
+        scores[j] = expf(scores[j] - top) if scores[j] != -INFINITY else 0
+        l += scores[j]
+    if l != 0:
+        for j in range(start, n_keys):
+            mass[j] += scores[j] / l
+
+
+def add_mass(
+    const float[:, ::1] q,                      # IN (T, H * E)
+    const unsigned char[:, :, :, ::1] keys,     # IN (n_blocks, G, B, row_bytes)
+    Format format,
+    const int[::1] sequences,                   # IN (T,)
+    const int[:, ::1] block_tables,             # IN (N, M)
+    const int[::1] lengths,                     # IN (T,)
+    Py_ssize_t n_heads,                         # H
+    float[:, ::1] scores,                       # OUT (T, at least the longest length) scratch
+    float[:, ::1] mass,                         # INOUT of the same shape
+    *,
+    const int[::1] starts=None,
+    float scale=0,
+    float softcap=0,
+    int n_threads=1,
+):
+    """Adds to mass[t, j] the attention that token t pays to key j of its sequence, over all heads.
+
+    Arguments and errors as of ``attend``. H2O forgets by these sums, lessons draw them. Parallel
+    over tokens.
+    """
+    cdef Py_ssize_t n_tokens = q.shape[0], n_groups = keys.shape[1], size = keys.shape[2]
+    cdef Py_ssize_t width, t, h, row_bytes = keys.shape[3], head_bytes = size * keys.shape[3]
+    cdef dot_fn dot_f32 = format.dot_f32
+    cdef const unsigned char* k
+    cdef const int* first = &starts[0] if starts is not None and starts.shape[0] else NULL
+    width = check_query(q, keys, sequences, block_tables, lengths, n_heads, starts, n_threads)
+    check_cache(keys, keys, format, width)
+    for t in range(n_tokens):
+        if lengths[t] > mass.shape[1]:
+            raise ValueError(f"add_mass: token {t} sees {lengths[t]} keys of {mass.shape[1]}")
+    if (mass.shape[0] != n_tokens or scores.shape[0] != n_tokens
+            or scores.shape[1] != mass.shape[1]):
+        raise ValueError(
+            f"add_mass: scores ({scores.shape[0]}, {scores.shape[1]}), "
+            f"mass ({mass.shape[0]}, {mass.shape[1]}), want both of {n_tokens} rows"
+        )
+    if n_tokens == 0 or keys.shape[0] == 0 or mass.shape[1] == 0:
+        return
+    scale = scale if scale != 0 else 1 / sqrtf(width)
+    k = &keys[0, 0, 0, 0]
+    n_threads = team(n_threads, keys_seen(lengths, starts) * n_heads * width)
+    with nogil:
+        for t in prange(n_tokens, num_threads=n_threads, schedule="dynamic"):
+            for h in range(n_heads):
+                add_mass_of(
+                    &q[t, h * width], k + h * n_groups // n_heads * head_bytes,
+                    n_groups * head_bytes, row_bytes, &block_tables[sequences[t], 0], size,
+                    first[t] if first != NULL else 0, lengths[t],
+                    width, scale, softcap, dot_f32, &scores[t, 0], &mass[t, 0],
+                )
+
+
+cdef Py_ssize_t keys_seen(const int[::1] lengths, const int[::1] starts) noexcept:
+    """How many keys all tokens look at together."""
+    cdef Py_ssize_t t, n = 0
+    for t in range(lengths.shape[0]):
+        n += lengths[t] - (starts[t] if starts is not None else 0)
+    return n
+
+
+cdef Py_ssize_t check_query(
+    const float[:, ::1] q, const unsigned char[:, :, :, ::1] keys, const int[::1] sequences,
+    const int[:, ::1] block_tables, const int[::1] lengths, Py_ssize_t n_heads,
+    const int[::1] starts, int n_threads,
+) except -1:
+    """Queries, heads and tables fit each other and the cache; -> E."""
+    cdef Py_ssize_t n_tokens = q.shape[0], n_groups = keys.shape[1], t
+    if n_heads < 1 or q.shape[1] % n_heads or n_groups < 1 or n_heads % n_groups:
+        raise ValueError(
+            f"attend: {q.shape[1]} columns, "
+            f"{n_heads} heads, {n_groups} key/value heads do not divide"
+        )
+    if sequences.shape[0] != n_tokens or lengths.shape[0] != n_tokens:
+        raise ValueError(
+            f"attend: {sequences.shape[0]} sequences, {lengths.shape[0]} lengths, {n_tokens} tokens"
+        )
+    if n_threads < 1:
+        raise ValueError(f"attend: n_threads {n_threads}, want at least 1")
+    check_tables(sequences, block_tables, lengths, keys.shape[0], keys.shape[2])
+    if starts is not None:
+        if starts.shape[0] != n_tokens:
+            raise ValueError(f"attend: {starts.shape[0]} starts for {n_tokens} tokens")
+        for t in range(n_tokens):
+            if starts[t] < 0:
+                raise ValueError(f"attend: token {t} starts at key {starts[t]}")
+    return q.shape[1] // n_heads
 
 
 cdef int check_tables(

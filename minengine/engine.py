@@ -16,14 +16,17 @@ from typing import Any
 
 import numpy as np
 
+import minengine.state as state
 from minengine.errors import RequestError
 from minengine.eviction import EVICTION
 from minengine.graph import MODES, Batch, forward
 from minengine.kvcache import BlockPool
+from minengine.memory import Memory
 from minengine.model import Model
 from minengine.penalties import breakers_of
 from minengine.sampling import Chain
-from minengine.scheduler import Scheduler, Sequence
+from minengine.scheduler import QUEUES, Scheduler
+from minengine.sequence import Drafter, Sequence
 from minengine.tokenizer import Tokenizer
 
 # A context of 128 k tokens is in the file of many a model and in the memory of few a laptop.
@@ -81,7 +84,8 @@ class Engine:
     for four full contexts unless given. ``mode`` "fast" rounds activations to 8 bits in products
     with quantized weights, "exact" rounds nothing: what other implementations are held against.
     A text whose beginning another one had, finds its keys and values in the cache
-    (``share_prefixes``) until ``eviction`` (lru, fifo, lfu) gives them up. ``n_threads`` None is
+    (``share_prefixes``) until ``eviction`` (lru, fifo, lfu) gives them up. ``queue`` "fair" admits
+    the user's sequence who was served least, "fcfs" the first that came. ``n_threads`` None is
     every processor this process may use; results are the same bits for any number. One engine
     serves one thread of the caller; several generations may be under way on it at once. Errors:
     what ``Model.load`` and ``Tokenizer`` raise; ``RequestError`` for options out of range.
@@ -100,6 +104,7 @@ class Engine:
         mode: str = "exact",
         eviction: str = "lru",
         share_prefixes: bool = True,
+        queue: str = "fcfs",
     ) -> None:
         options = {"context": context, "n_threads": n_threads, "block_size": block_size}
         for name, n in (options | {"n_blocks": n_blocks, "n_batch": n_batch}).items():
@@ -114,6 +119,8 @@ class Engine:
             raise RequestError(f"eviction: got {eviction!r}, want {', '.join(EVICTION)}")
         if mode not in MODES:
             raise RequestError(f"mode: got {mode!r}, want {' or '.join(MODES)}")
+        if queue not in QUEUES:
+            raise RequestError(f"queue: got {queue!r}, want {' or '.join(QUEUES)}")
         self.mode, self.context = mode, context or min(h.context_length, LONGEST_CONTEXT)
         self.n_threads = n_threads or available_threads()
         n_blocks = n_blocks or 4 * -(-self.context // block_size)
@@ -121,7 +128,10 @@ class Engine:
         self.pool = BlockPool(
             n_blocks, block_size, h.n_layers, h.G, h.E, cache_format, eviction=eviction
         )
-        self.scheduler = Scheduler(self.pool, n_batch=n_batch, share_prefixes=share_prefixes)
+        self.scheduler = Scheduler(
+            self.pool, n_batch=n_batch, share_prefixes=share_prefixes, queue=queue
+        )
+        self.memory = Memory(self.scheduler, self.model, self.context)
 
     def close(self) -> None:
         """Let go of the file; generations under way end at their next piece."""
@@ -175,32 +185,43 @@ class Engine:
         seed: int | None = None,
         parse_special: bool = False,
         penalize_prompt: bool = True,
+        token_eviction: str | None = None,
+        n_cells: int | None = None,
+        n_sinks: int = 4,
+        drafter: Drafter | None = None,
+        user: str = "",
         **sampling: Any,
     ) -> Sequence:
         """A checked request, not under way yet: text or token ids to continue by at most
         ``max_tokens`` tokens.
 
-        ``sampling`` takes the options of ``sampling.Chain``. Errors: ``RequestError`` says which
-        option is wrong.
+        ``token_eviction`` (``eviction.TOKEN_EVICTION``) lets a text be longer than the context: at
+        ``n_cells`` stored tokens, the context unless given, some are forgotten; "sinks" keeps the
+        first ``n_sinks``. ``drafter`` guesses tokens ahead (``speculation.py``), the text stays the
+        same. ``user`` is whom a fair queue counts it for. ``sampling`` takes the options of
+        ``sampling.Chain``. Errors: ``RequestError`` says which option is wrong.
         """
         if isinstance(prompt, (str, bytes)):
             prompt = self.tokenize(prompt, parse_special=parse_special)
-        ids = self._checked(prompt)
+        ids = self._checked(prompt, len(prompt) if token_eviction else None)
         if sampling.get("dry_multiplier") and "breakers" not in sampling:
             sampling["breakers"] = self._dry_breakers()
         chain = Chain(seed=seed, **sampling)
         if not isinstance(max_tokens, int) or max_tokens < 1:
             raise RequestError(f"max_tokens: got {max_tokens!r}, want a whole number from 1 on")
-        if len(ids) >= self.context:
+        budget = self.memory.budget(token_eviction, n_cells, n_sinks)
+        if len(ids) >= self.context and budget is None:
             raise RequestError(
                 f"a prompt of {len(ids)} tokens: the context of {self.context} leaves no room"
             )
         for token in ids if penalize_prompt else ():
             chain.accept(token)
-        limit = len(ids) + max_tokens
-        if limit <= self.context:
-            return Sequence(ids, chain, limit)
-        return Sequence(ids, chain, self.context, "context")
+        found = Sequence(
+            ids, chain, len(ids) + max_tokens, budget=budget, user=user, drafter=drafter
+        )
+        if budget is None and found.limit > self.context:
+            found.limit, found.limit_reason = self.context, "context"
+        return found
 
     def _dry_breakers(self) -> dict[int, list[list[int]]]:
         """Where repeated passages end for DRY: lines, and what separates the parts of a list."""
@@ -221,16 +242,51 @@ class Engine:
 
         A failed or interrupted pass changes nothing that the next one does not make good.
         """
+        for sequence in self.scheduler.running:
+            counted = sequence.cells.mass is not None  # by token: guesses would be counted too
+            if sequence.drafter is not None and sequence.n_left == 1 and not counted:
+                sequence.draft = sequence.drafter.propose(sequence.tokens)
         plan = self.scheduler.next()
         if plan is None:
             return []
-        logits = self._forward(plan.batch)
-        ready = self.scheduler.advance(plan)
+        mass = None
+        if any(sequence.cells.mass is not None for sequence, _ in plan.pieces):
+            mass = np.zeros((len(plan.batch.tokens), plan.batch.lengths.max()), np.float32)
+        logits = self._forward(plan.batch, mass)
+        ready = self.scheduler.advance(plan, mass)
         for row, sequence in ready:
-            sequence.append(sequence.chain.sample(logits[row]), self.tokenizer.ends)
+            self._choose(logits[row : row + 1 + len(sequence.draft)], sequence)
             if sequence.reason:
                 self.scheduler.remove(sequence)
         return [sequence for _, sequence in ready]
+
+    def _choose(self, logits: np.ndarray, sequence: Sequence) -> None:
+        """The next token of a sequence, and as many more as its draft guessed right.
+
+        Row i of logits is what follows the i-th token of the draft, and holds if all before it are
+        what was drawn: so the text is what it would be without a draft (Leviathan et al. 2023,
+        "Fast Inference from Transformers via Speculative Decoding", for a draft that is certain).
+        """
+        n_right = 0
+        for i, row in enumerate(logits):
+            token = sequence.chain.sample(row)
+            sequence.append(token, self.tokenizer.ends)
+            if sequence.reason or i == len(sequence.draft) or token != sequence.draft[i]:
+                break
+            n_right += 1
+        self.scheduler.accept(sequence, n_right)
+
+    def save(self, sequence: Sequence, path: str | os.PathLike) -> int:
+        """Write a sequence to a file, with its part of the cache -> bytes; see ``state.py``."""
+        return state.save(self.memory, sequence, path)
+
+    def load(self, path: str | os.PathLike) -> Sequence:
+        """The sequence of such a file, to go on as it would have; ``resume`` runs it."""
+        return state.load(self.memory, path)
+
+    def resume(self, sequence: Sequence) -> Generation:
+        """Go on with a sequence that was loaded, forked or rewound, as ``generate`` does."""
+        return Generation(self, sequence)
 
     def perplexity(
         self,
@@ -271,11 +327,13 @@ class Engine:
         n_characters = len(text if isinstance(text, str) else text.decode("utf-8", "replace"))
         return Perplexity(nats, n, n_characters, window, stride)
 
-    def _forward(self, batch: Batch) -> np.ndarray:
-        return forward(self.model, batch, self.pool, mode=self.mode, n_threads=self.n_threads)
+    def _forward(self, batch: Batch, mass: np.ndarray | None = None) -> np.ndarray:
+        return forward(
+            self.model, batch, self.pool, mode=self.mode, n_threads=self.n_threads, mass=mass
+        )
 
-    def _checked(self, ids: Ids[int]) -> list[int]:
-        """``ids`` as plain integers that the vocabulary has and the context holds."""
+    def _checked(self, ids: Ids[int], most: int | None = None) -> list[int]:
+        """``ids`` as plain integers that the vocabulary has and the context, or ``most``, holds."""
         array = np.asarray(ids)
         if array.size and (array.ndim != 1 or array.dtype.kind not in "iu"):
             raise RequestError(
@@ -285,7 +343,7 @@ class Engine:
         bad = [i for i in array.tolist() if not 0 <= i < V]
         if bad:
             raise RequestError(f"token id {bad[0]}: the vocabulary has ids 0 to {V - 1}")
-        if array.size > self.context:
+        if array.size > (self.context if most is None else most):
             raise RequestError(f"{array.size} tokens: the context holds {self.context}")
         return array.tolist()
 

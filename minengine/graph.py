@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,21 @@ from minengine.errors import RequestError
 from minengine.hparams import Hparams
 from minengine.kvcache import BlockPool
 from minengine.model import Model, Tensor
+
+
+class Piece(NamedTuple):
+    """What one sequence puts into a batch: tokens, how many of its tokens are in the cache already,
+    its block table.
+
+    ``positions`` are those of its stored tokens where they are not 0, 1, 2, ...; logits are wanted
+    of the last ``n_rows`` tokens.
+    """
+
+    tokens: Sequence[int]
+    start: int
+    table: Sequence[int]
+    positions: np.ndarray | None = None
+    n_rows: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,39 +68,41 @@ class Batch:
 
     @classmethod
     def of(
-        cls,
-        pieces: Iterable[tuple[Sequence[int], int, Sequence[int]]],
-        block_size: int,
-        *,
-        all_logits: bool = False,
+        cls, pieces: Iterable[Piece | tuple], block_size: int, *, all_logits: bool = False
     ) -> Batch:
-        """A batch of (tokens, how many tokens of the sequence are in the cache already, block
-        table) pieces.
+        """A batch of pieces; ``all_logits`` wants the logits of all their tokens.
 
-        The logits of the last token of each piece are wanted, or of all of them. RequestError where
-        a piece is empty or its table too short.
+        RequestError where a piece is empty or its table too short.
         """
-        tokens, positions, slots, sequences, rows, tables = [], [], [], [], [], []
-        for n, (ids, start, table) in enumerate(pieces):
+        tokens, positions, slots, lengths, sequences, rows, tables = [], [], [], [], [], [], []
+        keys, holes = [], False
+        for n, (ids, start, table, at, n_rows) in enumerate(Piece(*p) for p in pieces):
             end = start + len(ids)
             if not len(ids) or start < 0 or end > len(table) * block_size:
                 raise RequestError(
                     f"sequence {n}: tokens {start} .. {end} in {len(table)} blocks of {block_size}"
                 )
+            first = start if at is None or not start else int(at[-1]) + 1
             tokens += ids
-            positions += range(start, end)
+            positions += range(first, first + len(ids))
+            lengths += range(start + 1, end + 1)
             slots += [
                 table[j // block_size] * block_size + j % block_size for j in range(start, end)
             ]
             sequences += [n] * len(ids)
-            rows += range(len(tokens) - len(ids), len(tokens)) if all_logits else [len(tokens) - 1]
+            rows += range(len(tokens) - (len(ids) if all_logits else n_rows), len(tokens))
             tables.append(table)
+            new = np.arange(first, first + len(ids), dtype=np.int32)
+            keys.append(
+                np.concatenate([np.arange(start, dtype=np.int32) if at is None else at, new])
+            )
+            holes = holes or at is not None
         block_tables = np.full((len(tables), max(map(len, tables), default=0)), -1, np.int32)
         for n, table in enumerate(tables):
             block_tables[n, : len(table)] = table
         arrays = (np.array(a, np.int32) for a in (tokens, positions, slots, sequences))
-        lengths = np.array(positions, np.int32) + 1
-        return cls(*arrays, block_tables, lengths, np.array(rows, np.int32))
+        more = (np.array(a, np.int32) for a in (lengths, rows))
+        return cls(*arrays, block_tables, *more, tuple(keys) if holes else None)
 
 
 MODES = ("exact", "fast")
@@ -103,7 +121,13 @@ class How:
 
 
 def forward(
-    model: Model, batch: Batch, cache: BlockPool, *, mode: str = "exact", n_threads: int = 1
+    model: Model,
+    batch: Batch,
+    cache: BlockPool,
+    *,
+    mode: str = "exact",
+    n_threads: int = 1,
+    mass: np.ndarray | None = None,
 ) -> np.ndarray:
     """Logits of the wanted tokens: float32 (R, V). Their keys and values are in the cache
     afterwards.
@@ -114,7 +138,9 @@ def forward(
         logits = head(rms_norm(x))
 
     ``mode`` "exact" multiplies weights by float32 activations, "fast" by activations rounded to 8
-    bits. An architecture's row adds norms, scales, caps and windows to that. A token's logits are
+    bits. An architecture's row adds norms, scales, caps and windows to that. ``mass`` float32 (T,
+    longest length) gets what each token looked at: the attention it pays to each key of its
+    sequence, added up over layers and heads. A token's logits are
     the same bits however the tokens are cut into batches and however many threads compute them.
     RequestError where a token is outside the vocabulary or the cache was made for another model.
     """
@@ -125,7 +151,7 @@ def forward(
     _scale(x, h.embedding_scale)
     turns = {r: r.angles(batch.positions) for r in set(model.rotations) if r is not None}
     for i, layer in enumerate(model.layers):
-        attended = _attention(model, i, x, batch, cache, turns.get(model.rotations[i]), how)
+        attended = _attention(model, i, x, batch, cache, turns.get(model.rotations[i]), how, mass)
         if i == h.n_layers - 1:  # of the other tokens nothing but keys and values is needed
             x, attended = x[batch.rows], attended[batch.rows]
         out = np.empty_like(x)
@@ -144,7 +170,7 @@ def forward(
 
 
 def _attention(
-    model: Model, i: int, x: np.ndarray, batch: Batch, cache: BlockPool, turn, how: How
+    model: Model, i: int, x: np.ndarray, batch: Batch, cache: BlockPool, turn, how: How, mass
 ) -> np.ndarray:
     """What the heads of layer i gather for each token, before Wo: (T, D) -> (T, H E).
 
@@ -161,13 +187,16 @@ def _attention(
         if turn is not None:
             ops.rope(y, *turn, n_heads, model.arch.pairing)
     keys, values, window = cache.keys[i], cache.values[i], h.windows[i]
-    attention.store_kv(k, v, batch.slots, cache.format, keys, values)
+    attention.store_kv(k, v, batch.slots, cache.format, keys, values, n_threads=how.n_threads)
+    where = (batch.sequences, batch.block_tables, batch.lengths, h.H)
+    options = {
+        "starts": batch.starts(window) if window else None, "scale": h.attention_scale,
+        "softcap": h.attention_softcap, "n_threads": how.n_threads,
+    }  # fmt: skip
+    if mass is not None:
+        attention.add_mass(q, keys, cache.format, *where, np.empty_like(mass), mass, **options)
     out = np.empty_like(q)
-    attention.attend(
-        q, keys, values, cache.format, batch.sequences, batch.block_tables, batch.lengths, h.H, out,
-        starts=batch.starts(window) if window else None, scale=h.attention_scale,
-        softcap=h.attention_softcap, n_threads=how.n_threads,
-    )  # fmt: skip
+    attention.attend(q, keys, values, cache.format, *where, out, **options)
     return out
 
 

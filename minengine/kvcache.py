@@ -30,7 +30,7 @@ from minengine.formats import FORMATS
 
 @dataclass
 class Counters:
-    """What the pool did since it was made, in blocks."""
+    """What the pool did since it was made, in blocks; the last three in tokens."""
 
     allocated: int = 0
     freed: int = 0
@@ -41,6 +41,9 @@ class Counters:
     found: int = 0  # blocks of a prefix that were there
     missed: int = 0  # blocks of a prefix that were looked for and not there
     evicted: int = 0  # findable blocks that were given up
+    dropped: int = 0  # tokens that a sequence forgot
+    moved: int = 0  # tokens whose keys and values were written to another place
+    turned: int = 0  # tokens whose keys were turned to another position
 
 
 @dataclass
@@ -125,6 +128,11 @@ class BlockPool:
     def n_bytes(self) -> int:
         """Bytes of the whole cache."""
         return self.keys.nbytes + self.values.nbytes
+
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of one block: keys and values of B tokens in all layers."""
+        return self.n_bytes // self.n_blocks
 
     def blocks_for(self, n_tokens: int) -> int:
         """Blocks that hold n tokens: ceil(n / B)."""
@@ -237,6 +245,16 @@ class BlockPool:
         """The block is not findable any more, nor what comes after it."""
         del self._prefixes[self._published.pop(block).key]
 
+    def wanted(self, table: Sequence[int], first: int, n_tokens: int) -> int:
+        """How many free blocks ``writable`` would take."""
+        new = max(0, self.blocks_for(first + n_tokens) - len(table)) if n_tokens else 0
+        return new + len(self._shared(table, first, n_tokens))
+
+    def _shared(self, table: Sequence[int], first: int, n_tokens: int) -> list[int]:
+        """Which entries of a table, with tokens first .. first + n_tokens - 1, others hold too."""
+        last = min(self.blocks_for(first + n_tokens), len(table)) if n_tokens else 0
+        return [i for i in range(first // self.block_size, last) if self.references(table[i]) > 1]
+
     def writable(self, table: list[int], first: int, n_tokens: int) -> list[int]:
         """Make tokens first .. first + n_tokens - 1 of a table writable, in place; -> their slots.
 
@@ -248,15 +266,12 @@ class BlockPool:
             raise ValueError(
                 f"writable: tokens {first} .. {first + n_tokens} of {len(table)} blocks"
             )
-        last = self.blocks_for(first + n_tokens)
-        shared = [
-            i for i in range(first // B, min(last, len(table))) if self.references(table[i]) > 1
-        ]
-        new = self.allocate(len(shared) + max(0, last - len(table)) if n_tokens else 0)
+        shared = self._shared(table, first, n_tokens)
+        new = self.allocate(self.wanted(table, first, n_tokens))
         if n_tokens:
-            for i in range(first // B, min(last, len(table))):
-                if i not in shared and table[i] in self._published:
-                    self._withdraw(table[i])  # what it is found by will not be what it holds
+            for i in range(first // B, min(self.blocks_for(first + n_tokens), len(table))):
+                if i not in shared:
+                    self.claim(table[i])  # what it is found by will not be what it holds
             for i in shared:
                 copy = new.pop(0)
                 self.keys[:, copy] = self.keys[:, table[i]]
@@ -266,6 +281,23 @@ class BlockPool:
                 table[i] = copy
             table += new
         return [table[j // B] * B + j % B for j in range(first, first + n_tokens)]
+
+    def claim(self, block: int) -> None:
+        """The block, held once, is about to be written over: it can't be found any more."""
+        if block in self._published:
+            self._withdraw(block)
+
+    def rows(self, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Copies of the keys and values in n slots: each uint8 (n, L, G, row_bytes)."""
+        blocks, offsets = np.divmod(slots, self.block_size)
+        return self.keys[:, blocks, :, offsets], self.values[:, blocks, :, offsets]
+
+    def put(self, slots: np.ndarray, keys: np.ndarray, values: np.ndarray) -> None:
+        """Write rows as ``rows`` gives them into n slots."""
+        blocks, offsets = np.divmod(slots, self.block_size)
+        self.keys[:, blocks, :, offsets] = keys
+        self.values[:, blocks, :, offsets] = values
+        self.counters.moved += len(slots)
 
     def _known(self, block: int) -> int:
         if not 0 <= block < self.n_blocks:

@@ -155,6 +155,39 @@ class Chain:
         self.accept(token)
         return token
 
+    def forget(self, n: int) -> None:
+        """Take the last n accepted tokens out of the history."""
+        del self.history[max(0, len(self.history) - n) :]
+
+    def reseed(self, seed: int) -> None:
+        """Go on with the random numbers of another seed."""
+        self._rng = np.random.default_rng(seed)
+
+    def state(self) -> dict[str, Any]:
+        """All of it as JSON has it; ``from_state`` goes on from there."""
+        end = {k: v for k, v in vars(self._end).items() if type(v) in (int, float)}
+        return {
+            "values": self.values, "samplers": [row.name for row in self.steps],
+            "bias": list(self.bias.items()), "breakers": list(self.breakers.items()),
+            "history": self.history, "rng": self._rng.bit_generator.state, "end": end,
+        }  # fmt: skip
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Chain:
+        """A chain as ``state`` gave it. ValueError, TypeError or KeyError for what none gives."""
+        chain = cls(
+            samplers=state["samplers"], logit_bias=dict(state["bias"]),
+            breakers=dict(state["breakers"]), **state["values"],
+        )  # fmt: skip
+        chain.history = [int(token) for token in state["history"]]
+        chain._rng.bit_generator.state = state["rng"]
+        known = vars(chain._end)
+        for name, value in state["end"].items():
+            if type(known[name]) is not type(value):
+                raise ValueError(f"{name}: {value!r}")
+            known[name] = value
+        return chain
+
     def copy(self) -> Chain:
         """A chain in the same state: the two go on alike, and apart from each other."""
         return copy.deepcopy(self)

@@ -217,3 +217,65 @@ def test_heads_that_do_not_divide_are_refused():
     k = np.ones((1, 17), np.float32)
     with pytest.raises(ValueError, match="want both"):
         attention.store_kv(k, k, i32(0), F32, cache.keys, cache.values)
+
+
+def add_mass(cache, q, sequences, tables, lengths, width=None, **options):
+    T, H, _ = q.shape
+    mass = np.ones((T, width or max(lengths)), np.float32)
+    tables = np.array(tables, np.int32)
+    attention.add_mass(
+        np.ascontiguousarray(q.reshape(T, -1)), cache.keys, cache.form, i32(*sequences), tables,
+        i32(*lengths), H, np.empty_like(mass), mass, **options,
+    )  # fmt: skip
+    return mass - 1
+
+
+@pytest.mark.parametrize("form", ["F32", "F16", "Q8_0"])
+@pytest.mark.parametrize(("H", "G"), [(1, 1), (4, 2)])
+def test_the_mass_is_the_sum_of_the_softmax_over_heads(form, H, G):
+    T, S, E = 4, 13, 32
+    q, k, v = qkv(T, S, H, G, E)
+    cache = Cache(6, 4, G, E, FORMATS[form])
+    table = [5, 0, 3, 1]
+    cache.store(k, v, table)
+    lengths, starts = (10, 11, 12, 13), i32(0, 0, 3, 7)
+    raw = FORMATS[form].quantize(k.reshape(S, G, E))
+    k = oracle_formats.dequantize(form, raw.reshape(S * G, -1)).reshape(S, G, E)
+    for cap in (0.0, 2.0):
+        options = {"starts": starts, "scale": 0.3, "softcap": cap}
+        got = add_mass(cache, q, [0] * T, [table], lengths, 15, **options)
+        want = np.zeros((T, 15))
+        for t in range(T):
+            for h in range(H):
+                scores = k[starts[t] : lengths[t], h // (H // G)] @ q[t, h] * 0.3
+                scores = cap * np.tanh(scores / cap) if cap else scores
+                want[t, starts[t] : lengths[t]] += oracle.softmax(scores)
+        assert np.allclose(got, want, atol=1e-6 * H)
+        assert np.allclose(got.sum(axis=1), H, rtol=1e-5)
+
+
+def test_the_mass_and_the_store_are_the_same_bits_for_any_threads():
+    q, k, v = qkv(300, 300, 8, 2, 64)
+    masses, stores = [], []
+    for n in (1, 2, 5):
+        cache = Cache(20, 16, 2, 64)
+        slots = np.random.default_rng(0).permutation(320)[:300].astype(np.int32)
+        flat = [np.ascontiguousarray(a.reshape(300, -1)) for a in (k, v)]
+        attention.store_kv(*flat, slots, F32, cache.keys, cache.values, n_threads=n)
+        stores.append((cache.keys.copy(), cache.values.copy()))
+        cache.store(k, v, range(20))
+        masses.append(add_mass(cache, q, [0] * 300, [range(20)], range(1, 301), n_threads=n))
+    for mass, (keys, values) in zip(masses, stores, strict=True):
+        assert np.array_equal(mass, masses[0])
+        assert np.array_equal(keys, stores[0][0])
+        assert np.array_equal(values, stores[0][1])
+
+
+def test_a_mass_that_is_too_narrow_is_refused():
+    q, k, v = qkv(2, 6, 2, 1, 8)
+    cache = Cache(2, 4, 1, 8)
+    cache.store(k, v, [0, 1])
+    with pytest.raises(ValueError, match="add_mass: token 1 sees 6 keys of 5"):
+        add_mass(cache, q, [0, 0], [[0, 1]], (5, 6), 5)
+    with pytest.raises(ValueError, match="1 sequences, 2 lengths, 2 tokens"):
+        add_mass(cache, q, [0], [[0, 1]], (5, 6))

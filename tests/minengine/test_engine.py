@@ -13,7 +13,7 @@ from minengine import Engine, EngineError, oracle
 from minengine.engine import Generation, surprise
 from minengine.errors import OutOfBlocks, RequestError
 from minengine.formats import FORMATS
-from minengine.scheduler import Sequence
+from minengine.sequence import Sequence
 
 PLAY = (
     "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak.\n\n"
@@ -192,8 +192,8 @@ def test_a_failed_pass_leaves_the_engine_usable(engine, monkeypatch):
     got = next(generation)
     forward, calls = engine._forward, []
 
-    def fail(batch):
-        calls.append(batch)
+    def fail(*_):
+        calls.append(1)
         raise KeyboardInterrupt
 
     sequence = generation.sequence

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minengine.cells import Cells
 from minengine.errors import OutOfBlocks, RequestError
 from minengine.kvcache import BlockPool
 from minengine.sampling import Chain
-from minengine.scheduler import Plan, Scheduler, Sequence
+from minengine.scheduler import Plan, Scheduler
+from minengine.sequence import Sequence
 
 END = 99
 
@@ -186,7 +188,8 @@ def test_nobody_is_preempted_in_vain():
     scheduler.add(young)
     blocks.allocate(blocks.n_free - 1)
     scheduler.running.append(scheduler.waiting.popleft())
-    blocks.writable(young.table, 0, 4)
+    young.cells = Cells(blocks)
+    young.cells.room(4)
     old_table = list(old.table)
     assert [s for s, _ in scheduler.next().pieces] == [young]
     assert (old.table, young.n_preempted) == (old_table, 0)
@@ -229,3 +232,93 @@ def test_what_can_never_run_is_refused_at_the_door():
         sequence(0)
     with pytest.raises(ValueError, match="n_batch 0"):
         Scheduler(pool(2), n_batch=0)
+
+
+def test_a_prompt_that_is_not_in_yet_asks_for_no_logits():
+    scheduler = Scheduler(pool(100), n_batch=8)
+    scheduler.add(sequence(20))
+    rows = [p.batch.rows.tolist() for p in run(scheduler, n_passes=4)]
+    assert rows == [[], [], [3], [0]]
+
+
+def test_a_fair_queue_serves_the_user_who_got_least():
+    scheduler = Scheduler(pool(100), n_running=1, queue="fair")
+    greedy_user = [sequence(10, 10, n) for n in range(4)]
+    other = [sequence(3, 2, n) for n in range(2)]
+    for s in greedy_user:
+        s.user = "greedy"
+        scheduler.add(s)
+    for s in other:
+        s.user = "other"
+        scheduler.add(s)
+    order = []
+    while (plan := scheduler.next()) is not None:
+        order += [s for s, _ in plan.pieces if s not in order]
+        for _, s in scheduler.advance(plan):
+            s.append(next_token(s.tokens))
+            if s.reason:
+                scheduler.remove(s)
+    # the second user's two come as soon as the first's first one is done
+    assert order == [greedy_user[0], *other, *greedy_user[1:]]
+    assert scheduler.served == {"greedy": 4 * 19, "other": 2 * 4}
+
+
+def test_a_user_who_was_away_is_not_served_first_for_long():
+    scheduler = Scheduler(pool(100), n_running=1, queue="fair")
+    for n in range(3):
+        scheduler.add(sequence(10, 10, n))
+    run(scheduler, n_passes=25)
+    late = sequence(2, 2)
+    late.user = "late"
+    scheduler.add(late)
+    assert scheduler.served["late"] == scheduler.served[""] > 0
+
+
+@given(REQUESTS, st.integers(0, 3), st.integers(1, 3))
+def test_with_two_users_that_always_wait_neither_gets_far_ahead(requests, n_extra, n_run):
+    scheduler = Scheduler(pool(200), n_running=n_run, queue="fair")
+    for n, (n_prompt, n_new) in enumerate(requests * 4):
+        s = sequence(n_prompt, n_new, n)
+        s.user = "ab"[n % (2 + n_extra) > 0]
+        scheduler.add(s)
+    largest = max(n + new for n, new in requests)
+    for _ in range(400):
+        if {s.user for s in scheduler.waiting} != {"a", "b"}:
+            break
+        run(scheduler, n_passes=1)
+        # Sheng et al. 2024, theorem 4.4: twice what can be under way at once
+        apart = abs(scheduler.served["a"] - scheduler.served["b"])
+        assert apart <= 2 * largest * (n_run + 1)
+
+
+def test_a_pinned_sequence_is_never_preempted():
+    blocks = pool(4)
+    scheduler = Scheduler(blocks)
+    old, young = sequence(7, 6), sequence(7, 2, 3)
+    young.pinned = True
+    scheduler.add(old)
+    scheduler.add(young)
+    run(scheduler)
+    assert (old.n_preempted, young.n_preempted) == (0, 0)
+    assert old.tokens == alone(sequence(7, 6))
+
+
+def test_a_waiting_sequence_with_blocks_gives_them_up():
+    blocks = pool(6)
+    scheduler = Scheduler(blocks, n_running=1)
+    old, forked = sequence(7, 14), sequence(9, 3, 5)
+    scheduler.add(old)
+    forked.cells = Cells(blocks)
+    forked.cells.room(9)
+    forked.cells.wrote(8)
+    forked.n_cached = 8
+    scheduler.add(forked)
+    run(scheduler)
+    assert forked.n_preempted == 1
+    assert (old.tokens, forked.tokens) == (alone(sequence(7, 14)), alone(sequence(9, 3, 5)))
+    assert blocks.n_free == 6
+
+
+def test_an_unknown_queue_is_refused():
+    with pytest.raises(ValueError, match="queue 'lifo', want fcfs or fair"):
+        Scheduler(pool(2), queue="lifo")
