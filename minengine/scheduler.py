@@ -176,12 +176,11 @@ class Scheduler:
         share = self.share_prefixes and not first.table and not (policy and policy.needs_mass)
         # what comes after a first forgetting is nobody else's prefix
         tokens = first.tokens[: first.n_cells_for(len(first.tokens)) + 1]
-        if share:
-            wanted = pool.cost(tokens)
-        else:
-            stored = first.cells.n if first.cells else 0
-            wanted = pool.blocks_for(first.n_cells_for(stored + first.n_left)) - len(first.table)
-        if wanted > pool.n_free:
+        stored = first.cells.n if first.cells else 0
+        need = pool.blocks_for(first.n_cells_for(stored + first.n_left)) - len(first.table)
+        # where nobody runs nobody will free a block but those that wait with some
+        holders = [] if self.running else [s for s in self.waiting if s is not first]
+        if not self._make_room(lambda: pool.cost(tokens) if share else need, holders):
             return False
         if first.cells is None:
             first.cells = Cells(pool)
@@ -194,31 +193,39 @@ class Scheduler:
         return True
 
     def _grow(self, sequence: Sequence, n: int, pieces: list) -> bool:
-        """Make room for n more tokens of a running sequence, preempting those that came after it.
-
-        Nobody is preempted in vain: first it is counted whether all of them together would do.
-        """
+        """Make room for n more tokens of a running sequence, preempting those that came after it."""
         pool, cells, budget = self.pool, sequence.cells, sequence.budget
         taken = {id(s) for s, _ in pieces}
         later = self.running[self.running.index(sequence) + 1 :]
-        victims = [s for s in (*later, *self.waiting)
-                   if id(s) not in taken and s.table and not s.pinned]  # fmt: skip
+        victims = [s for s in (*later, *self.waiting) if id(s) not in taken]
         if budget is not None and cells.n + n > budget.n_cells:
+            holders = [s for s in victims if s.table and not s.pinned]
             while True:
                 try:
                     budget.make_room(cells)
                     break
                 except OutOfBlocks:
-                    if not victims:
+                    if not holders:
                         return False
-                    self._preempt(victims.pop())
-        theirs = Counter(b for s in victims for b in s.table)
-        wanted = pool.wanted(cells.table, cells.n, n)
-        if wanted > pool.n_free + sum(pool.references(b) == k for b, k in theirs.items()):
+                    self._preempt(holders.pop())
+        if not self._make_room(lambda: pool.wanted(cells.table, cells.n, n), victims):
             return False
-        while wanted > pool.n_free:
-            self._preempt(victims.pop())
         cells.room(n)
+        return True
+
+    def _make_room(self, wanted: Callable[[], int], victims: list[Sequence]) -> bool:
+        """See that as many blocks are free as are wanted, preempting victims from the last on.
+
+        Nobody is preempted in vain: first it is counted whether all of them together would do.
+        """
+        pool, victims = self.pool, [s for s in victims if s.table and not s.pinned]
+        theirs = Counter(b for s in victims for b in s.table)
+        if wanted() > pool.n_free + sum(pool.references(b) == k for b, k in theirs.items()):
+            return False
+        while wanted() > pool.n_free:
+            if not victims:  # what they shared with whoever asks does not come free twice
+                return False
+            self._preempt(victims.pop())
         return True
 
     def _preempt(self, sequence: Sequence) -> None:

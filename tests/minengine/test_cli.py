@@ -18,7 +18,16 @@ from minengine.kvcache import BlockPool
 from minengine.requantize import requantize
 from minengine.sampling import PARAMETERS
 
-COMMANDS = ("info", "tokens", "generate", "perplexity", "bench", "quantize", "selftest")
+COMMANDS = (
+    "info",
+    "tokens",
+    "generate",
+    "perplexity",
+    "bench",
+    "quantize",
+    "selftest",
+    "serve-bench",
+)
 PROGRAM = [sys.executable, "-c", "from minengine.cli.main import main; main()"]
 PLAIN = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 
@@ -253,3 +262,25 @@ def test_info_of_a_model_that_cannot_run_says_why(run, write_model):
     code, out, _ = run("info", "--model", write_model(change=change))
     assert code == 0
     assert "cannot run        architecture 'mamba'; this engine has llama" in out
+
+
+def test_serve_bench_prints_the_figures_of_a_trace(run, tmp_path):
+    trace = tmp_path / "trace.jsonl"
+    options = ["--requests", 6, "--rate", 100, "--prompt", "5:9", "--answer", 4, "--prefix", 32]
+    assert run("serve-bench", *options, "--write", trace)[:2] == (0, f"{trace}: 6 requests\n")
+    code, out, _ = run("serve-bench", trace, "--queue", "fair", "--block-size", 16)
+    assert code == 0
+    for word in ("time to first", "prefixes found", "fairness", "user0"):
+        assert word in out
+    code, out, _ = run("serve-bench", trace, "--json", "--block-size", 16, "--no-share")
+    found = json.loads(out)
+    assert (found["answer_tokens"], found["found_tokens"]) == (24, 0)
+    assert found["options"]["share_prefixes"] is False
+    for wrong, said in {
+        ("--prompt", "many"): "--prompt many: want LEAST:MOST",
+        ("--queue", "lifo"): "queue: got 'lifo'",
+        ("--answer", "5000"): "the context holds 512",
+    }.items():
+        code, _, err = run("serve-bench", *wrong)
+        assert (code, err.count("\n")) == (2, 1)
+        assert said in err

@@ -10,6 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from minengine import Engine, oracle
 from minengine.errors import EngineError, Malformed, NotGGUF, OutOfBlocks, RequestError, Truncated
@@ -473,3 +480,94 @@ def test_a_failed_save_leaves_the_file_that_was_there(plain, tmp_path, monkeypat
     assert [p.name for p in tmp_path.iterdir()] == ["state"]
     assert (tmp_path / "state").read_bytes() == b"old"
     plain.memory.release(sequence)
+
+
+# All of it together -------------------------------------------------------------------------------
+
+
+class Together(RuleBasedStateMachine):
+    """Greedy sequences that begin, fork, are cut, saved and pushed out at random, in a small pool:
+    at any time each is a piece of what its prompt gives alone.
+    """
+
+    formats = "F32"
+
+    def __init__(self):
+        super().__init__()
+        self.engine = open_engine(self.path, n_blocks=26, n_batch=9, cache_format=self.formats)
+        self.mine = []
+
+    def teardown(self):
+        for sequence in self.mine:
+            self.engine.memory.release(sequence)
+        assert self.engine.pool.n_used == 0
+        self.engine.close()
+
+    def one(self, data):
+        return self.mine[data.draw(st.integers(0, len(self.mine) - 1))]
+
+    @precondition(lambda self: len(self.mine) < 5)
+    @rule(n=st.sampled_from(range(3)))
+    def begin(self, n):
+        sequence = self.engine.sequence(IDS[n : n + 9 + 8 * n], max_tokens=20, greedy=True)
+        self.mine.append(sequence)
+        self.engine.scheduler.add(sequence)
+
+    @precondition(lambda self: self.mine)
+    @rule(n=st.integers(1, 6))
+    def step(self, n):
+        for _ in range(n):
+            self.engine.step()
+
+    @precondition(lambda self: self.mine and len(self.mine) < 5)
+    @rule(data=st.data())
+    def fork(self, data):
+        self.mine.append(self.engine.memory.fork(self.one(data)))
+        if not self.mine[-1].limit <= len(self.mine[-1].tokens):
+            self.engine.scheduler.add(self.mine[-1])
+
+    @precondition(lambda self: self.mine)
+    @rule(data=st.data())
+    def rewind(self, data):
+        sequence = self.one(data)
+        finished = sequence not in [*self.engine.scheduler.running, *self.engine.scheduler.waiting]
+        n = data.draw(st.integers(sequence.n_prompt, len(sequence.tokens)))
+        self.engine.memory.rewind(sequence, n)
+        if finished and n < sequence.limit:
+            self.engine.scheduler.add(sequence)
+
+    @precondition(lambda self: self.mine)
+    @rule(data=st.data())
+    def through_a_file(self, data):
+        sequence = self.one(data)
+        if sequence.n_left and sequence.n_cached < len(sequence.tokens) < sequence.limit:
+            self.engine.save(sequence, self.path.with_suffix(".state"))
+            self.engine.memory.release(sequence)
+            self.mine.remove(sequence)
+            try:
+                self.mine.append(self.engine.load(self.path.with_suffix(".state")))
+            except OutOfBlocks:  # what it shared is its own now, and others run
+                return
+            self.engine.scheduler.add(self.mine[-1])
+
+    @precondition(lambda self: self.mine)
+    @rule(data=st.data())
+    def release(self, data):
+        sequence = self.one(data)
+        self.engine.memory.release(sequence)
+        self.mine.remove(sequence)
+
+    @invariant()
+    def every_text_is_the_beginning_of_what_its_prompt_gives_alone(self):
+        for s in self.mine:
+            want = self.texts[s.n_prompt]
+            assert s.tokens == want[: len(s.tokens)]
+
+
+@pytest.mark.parametrize("formats", ["F32", "F16", "Q8_0"])
+def test_sequences_that_fork_rewind_and_rest_in_files_stay_what_they_are(write_model, formats):
+    path = write_model("llama", n_layers=3, tied=False, E=32, D=128)
+    with open_engine(path, cache_format=formats) as alone:
+        texts = {9 + 8 * n: written(alone, IDS[n : n + 9 + 8 * n]) for n in range(3)}
+    machine = type("Case", (Together,), {"path": path, "texts": texts, "formats": formats})
+    run_state_machine_as_test(machine, settings=settings(deadline=None, max_examples=20))
