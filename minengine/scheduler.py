@@ -193,7 +193,7 @@ class Scheduler:
         return True
 
     def _grow(self, sequence: Sequence, n: int, pieces: list) -> bool:
-        """Make room for n more tokens of a running sequence, preempting those that came after it."""
+        """Make room for n more tokens of a running one, preempting those that came after it."""
         pool, cells, budget = self.pool, sequence.cells, sequence.budget
         taken = {id(s) for s, _ in pieces}
         later = self.running[self.running.index(sequence) + 1 :]

@@ -79,21 +79,28 @@ def serve_bench(
         print(f"{write}: {len(found)} requests")
         return
     options = {"n_blocks": blocks, "block_size": block_size, "n_batch": batch, "queue": queue}
-    options |= {"eviction": eviction, "share_prefixes": share, "mode": mode}
-    console = Console(stderr=True)
-    with (
-        Engine(model, threads, **options) as engine,
-        Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
-        task = bar.add_task("requests", total=None)
-        figures = workload.simulate(
-            engine, found, seed=seed,
-            progress=lambda n, total: bar.update(task, completed=n, total=total),
-        )  # fmt: skip
+    options |= {"eviction": eviction, "share_prefixes": share, "mode": mode, "n_threads": threads}
+    figures = run(model, found, seed, options)
     if as_json:
         print_json(figures | {"options": options})
     else:
         show(figures)
+
+
+def run(
+    model: Path | None, requests: list[workload.Request], seed: int, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The figures of a trace, with a bar while it runs."""
+    console = Console(stderr=True)
+    with (
+        Engine(model, **options) as engine,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task("requests", total=None)
+        return workload.simulate(
+            engine, requests, seed=seed,
+            progress=lambda n, total: bar.update(task, completed=n, total=total),
+        )  # fmt: skip
 
 
 def bounds(flag: str, text: str) -> tuple[int, int]:

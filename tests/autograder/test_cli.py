@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from autograder import cli, doctor, sandbox
+from autograder import doctor, sandbox
+from autograder.cli import main as cli
 
 TINY = ["--course", str(Path(__file__).parent / "tiny")]
 
@@ -190,7 +191,8 @@ def test_the_student_side_needs_none_of_the_grading_extra(tmp_path, write_notebo
         "for name in ('nbformat', 'nbgrader', 'jupytext', 'jinja2', 'markupsafe', 'matplotlib',"
         " 'IPython', 'traitlets', 'sqlalchemy'):\n"
         "    sys.modules[name] = None\n"
-        "from autograder import Checker, cli\n"
+        "from autograder import Checker\n"
+        "from autograder.cli import main as cli\n"
         f"source = {tiny_sources['reference']['center']!r}\n"
         "exec(source)\n"
         f"Checker('01_tiny', globals(), {TINY[1]!r})('center')\n"

@@ -1,0 +1,46 @@
+"""Commands that make a course: ``init``, ``release``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autograder import catalog
+from autograder.classroom import Classroom
+from autograder.cli.app import (
+    CourseOption,
+    Dir,
+    Name,
+    app,
+    escape,
+    needs_nbgrader,
+    out,
+)
+
+
+@app.command(epilog="Example: autograder init spring")
+def init(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+    """Make an instructor's course folder: nbgrader's layout, its settings, the secret seed."""
+    needs_nbgrader("nbgrader_bridge").init(folder)
+    made = Classroom(folder).make_secret()
+    out.print(f"[green]ready[/green] {escape(str(folder))}", soft_wrap=True)
+    out.print("a new secret seed was drawn" if made else "the secret seed was kept", style="dim")
+    out.print(f"next: autograder release 1 --dir {escape(str(folder))}", style="dim")
+
+
+@app.command(epilog="Example: autograder release 1 --dir spring")
+def release(name: Name, folder: Dir = Path(), course: CourseOption = None) -> None:
+    """Make the source and the students' notebook of an assignment with nbgrader."""
+    from autograder import handout
+
+    assignment = catalog.find_course(course).assignment(name)
+    notebook = handout.source_notebook(assignment.handout, assignment.reference.sources)
+    data = assignment.root / "assignments" / assignment.id / "data"
+    files = data if data.is_dir() else None
+    path = needs_nbgrader("nbgrader_bridge").release(folder, assignment.id, notebook, files)
+    out.print(
+        f"[green]released[/green] {escape(str(path))}  {assignment.max_points:g} points",
+        soft_wrap=True,
+    )

@@ -1,0 +1,164 @@
+"""Commands that run submissions: ``grade``, ``verify``, and the tables they print."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+
+from autograder import catalog
+from autograder.classroom import Classroom
+from autograder.cli.app import (
+    CourseOption,
+    Dir,
+    Jobs,
+    Json,
+    Name,
+    Students,
+    Unsafe,
+    app,
+    err,
+    escape,
+    needs_nbgrader,
+    out,
+    print_json,
+    progress_bar,
+)
+from autograder.pages import STAMP, WITHOUT
+
+
+@app.command(
+    epilog="Examples: autograder grade 1 --dir spring   |   "
+    "autograder grade 1 --dir spring --students 'a*' --force --jobs 4"
+)
+def grade(
+    name: Name,
+    folder: Dir = Path(),
+    jobs: Jobs = None,
+    students: Students = "*",
+    force: Annotated[bool, typer.Option("--force", help="Grade again what is known.")] = False,
+    gradebook: Annotated[bool, typer.Option(help="Write nbgrader's gradebook.")] = True,
+    unsafe: Unsafe = False,
+    course: CourseOption = None,
+    as_json: Json = False,
+) -> None:
+    """Grade every submission in its own sandbox, write the gradebook, print the table.
+
+    What was graded before and has not changed is not run again. Ctrl-C keeps what is finished.
+    """
+    from autograder import grade as grading
+
+    assignment = catalog.find_course(course).assignment(name)
+    classroom = Classroom(folder)
+    with progress_bar(f"grading {assignment.id}", as_json) as progress:
+        summary = grading.grade(
+            classroom,
+            assignment,
+            jobs=jobs,
+            students=students,
+            force=force,
+            allow_unsandboxed=unsafe,
+            progress=progress,
+        )
+    if as_json:
+        print_json({**asdict(summary), "marks": [asdict(m) for m in summary.marks]})
+    else:
+        _print_marks(summary)
+    if gradebook:
+        with err.status("writing the gradebook"):
+            chosen = {m.student for m in summary.marks}
+            records = (r for r in classroom.results(assignment.id) if r["student"] in chosen)
+            books = needs_nbgrader("bookkeeper")
+            written = books.write(folder, assignment.id, records, assignment.handout)
+            if written.due:
+                needs_nbgrader("nbgrader_bridge").penalize(folder, assignment.id)
+    raise typer.Exit(1 if summary.lost else 0)
+
+
+@app.command(epilog="Examples: autograder verify   |   autograder verify 1 --seeds 10 --jobs 2")
+def verify(
+    name: Annotated[str | None, typer.Argument(metavar="[ASSIGNMENT]")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Draws for reference and alternates.")] = 100,
+    exploits: Annotated[bool, typer.Option(help="Also the hostile submissions.")] = True,
+    jobs: Jobs = None,
+    unsafe: Unsafe = False,
+    course: CourseOption = None,
+    as_json: Json = False,
+) -> None:
+    """Grade the graders: every known-right and known-wrong submission, and the kill matrix."""
+    from autograder import grade as grading
+    from autograder import verify as bank
+
+    found = catalog.find_course(course)
+    ids = [found.resolve(name)] if name else found.assignments()
+    backend = grading.ready(unsafe)
+    matrices = []
+    for id_ in ids:
+        with progress_bar(f"verifying {id_}", as_json) as progress:
+            how = {"seeds": seeds, "jobs": jobs, "exploits": exploits, "progress": progress}
+            matrices.append(bank.verify(found.assignment(id_), backend, **how))
+    if as_json:
+        print_json([asdict(m) | {"sound": m.sound} for m in matrices])
+    else:
+        for matrix in matrices:
+            _print_matrix(matrix)
+    raise typer.Exit(0 if all(m.sound for m in matrices) else 1)
+
+
+def _print_marks(summary: Any) -> None:
+    holes = list(summary.marks[0].holes)
+    names = max(len(m.student) for m in summary.marks)
+    if names + sum(len(h) + 3 for h in holes) + 50 > out.width:
+        holes = []  # a narrow terminal: the marks and what to look at, whole
+    table = Table(title=summary.assignment, box=box.SIMPLE_HEAD)
+    for column in ("student", "mark", *holes):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what to look at", overflow="fold")
+    for m in summary.marks:
+        color = "green" if m.full else "red" if m.points == 0 else "yellow"
+        cells = [f"{m.holes.get(h, (0, 0))[0]:g}/{m.holes.get(h, (0, 0))[1]:g}" for h in holes]
+        tags = ", ".join(m.tags[:4]) + (f" and {len(m.tags) - 4} more" if len(m.tags) > 4 else "")
+        mark = f"[{color}]{m.points:g}/{m.max_points:g}[/{color}]"
+        table.add_row(escape(m.student), mark, *cells, escape(tags))
+    out.print(table)
+    for m in summary.marks:
+        for note in m.notes:
+            out.print(f"[dim]{escape(m.student)}: {escape(note)}[/dim]", soft_wrap=True)
+    said = f"{summary.graded} graded, {summary.reused} known already"
+    walls = f"sandbox {summary.sandbox}"
+    if summary.sandbox in WITHOUT:
+        walls = f"[red]{STAMP}: no sandbox, marks can be forged[/red]"
+    lost = f", [red]{len(summary.lost)} not graded[/red]" if summary.lost else ""
+    out.print(f"{said}{lost}; {summary.seconds:.1f} s in {walls}")
+
+
+def _print_matrix(matrix: Any) -> None:
+    """One line a submission, one sign a check: it fits a narrow terminal."""
+    out.print(f"[b]{matrix.assignment}[/b]: . passes, x fails as it should, ! is off")
+    shown = [r for r in matrix.rows if r.kind != "exploit" or r.problems]
+    n, width = len(matrix.checks), max(len(f"{r.kind} {r.name}") for r in shown)
+    for digits in ["".join(str(i // 10 or " ") for i in range(1, n + 1))] if n > 9 else []:
+        out.print(" " * width, digits, highlight=False)
+    out.print(" " * width, "".join(str(i % 10) for i in range(1, n + 1)), "points", highlight=False)
+    signs = {"!": "[red]![/red]", "x": "x", ".": "[dim].[/dim]"}
+    for row in shown:
+        off = {p.split(":")[0] for p in row.problems}
+        cells = ["!" if c in off else "x" if row.tags.get(c) else "." for c in matrix.checks]
+        name = f"{row.kind} {row.name}".ljust(width)
+        text = f"{escape(name)} {''.join(signs[c] for c in cells)} {row.points:g}"
+        out.print(text, highlight=False, soft_wrap=True)
+    legend = [f"{i} {check}" for i, check in enumerate(matrix.checks, 1)]
+    out.print("  ".join(legend), style="dim", highlight=False)
+    off = [f"{r.kind} {r.name}: {p}" for r in matrix.rows for p in r.problems]
+    off += list(matrix.problems)
+    for problem in off:
+        out.print(f"[red]off[/red] {escape(problem)}", soft_wrap=True, highlight=False)
+    wrong, hostile = (sum(r.kind == k for r in matrix.rows) for k in ("wrong", "exploit"))
+    verdict = "[green]sound[/green]" if matrix.sound else f"[red]{len(off)} things are off[/red]"
+    out.print(
+        f"{verdict}: {n} checks, {len(matrix.rows)} submissions, {wrong} wrong, {hostile} hostile"
+    )

@@ -1,0 +1,19 @@
+"""The ``autograder`` program: the app with every command."""
+
+from __future__ import annotations
+
+# importing a file of commands registers them, in the order of --help
+from autograder.cli import course, grading, reporting, student
+from autograder.cli.app import app, err, escape
+from autograder.errors import AutograderError
+
+__all__ = ["app", "course", "grading", "main", "reporting", "student"]
+
+
+def main() -> None:
+    """The entry point: one line for an error of ours, no traceback."""
+    try:
+        app()
+    except AutograderError as error:
+        err.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
+        raise SystemExit(2) from None
