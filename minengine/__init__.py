@@ -8,7 +8,7 @@ Reading order. What everything means, then from the bytes of a file to the text 
 
      1  errors.py       what can go wrong, as a tree
      2  oracle.py       each operation in plain NumPy float64: the meaning of all that follows
-                        (of the weight formats: oracle_formats.py)
+                        (oracle_formats.py: the weight formats; oracle_models.py: whole networks)
      3  gguf.py         the file: header, metadata, tensor directory; mapped, nothing copied
      4  formats.pyx     weight formats: dequantize, quantize, dot (layouts in blocks.pxd, the order
                         of sums in sums.pxd, threads in threads.pxd; kquants.pyx, codebooks.pyx)

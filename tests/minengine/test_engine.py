@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minengine import Engine, EngineError, oracle
+from minengine import Engine, EngineError, oracle, oracle_formats, oracle_models
 from minengine.engine import Generation, surprise
 from minengine.errors import OutOfBlocks, RequestError
-from minengine.formats import FORMATS
 from minengine.scheduler import Sequence
 
 PLAY = (
@@ -39,17 +38,11 @@ def test_any_text_comes_back_from_its_tokens(engine, s):
 
 
 def test_logits_are_the_oracles(engine):
-    ids, h = engine.tokenize(PLAY)[:40], engine.model.hparams
-    tensors = {
-        name: FORMATS[t.format].dequantize(t.data).reshape(t.shape)
-        for name, t in engine.model.file.tensors.items()
-    }
-    want = oracle.forward(
-        tensors, np.array(ids), n_layers=h.n_layers, eps=h.eps, base=h.rope_base,
-        n_heads=h.H, n_kv_heads=h.G,
-    )  # fmt: skip
+    ids, file = engine.tokenize(PLAY)[:40], engine.model.file
+    tensors = oracle_formats.weights(file.tensors)
+    want = oracle_models.forward(engine.model.arch, file.metadata, tensors, np.array(ids))
     got = engine.logits(ids)
-    assert (got.shape, got.dtype) == ((40, h.V), np.float32)
+    assert (got.shape, got.dtype) == ((40, engine.model.hparams.V), np.float32)
     # float32 sums of up to 768 terms through 5 layers: 1e-7 was seen.
     assert np.sqrt(np.mean((got - want) ** 2)) / np.std(want) < 1e-6
 
