@@ -23,10 +23,13 @@ Reading order. What everything means, then from the bytes of a file to the text 
     11  tokenizer.py    text to ids and back (spm.py; bpe.py with pretokenizers.py)
     12  sampling.py     logits to an id (candidates.py, penalties.py, draws.py)
     13  scheduler.py    which sequences run next
-    14  engine.py       all of it behind a few calls
-    15  selftest.py     every part held against the oracle, with the errors in numbers
-    16  gguf_writer.py, requantize.py, random_model.py   files made and made again
-    17  cli/            the command line
+    14  engine.py       all of it behind a few calls (reading.py: whole texts, nothing sampled)
+    15  perplexity.py   how well a model predicts a text (divergence.py: two models on one text;
+                        distributions.py: one of them from a file)
+    16  embeddings.py   texts as vectors
+    17  selftest.py     every part held against the oracle, with the errors in numbers
+    18  gguf_writer.py, requantize.py, random_model.py   files made and made again
+    19  cli/            the command line
 
 Shape letters, the same in every file:
 
@@ -43,8 +46,9 @@ import os
 # Read when the first compiled unit is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from minengine.engine import Engine, Generation, Perplexity
+from minengine.engine import Engine, Generation
 from minengine.errors import EngineError
+from minengine.perplexity import Perplexity
 
 __version__ = "0.1.0"
 __all__ = ["Engine", "EngineError", "Generation", "Perplexity", "__version__"]

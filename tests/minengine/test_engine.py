@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minengine import Engine, EngineError, oracle, oracle_formats, oracle_models
-from minengine.engine import Generation, surprise
+from minengine import Engine, EngineError, oracle_formats, oracle_models
+from minengine.engine import Generation
 from minengine.errors import OutOfBlocks, RequestError
 from minengine.scheduler import Sequence
 
@@ -62,6 +62,57 @@ def test_the_size_of_blocks_changes_the_logits_by_rounding_alone(engine):
         with Engine(n_threads=1, block_size=size) as other:
             # Attention adds up block by block, so other blocks are another order of float32 sums.
             np.testing.assert_allclose(other.logits(ids), want, rtol=0, atol=1e-6 * np.ptp(want))
+
+
+def test_rows_of_many_texts_are_those_that_each_has_alone(engine):
+    texts = [engine.tokenize(t) for t in (PLAY, "x", PLAY[10:90], "", "To be or not")]
+    texts.insert(2, [])
+    for n_batch, first in ((256, 0), (5, 0), (64, 7), (1, 3)):
+        engine.scheduler.n_batch = n_batch
+        got = [[] for _ in texts]
+        for number, rows in engine.rows(texts, first=first):
+            assert 0 < len(rows) <= n_batch
+            got[number] += list(rows)
+        engine.scheduler.n_batch = 256
+        for ids, rows in zip(texts, got, strict=True):
+            assert np.array_equal(np.reshape(rows, (-1, 1024)), engine.logits(ids)[first:])
+    assert engine.pool.n_used == 0
+
+
+def test_texts_share_passes_as_far_as_tokens_and_blocks_go():
+    with Engine(n_threads=1, n_blocks=8, block_size=16, n_batch=64) as e:
+        sizes, forward = [], e._forward
+
+        def counted(batch, **options):
+            sizes.append(len(batch.tokens))
+            return forward(batch, **options)
+
+        e._forward = counted
+        texts = [[1] * n for n in (10, 20, 50, 1, 1, 1, 1, 1, 1, 1, 1, 1)]
+        got = [number for number, _ in e.rows(texts, hidden=True)]
+        # 64 tokens in the first pass; then 16 more and ones, whose blocks of 16 fill the cache
+        assert sizes[0] == 64
+        assert sum(sizes) == 89
+        assert len(sizes) == 3
+        assert got == sorted(got)
+        assert e.pool.n_used == 0
+
+
+def test_a_reader_that_stops_leaves_no_block_held(engine):
+    rows = engine.rows([engine.tokenize(PLAY * 6)])
+    next(rows)
+    assert engine.pool.n_used > 0
+    rows.close()
+    assert engine.pool.n_used == 0
+
+
+def test_hidden_rows_are_what_the_head_reads(engine):
+    ids, model = engine.tokenize(PLAY)[:30], engine.model
+    ((_, hidden),) = engine.rows([ids], hidden=True)
+    assert (hidden.shape, hidden.dtype) == ((30, model.hparams.D), np.float32)
+    head = oracle_formats.weights(model.file.tensors)["token_embd.weight"]
+    # one product in float32 against float64
+    np.testing.assert_allclose(engine.logits(ids), hidden @ head.T, rtol=0, atol=1e-4)
 
 
 def test_logits_of_a_prefix_are_a_prefix_of_the_logits(engine):
@@ -199,43 +250,6 @@ def test_a_failed_pass_leaves_the_engine_usable(engine, monkeypatch):
     assert got + "".join(generation) == want
 
 
-def test_perplexity_scores_each_token_once_in_windows_that_begin_with_bos(engine):
-    ids = engine.tokenize(PLAY * 2, add_special=False)
-    window, stride = 24, 8
-    found = engine.perplexity(PLAY * 2, window=window, stride=stride)
-    nats, scored = 0.0, 0
-    while scored < len(ids):
-        # The window ends `stride` tokens further than what is scored, and never before it is full.
-        end = min(max(scored + stride, window), len(ids))
-        part = [1, *ids[max(0, end - window) : end]]
-        p = oracle.softmax(engine.logits(part[:-1]))
-        nats -= sum(
-            np.log(p[i, part[i + 1]]) for i in range(len(part) - 1 - end + scored, len(part) - 1)
-        )
-        scored = end
-    assert found.n_tokens == len(ids)
-    assert found.n_characters == 2 * len(PLAY)
-    assert found.nats == pytest.approx(nats, rel=1e-6)
-    assert found.nats_per_token == pytest.approx(nats / len(ids), rel=1e-6)
-    assert found.nats_per_character == pytest.approx(nats / (2 * len(PLAY)), rel=1e-6)
-    assert found.perplexity == pytest.approx(np.exp(nats / len(ids)), rel=1e-6)
-
-
-def test_perplexity_of_a_text_within_one_window_is_the_plain_sum(engine):
-    ids = engine.tokenize(PLAY)
-    plain = surprise(engine.logits(ids[:-1]), np.array(ids[1:])).sum()
-    seen = []
-    found = engine.perplexity(PLAY, progress=lambda n, total: seen.append((n, total)))
-    assert found.nats == pytest.approx(plain, rel=1e-9)
-    assert seen == [(len(ids) - 1, len(ids) - 1)]
-
-
-def test_surprise_is_minus_log_softmax():
-    x = np.random.default_rng(0).standard_normal((4, 9)).astype(np.float32) * 50
-    want = -np.log(oracle.softmax(x)[np.arange(4), [0, 3, 8, 8]])
-    np.testing.assert_allclose(surprise(x, np.array([0, 3, 8, 8])), want, rtol=1e-12)
-
-
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -249,9 +263,6 @@ def test_surprise_is_minus_log_softmax():
         (lambda e: e.generate("x", heat=1), "heat: no such sampler"),
         (lambda e: e.generate([]), "no tokens"),
         (lambda e: e.generate([1] * 512), "leaves no room"),
-        (lambda e: e.perplexity(""), "no tokens"),
-        (lambda e: e.perplexity("x", window=513), "window: got 513"),
-        (lambda e: e.perplexity("x", window=8, stride=9), "stride: got 9"),
         (lambda _: Engine(context=513), "context: got 513"),
         (lambda _: Engine(n_threads=0), "n_threads: got 0"),
     ],
