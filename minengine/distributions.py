@@ -47,8 +47,8 @@ def encode_u16(row: np.ndarray) -> np.ndarray:
     """Codes ``round((x - low) / step)`` of 16 bits; low and step, float32, in the first four.
 
     From the least to the largest value are 65535 steps, so a log-probability is off by some 3e-4
-    where these are 40 nats apart; the largest by less than a float32 is. llama.cpp cuts off what is
-    more than 16 nats below the largest instead, which in a large vocabulary is several percent.
+    where these are 40 nats apart, and the largest ones by no more than a float32 is. llama.cpp has
+    as many steps for the 16 nats below the largest, and leaves what is less out of its sums.
     """
     low = np.float32(row.min())
     step = np.float32((row.max() - low) / 65535) or np.float32(1)
