@@ -75,16 +75,17 @@ def compare(
     else:
         need_same_vocabulary(engine.tokenizer.texts, base.tokenizer.texts)
     window, first = found.shape[1], found.shape[1] // 2
-    n_tokens, rows = len(found) * (window - first - 1), []
+    n_tokens, rows, total = len(found) * (window - first - 1), [], 0.0
     for i, chunk in enumerate(found.tolist()):
         theirs = base.rows(i) if saved else distributions(base, chunk)
         for p, q, target in zip(
             theirs, distributions(engine, chunk), chunk[first + 1 :], strict=True
         ):
             kl = float(np.sum(np.exp(p) * (p - q)))
+            total += kl
             rows.append((kl, -q[target], -p[target], np.argmax(p) == np.argmax(q)))
         if progress is not None:
-            progress(len(rows), n_tokens, float(np.mean([row[0] for row in rows])))
+            progress(len(rows), n_tokens, total / len(rows))
     kl, nats, base_nats, same = np.array(rows, np.float64).T
     return Divergence(window, kl, nats, base_nats, same.astype(bool))
 

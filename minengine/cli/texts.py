@@ -210,7 +210,7 @@ def show(found: dict[str, Any]) -> None:
 @command(
     'minengine embed "To be, or not to be" "That is the question"',
     'minengine embed "To be" --pooling last --json',
-    "minengine embed - < play.txt",
+    'echo "To be" | minengine embed -',
 )
 def embed(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help='"-" reads stdin.')],

@@ -64,48 +64,6 @@ def test_the_size_of_blocks_changes_the_logits_by_rounding_alone(engine):
             np.testing.assert_allclose(other.logits(ids), want, rtol=0, atol=1e-6 * np.ptp(want))
 
 
-def test_rows_of_many_texts_are_those_that_each_has_alone(engine):
-    texts = [engine.tokenize(t) for t in (PLAY, "x", PLAY[10:90], "", "To be or not")]
-    texts.insert(2, [])
-    for n_batch, first in ((256, 0), (5, 0), (64, 7), (1, 3)):
-        engine.scheduler.n_batch = n_batch
-        got = [[] for _ in texts]
-        for number, rows in engine.rows(texts, first=first):
-            assert 0 < len(rows) <= n_batch
-            got[number] += list(rows)
-        engine.scheduler.n_batch = 256
-        for ids, rows in zip(texts, got, strict=True):
-            assert np.array_equal(np.reshape(rows, (-1, 1024)), engine.logits(ids)[first:])
-    assert engine.pool.n_used == 0
-
-
-def test_texts_share_passes_as_far_as_tokens_and_blocks_go():
-    with Engine(n_threads=1, n_blocks=8, block_size=16, n_batch=64) as e:
-        sizes, forward = [], e._forward
-
-        def counted(batch, **options):
-            sizes.append(len(batch.tokens))
-            return forward(batch, **options)
-
-        e._forward = counted
-        texts = [[1] * n for n in (10, 20, 50, 1, 1, 1, 1, 1, 1, 1, 1, 1)]
-        got = [number for number, _ in e.rows(texts, hidden=True)]
-        # 64 tokens in the first pass; then 16 more and ones, whose blocks of 16 fill the cache
-        assert sizes[0] == 64
-        assert sum(sizes) == 89
-        assert len(sizes) == 3
-        assert got == sorted(got)
-        assert e.pool.n_used == 0
-
-
-def test_a_reader_that_stops_leaves_no_block_held(engine):
-    rows = engine.rows([engine.tokenize(PLAY * 6)])
-    next(rows)
-    assert engine.pool.n_used > 0
-    rows.close()
-    assert engine.pool.n_used == 0
-
-
 def test_hidden_rows_are_what_the_head_reads(engine):
     ids, model = engine.tokenize(PLAY)[:30], engine.model
     ((_, hidden),) = engine.rows([ids], hidden=True)
