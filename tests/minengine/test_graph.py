@@ -15,7 +15,7 @@ from minengine.formats import FORMATS
 from minengine.graph import Batch, forward
 from minengine.kvcache import BlockPool
 from minengine.model import Model
-from minengine.random_model import VARIANTS
+from minengine.random_model import VARIANTS, YARN
 
 IDS = np.random.default_rng(0).integers(0, 48, 40).tolist()
 SIZES_256 = {"D": 256, "H": 8, "G": 2, "E": 32, "F": 512, "V": 48}
@@ -81,6 +81,37 @@ def test_logits_are_the_oracles_for_every_variant_of_every_architecture(write_mo
     row = VARIANTS[name]
     model = Model.load(write_model(row.arch, keys=row.keys, **{"E": 64} | row.options))
     # float32 sums through up to 7 layers against float64; measured 9e-8 to 5e-7
+    assert nrms(run(model, IDS), exact(model, IDS)) < 5e-6
+
+
+SELDOM = {  # keys that files may have and no variant has
+    "windows listed": ("gemma3", {"attention.sliding_window_pattern": np.array([False, True] * 2)}),
+    "no dense layer": ("gemma3", {"attention.sliding_window_pattern": 0}),
+    "another base in windows": ("gemma3", {"rope.freq_base_swa": 500.0}),
+    "scaled windows of another base": (
+        "gemma2", {"rope.freq_base_swa": 500.0, "rope.scaling.factor": 4.0},
+    ),
+    "a base for windows that means nothing": ("olmo2", {"rope.freq_base_swa": 500.0, **YARN}),
+    "no cap of scores": ("gemma2", {"attn_logit_softcapping": 0.0}),
+    "the old name of the factor": ("llama", {"rope.scale_linear": 4.0}),
+    "a factor that is off": ("llama", {"rope.scaling.type": "none", "rope.scaling.factor": 4.0}),
+    "yarn's own corners": (
+        "llama",
+        {**YARN, "rope.scaling.yarn_beta_fast": 4.0, "rope.scaling.yarn_beta_slow": 0.5,
+         "rope.scaling.attn_factor": 1.3},
+    ),
+    "scales of zero are none": (
+        "granite", {"attention.scale": 0.0, "residual_scale": 0.0, "embedding_scale": 0.0},
+    ),
+    "partial rotary": ("qwen3", {"rope.dimension_count": 16}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SELDOM)
+def test_keys_that_are_seldom_there_mean_the_same_to_the_oracle(write_model, name):
+    arch, keys = SELDOM[name]
+    window = {"attention.sliding_window": 8}
+    model = Model.load(write_model(arch, n_layers=4, E=32, tied=False, keys=window | keys))
     assert nrms(run(model, IDS), exact(model, IDS)) < 5e-6
 
 
