@@ -20,7 +20,7 @@ DEBUG = os.environ.get("MINENGINE_DEBUG") == "1"
 STUDENT = os.environ.get("MINENGINE_STUDENT") == "1"
 UNITS = ["kquants", "codebooks", "codes", "formats", "ops", "integer", "attention"]
 CLOSED = [
-    *("oracle", "graph", "kvcache", "cells", "eviction", "engine"),
+    *("oracle", "oracle_models", "graph", "kvcache", "cells", "eviction", "engine"),
     *("sampling", "candidates", "penalties", "draws"),
 ]  # syllabus.yaml keeps these closed
 COURSE = [

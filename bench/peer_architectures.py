@@ -57,7 +57,11 @@ def logits(path: Path, **options) -> np.ndarray:
 
 
 def ask_peer(python: str, work: Path, files: dict[str, Path], ids: list[int] = IDS) -> dict:
-    job = {"logits": {k: str(f) for k, f in files.items()}, "ids": ids}
+    return run_peer(python, work, {"logits": {k: str(f) for k, f in files.items()}, "ids": ids})
+
+
+def run_peer(python: str, work: Path, job: dict) -> dict:
+    """What ``peer_llamacpp.py`` finds for a job."""
     (work / "job.json").write_text(json.dumps(job))
     script = Path(__file__).with_name("peer_llamacpp.py")
     command = [python, str(script), str(work / "job.json"), str(work / "peer.npz")]

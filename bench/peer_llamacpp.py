@@ -5,7 +5,9 @@ llama-cpp-python is installed.
 
 Called by ``peer_logits.py``; imports nothing of ours. F32 cache, no flash attention, two threads. A
 job has any of ``logits`` {label: file} with ``ids``; ``greedy`` {label: file} with ``prompts`` and
-``n_greedy``; ``vocabularies`` {label: file} with ``texts`` (hex, for a text may be no UTF-8).
+``n_greedy``; ``vocabularies`` {label: file} with ``texts`` (hex, for a text may be no UTF-8);
+``perplexity`` {label: file} with ``text`` (hex) and ``window``; ``embeddings`` {label: file} with
+``sentences`` and ``poolings``.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ import numpy as np
 F32 = 0  # ggml type id of the cache
 
 
-def load(path: str, **options) -> llama_cpp.Llama:
+def load(path: str, window: int = 512, **options) -> llama_cpp.Llama:
     return llama_cpp.Llama(
-        path, n_ctx=512, n_batch=512, n_ubatch=512, n_threads=2, n_threads_batch=2, verbose=False,
-        type_k=F32, type_v=F32, flash_attn=False, logits_all=True, **options,
+        path, n_ctx=window, n_batch=window, n_ubatch=window, n_threads=2, n_threads_batch=2,
+        type_k=F32, type_v=F32, flash_attn=False, verbose=False,
+        **{"logits_all": True} | options,
     )  # fmt: skip
 
 
@@ -65,6 +68,38 @@ def tokenize(path: str, texts: list[bytes]) -> dict[str, list[list[int]]]:
     return found
 
 
+def perplexity(path: str, text: bytes, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Its perplexity program's method: tokens int32 (chunks, window), -ln p of those of the second
+    half, float64 (chunks, window - window // 2 - 1).
+    """
+    model = load(path, window)
+    vocabulary, room = model._model.vocab, len(text) + 8
+    ids = (llama_cpp.llama_token * room)()
+    n = llama_cpp.llama_tokenize(vocabulary, text, len(text), ids, room, True, False)
+    tokens = np.array(ids[: n // window * window], np.int32).reshape(-1, window)
+    if llama_cpp.llama_vocab_get_add_bos(vocabulary):
+        tokens[:, 0] = llama_cpp.llama_vocab_bos(vocabulary)
+    nats = np.empty((len(tokens), window - window // 2 - 1))
+    for i, chunk in enumerate(tokens.tolist()):
+        model.reset()
+        model.eval(chunk)
+        for at in range(nats.shape[1]):
+            x = model.scores[window // 2 + at].astype(np.float64)
+            top = x.max()
+            nats[i, at] = top + np.log(np.exp(x - top).sum()) - x[chunk[window // 2 + at + 1]]
+    return tokens, nats
+
+
+POOLINGS = {"none": 0, "mean": 1, "cls": 2, "last": 3}  # enum llama_pooling_type
+
+
+def embeddings(path: str, texts: list[str], pooling: str) -> list[np.ndarray]:
+    """Of each text its pooled vector (D,), or its rows (T, D) where nothing is pooled."""
+    model = load(path, embedding=True, pooling_type=POOLINGS[pooling], logits_all=False)
+    # one text a call: of several llama-cpp-python reads unpooled rows from the wrong places
+    return [np.array(model.embed(text), np.float32) for text in texts]
+
+
 def detokenize(path: str, n_vocab: int) -> list[str]:
     """What each token prints, as hex."""
     model, pieces = load(path, vocab_only=True), []
@@ -87,6 +122,13 @@ def main(job_path: str, out_path: str) -> None:
         ids = tokenize(path, [bytes.fromhex(t) for t in job["texts"]])
         found[f"tokens {label}"] = np.array(json.dumps(ids))
         found[f"pieces {label}"] = np.array(json.dumps(detokenize(path, job["n_vocab"])))
+    for label, path in job.get("perplexity", {}).items():
+        text = bytes.fromhex(job["text"])
+        found[f"ids {label}"], found[f"nats {label}"] = perplexity(path, text, job["window"])
+    for label, path in job.get("embeddings", {}).items():
+        for pooling in job["poolings"]:
+            for i, rows in enumerate(embeddings(path, job["sentences"], pooling)):
+                found[f"{pooling} {i} {label}"] = rows
     np.savez(out_path, **found)
 
 

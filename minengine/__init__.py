@@ -8,7 +8,7 @@ Reading order. What everything means, then from the bytes of a file to the text 
 
      1  errors.py       what can go wrong, as a tree
      2  oracle.py       each operation in plain NumPy float64: the meaning of all that follows
-                        (of the weight formats: oracle_formats.py)
+                        (oracle_formats.py: the weight formats; oracle_models.py: whole networks)
      3  gguf.py         the file: header, metadata, tensor directory; mapped, nothing copied
      4  formats.pyx     weight formats: dequantize, quantize, dot (layouts in blocks.pxd, the order
                         of sums in sums.pxd, threads in threads.pxd; kquants.pyx, codebooks.pyx)
@@ -24,10 +24,14 @@ Reading order. What everything means, then from the bytes of a file to the text 
     12  sampling.py     logits to an id (candidates.py, penalties.py, draws.py)
     13  sequence.py     the tokens of a request; scheduler.py: which run next
     14  engine.py       all of it behind a few calls (memory.py: forks, rewinding, llama.cpp's
-                        operations; state.py: a sequence in a file; speculation.py: guesses ahead)
-    15  selftest.py     every part held against the oracle, with the errors in numbers
-    16  gguf_writer.py, requantize.py, random_model.py   files made and made again
-    17  cli/            the command line
+                        operations; state.py: a sequence in a file; speculation.py: guesses ahead;
+                        workload.py: many users; reading.py: whole texts, nothing sampled)
+    15  perplexity.py   how well a model predicts a text (divergence.py: two models on one text;
+                        distributions.py: one of them from a file)
+    16  embeddings.py   texts as vectors
+    17  selftest.py     every part held against the oracle, with the errors in numbers
+    18  gguf_writer.py, requantize.py, random_model.py   files made and made again
+    19  cli/            the command line
 
 Shape letters, the same in every file:
 
@@ -44,8 +48,9 @@ import os
 # Read when the first compiled unit is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from minengine.engine import Engine, Generation, Perplexity
+from minengine.engine import Engine, Generation
 from minengine.errors import EngineError
+from minengine.perplexity import Perplexity
 
 __version__ = "0.1.0"
 __all__ = ["Engine", "EngineError", "Generation", "Perplexity", "__version__"]

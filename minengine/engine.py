@@ -1,22 +1,23 @@
 """The engine as a whole: a model, its tokenizer, a cache and a scheduler behind a few calls.
 
-Owns: how they are put together, streaming, perplexity. Must not know: kernels, block layouts, the
-command line. Read before: ``model.py``, ``tokenizer.py``, ``scheduler.py``, ``graph.py``.
+Owns: how they are put together, streaming. Must not know: kernels, block layouts, the command line.
+Read before: ``model.py``, ``tokenizer.py``, ``scheduler.py``, ``graph.py``. Read after:
+``perplexity.py``, ``embeddings.py``.
 """
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from collections.abc import Sequence as Ids
-from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from typing import Any
 
 import numpy as np
 
 import minengine.state as state
+from minengine.embeddings import embed
 from minengine.errors import RequestError
 from minengine.eviction import EVICTION
 from minengine.graph import MODES, Batch, forward
@@ -24,6 +25,8 @@ from minengine.kvcache import BlockPool
 from minengine.memory import Memory
 from minengine.model import Model
 from minengine.penalties import breakers_of
+from minengine.perplexity import METHODS, Perplexity, Progress
+from minengine.reading import read
 from minengine.sampling import Chain
 from minengine.scheduler import QUEUES, Scheduler
 from minengine.sequence import Drafter, Sequence
@@ -45,31 +48,6 @@ def available_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@dataclass(frozen=True)
-class Perplexity:
-    """How surprised a model is by a text; ``nats`` is the sum of -ln p over its tokens."""
-
-    nats: float
-    n_tokens: int
-    n_characters: int
-    window: int
-    stride: int
-
-    @property
-    def nats_per_token(self) -> float:
-        return self.nats / self.n_tokens
-
-    @property
-    def nats_per_character(self) -> float:
-        """Comparable between tokenizers, which perplexity is not."""
-        return self.nats / self.n_characters
-
-    @property
-    def perplexity(self) -> float:
-        """``exp(nats per token)``."""
-        return math.exp(min(self.nats_per_token, 709.0))
 
 
 class Engine:
@@ -163,19 +141,26 @@ class Engine:
         Errors: ``RequestError`` for ids out of range or more of them than the context holds;
         ``OutOfBlocks`` where running generations have taken the cache.
         """
-        ids = self._checked(ids)
+        ids, at = self._checked(ids), 0
         out = np.empty((len(ids), self.model.hparams.V), np.float32)
-        table: list[int] = []
-        try:
-            for start in range(0, len(ids), self.scheduler.n_batch):
-                chunk = ids[start : start + self.scheduler.n_batch]
-                self.pool.writable(table, start, len(chunk))
-                piece = [(chunk, start, table)]
-                batch = Batch.of(piece, self.pool.block_size, all_logits=True)
-                out[start : start + len(chunk)] = self._forward(batch)
-        finally:
-            self.pool.free(table)
+        for _, rows in self.rows([ids]):
+            out[at : at + len(rows)] = rows
+            at += len(rows)
         return out
+
+    def rows(
+        self, texts: Ids[Ids[int]], *, first: int = 0, hidden: bool = False
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """The logits of many texts, pass by pass (see ``reading.read``): (which text, its next
+        rows).
+
+        Of each text come the rows of tokens ``first`` and later, each at most once in memory.
+        ``hidden`` gives the rows that the head reads, (.., D), in place of logits, (.., V). Errors:
+        those of ``logits``.
+        """
+        checked = [self._checked(ids) for ids in texts]
+        compute, n_batch = partial(self._forward, hidden=hidden), self.scheduler.n_batch
+        return read(checked, self.pool, compute, n_batch=n_batch, first=first)
 
     def sequence(
         self,
@@ -252,7 +237,7 @@ class Engine:
         mass = None
         if any(sequence.cells.mass is not None for sequence, _ in plan.pieces):
             mass = np.zeros((len(plan.batch.tokens), plan.batch.lengths.max()), np.float32)
-        logits = self._forward(plan.batch, mass)
+        logits = self._forward(plan.batch, mass=mass)
         ready = self.scheduler.advance(plan, mass)
         for row, sequence in ready:
             self._choose(logits[row : row + 1 + len(sequence.draft)], sequence)
@@ -292,45 +277,31 @@ class Engine:
         self,
         text: str | bytes,
         *,
+        method: str = "stride",
         window: int | None = None,
         stride: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Perplexity:
-        """How well the model predicts a text, each of its tokens scored exactly once.
+        """How well the model predicts a text: ``-sum_i ln softmax(logits)_i`` over its tokens.
 
-        ``-sum_i ln softmax(logits)_i``, in windows of ``window`` tokens (the context unless given)
-        that begin with BOS. Each window scores the last ``stride`` tokens (half a window unless
-        given) that none before it has scored; the others are there to be looked back at.
-        ``progress`` is called with tokens scored and tokens in all. Errors: ``RequestError`` for an
-        empty text, a window or stride out of range.
+        ``method`` "stride" scores each token once, in windows that overlap
+        (``perplexity.by_stride``); "llama.cpp" the second half of each chunk (``by_chunks``).
+        ``progress`` is called with tokens scored, tokens in all and the perplexity so far. Errors:
+        ``RequestError`` for a text too short, a method, window or stride out of range.
         """
-        window = self.context if window is None else window
-        stride = max(1, window // 2) if stride is None else stride
-        if not 1 <= window <= self.context:
-            raise RequestError(f"window: got {window}, want 1 to the context of {self.context}")
-        if not 1 <= stride <= window:
-            raise RequestError(f"stride: got {stride}, want 1 to the window of {window}")
-        ids, bos = self.tokenize(text, add_special=False), self.tokenizer.bos
-        if not ids or bos is None:
-            raise RequestError(
-                "the text has no tokens" if not ids else "the model has no BOS token"
-            )
-        nats, scored, n = 0.0, 0, len(ids)
-        while scored < n:
-            start = max(0, min(scored - (window - stride), n - window))
-            targets = np.array(ids[start : start + window])
-            logits = self.logits([bos, *targets[:-1].tolist()])[scored - start :]
-            nats += float(np.sum(surprise(logits, targets[scored - start :])))
-            scored = start + len(targets)
-            if progress is not None:
-                progress(scored, n)
-        n_characters = len(text if isinstance(text, str) else text.decode("utf-8", "replace"))
-        return Perplexity(nats, n, n_characters, window, stride)
+        if method not in METHODS:
+            raise RequestError(f"method: got {method!r}, want {' or '.join(METHODS)}")
+        return METHODS[method](self, text, window=window, stride=stride, progress=progress)
 
-    def _forward(self, batch: Batch, mass: np.ndarray | None = None) -> np.ndarray:
-        return forward(
-            self.model, batch, self.pool, mode=self.mode, n_threads=self.n_threads, mass=mass
-        )
+    def embed(
+        self, texts: Ids[str | bytes], *, pooling: str = "mean", normalize: bool = True
+    ) -> np.ndarray | list[np.ndarray]:
+        """A vector for each text: float32 (n, D); see ``embeddings.embed``."""
+        return embed(self, texts, pooling=pooling, normalize=normalize)
+
+    def _forward(self, batch: Batch, **options: Any) -> np.ndarray:
+        how = {"mode": self.mode, "n_threads": self.n_threads}
+        return forward(self.model, batch, self.pool, **how, **options)
 
     def _checked(self, ids: Ids[int], most: int | None = None) -> list[int]:
         """``ids`` as plain integers that the vocabulary has and the context, or ``most``, holds."""
@@ -384,10 +355,3 @@ class Generation(Iterator[str]):
                 yield rest
         finally:
             engine.scheduler.remove(sequence)
-
-
-def surprise(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """``-ln softmax(logits)[target]`` for each row, in float64: (T, V), (T,) -> (T,) nats."""
-    x = logits.astype(np.float64)
-    x -= x.max(axis=1, keepdims=True)
-    return np.log(np.exp(x).sum(axis=1)) - x[np.arange(len(x)), targets]

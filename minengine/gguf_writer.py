@@ -39,7 +39,8 @@ def write(
 
     Metadata types follow the values: bool, str, int (u32, else i64 or u64), float (f32), NumPy
     arrays by their type, lists of str, int (i32) or float (f32). ValueError where the blocks of a
-    tensor do not have the size of its shape.
+    tensor do not have the size of its shape. The file is written beside its place and moved there
+    when it is whole: blocks may come from the file that it replaces, which stays mapped until then.
     """
     alignment = metadata.get("general.alignment", ALIGNMENT)
     head = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(metadata))]
@@ -55,15 +56,20 @@ def write(
         head += [_packed_string(name), struct.pack(f"<I{len(ne)}q", len(ne), *ne)]
         head.append(struct.pack("<IQ", TYPE_IDS[label], offset))
         offset += -(-nbytes // alignment) * alignment
-    with Path(path).open("wb") as f:
-        f.write(b"".join(head))
-        for name, (label, _, raw) in tensors.items():
-            if callable(raw):
-                raw = raw()
-                _need_size(name, label, raw, sizes[name])
+    part = Path(f"{os.fspath(path)}.part")
+    try:
+        with part.open("wb") as f:
+            f.write(b"".join(head))
+            for name, (label, _, raw) in tensors.items():
+                if callable(raw):
+                    raw = raw()
+                    _need_size(name, label, raw, sizes[name])
+                f.write(bytes(-f.tell() % alignment))
+                f.write(np.ascontiguousarray(raw).data)
             f.write(bytes(-f.tell() % alignment))
-            f.write(np.ascontiguousarray(raw).data)
-        f.write(bytes(-f.tell() % alignment))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _need_size(name: str, label: str, raw: np.ndarray, nbytes: int) -> None:

@@ -128,6 +128,7 @@ def forward(
     mode: str = "exact",
     n_threads: int = 1,
     mass: np.ndarray | None = None,
+    hidden: bool = False,
 ) -> np.ndarray:
     """Logits of the wanted tokens: float32 (R, V). Their keys and values are in the cache
     afterwards.
@@ -138,11 +139,12 @@ def forward(
         logits = head(rms_norm(x))
 
     ``mode`` "exact" multiplies weights by float32 activations, "fast" by activations rounded to 8
-    bits. An architecture's row adds norms, scales, caps and windows to that. ``mass`` float32 (T,
-    longest length) gets what each token looked at: the attention it pays to each key of its
-    sequence, added up over layers and heads. A token's logits are
-    the same bits however the tokens are cut into batches and however many threads compute them.
-    RequestError where a token is outside the vocabulary or the cache was made for another model.
+    bits. ``hidden`` gives what the head reads in place of logits: float32 (R, D). An architecture's
+    row adds norms, scales, caps and windows to that. ``mass`` float32 (T, longest length) gets what
+    each token looked at: the attention it pays to each key of its sequence, added up over layers
+    and heads. A token's logits are the same bits however the tokens are cut into batches and
+    however many threads compute them. RequestError where a token is outside the vocabulary or the
+    cache was made for another model.
     """
     h, how = model.hparams, How(mode, n_threads)
     _check(model, batch, cache)
@@ -161,6 +163,8 @@ def forward(
         _feed_forward(normed, layer, model.arch.gate, out, how)
         _add(x, out, layer.post_ffw_norm, h)
     normed = _norm(x, model.output_norm, h.eps)
+    if hidden:
+        return normed
     logits = np.empty((len(x), h.V), np.float32)
     _products(normed, (model.output,), (logits,), how)
     _scale(logits, 1 / h.logit_scale)

@@ -1,8 +1,9 @@
 """Every operation of the engine in plain NumPy float64: what kernels and checks are held against.
 
 Owns: the definition of each operation. Must not know: files, formats' kernels, caches, threads; it
-imports NumPy alone. Nothing here is fast, and nothing here rounds: inputs of any float type are
-raised to float64 first.
+imports NumPy alone. Nothing here is fast, and nothing but ``rounded`` rounds: inputs of any float
+type are raised to float64 first. Read after: `oracle_models.py` (the whole network, of every
+architecture), `oracle_formats.py` (the weight formats).
 
 Shape letters (see ``minengine/__init__.py``): T queries, S keys, D model width, H query heads, G
 key/value heads, E head width, F feed-forward width, V vocabulary, L layers. Weights stand as in the
@@ -32,9 +33,26 @@ def embed(table: Array, ids: Array) -> Array:
     return f64(table)[np.asarray(ids)]
 
 
-def matmul(x: Array, weight: Array) -> Array:
-    """``y[t, o] = sum_i weight[o, i] x[t, i]``: (T, in), (out, in) -> (T, out)."""
-    return f64(x) @ f64(weight).T
+def matmul(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """``y[t, o] = sum_i weight[o, i] x[t, i] + bias[o]``: x (T, in), weight (out, in), bias (out,)
+    -> (T, out).
+    """
+    y = f64(x) @ f64(weight).T
+    return y if bias is None else y + f64(bias)
+
+
+def rounded(x: Array, group: int = 16) -> Array:
+    """Activations as fast mode multiplies them: ``round(x / d) d``, ``d = max |x| / 127``, for each
+    16 in a row.
+
+    x (..., n), n a multiple of the group -> float64 (..., n). This one is about rounding, so it is
+    told to the bit: x is float32, so are d and the factor 127 / max |x| that stands for 1 / d, ties
+    go to the even code, and a group of zeros stays zeros.
+    """
+    groups = np.asarray(x, np.float32).reshape(*np.shape(x)[:-1], -1, group)
+    largest, full = np.abs(groups).max(axis=-1, keepdims=True), np.float32(127)
+    factor = np.divide(full, largest, out=np.zeros_like(largest), where=largest > 0)
+    return (np.rint(groups * factor) * f64(largest / full)).reshape(np.shape(x))
 
 
 def rms_norm(x: Array, weight: Array, eps: float = 1e-5) -> Array:
@@ -63,13 +81,76 @@ def silu(x: Array) -> Array:
     return x * np.where(x >= 0, 1.0, e) / (1.0 + e)
 
 
+def gelu(x: Array) -> Array:
+    """``x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))``: the form that models are trained with.
+
+    Hendrycks and Gimpel 2016, "Gaussian Error Linear Units", section 2.
+    """
+    x = f64(x)
+    return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def softcap(x: Array, cap: float) -> Array:
+    """``cap tanh(x / cap)``: near x for small x, never beyond the cap; a cap of 0 is none.
+
+    Gemma Team 2024, "Gemma 2", section 2.
+    """
+    return cap * np.tanh(f64(x) / cap) if cap else f64(x)
+
+
 # Positions ----------------------------------------------------------------------------------------
 
 
 def rope_angles(positions: Array, n_rot: int, base: float = 10000.0) -> Array:
     """``angle[t, i] = positions[t] * base^(-2 i / n_rot)``: (T,) -> (T, n_rot / 2), radians."""
-    frequencies = float(base) ** (-2.0 * np.arange(n_rot // 2) / n_rot)
-    return f64(positions)[:, None] * frequencies
+    return f64(positions)[:, None] * rope_frequencies(n_rot, base)
+
+
+def rope_frequencies(
+    n_rot: int, base: float = 10000.0, *, factors: Array | None = None, scale: float = 1.0
+) -> Array:
+    """Radians a position by which each pair turns: ``base^(-2 i / n_rot) / factor_i / scale``.
+
+    -> (n_rot / 2,). ``scale`` s makes s positions turn as far as one did: a context s times as long
+    (Chen et al. 2023, "Position Interpolation", equation 4). ``factors`` (n_rot / 2,) do so for
+    each pair alone (Llama 3, and LongRoPE, Ding et al. 2024).
+    """
+    pairs = np.arange(n_rot // 2)
+    plain = float(base) ** (-2.0 * pairs / n_rot)
+    return plain / (1.0 if factors is None else f64(factors)) / scale
+
+
+def yarn_frequencies(
+    n_rot: int,
+    base: float,
+    scale: float,
+    n_original: int,
+    *,
+    factors: Array | None = None,
+    fast: float = 32.0,
+    slow: float = 1.0,
+) -> Array:
+    """Frequencies by YaRN: pairs that turn often stay, those that turn little are interpolated.
+
+    ``(1 - keep_i) frequency_i / scale + keep_i frequency_i`` -> (n_rot / 2,). Pair i turns
+    ``n_original base^(-2 i / n_rot) / (2 pi)`` times in the original context. ``keep`` is 1 up to
+    the pair that turns ``fast`` times, 0 from the one that turns ``slow`` times, and falls evenly
+    between, these two rounded outwards to whole pairs. Peng et al. 2023, "YaRN", section 3.2.
+    """
+    plain, keep = rope_frequencies(n_rot, base, factors=factors), np.empty(n_rot // 2)
+    first, last = (
+        n_rot / 2 * np.log(n_original / (2 * np.pi * turns)) / np.log(base)
+        for turns in (fast, slow)
+    )
+    first, last = max(np.floor(first), 0), min(np.ceil(last), n_rot - 1)
+    for i in range(n_rot // 2):
+        keep[i] = 1 - min(max((i - first) / max(last - first, 0.001), 0), 1)
+    return (1 - keep) * plain / scale + keep * plain
+
+
+def yarn_magnitude(scale: float) -> float:
+    """``1 + 0.1 ln scale``, by which YaRN lengthens queries and keys: equation 22, for each."""
+    return 1 + 0.1 * float(np.log(max(scale, 1.0)))
 
 
 def rope(
@@ -79,49 +160,61 @@ def rope(
     *,
     n_rot: int | None = None,
     pairing: str = "norm",
+    frequencies: Array | None = None,
+    magnitude: float = 1.0,
 ) -> Array:
     """Rotary position embedding: each pair of coordinates (a, b) of a head turns by its angle.
 
     ``a' = a cos - b sin``, ``b' = a sin + b cos``. Pairs are (2i, 2i + 1) for ``pairing="norm"``
     (the llama architecture in GGUF files) and (i, i + n_rot / 2) for ``"neox"``. Coordinates from
-    n_rot on pass through. x (T, n_heads, E), positions (T,) -> (T, n_heads, E). Su et al. 2021,
-    "RoFormer", equation 34.
+    n_rot on pass through. x (T, n_heads, E), positions (T,) -> (T, n_heads, E). ``frequencies``
+    (n_rot / 2,) take the place of those of the base; ``magnitude`` multiplies what was turned. Su
+    et al. 2021, "RoFormer", equation 34.
     """
     x = f64(x).copy()
     n_rot = x.shape[-1] if n_rot is None else n_rot
-    angles = rope_angles(positions, n_rot, base)[:, None, :]
+    frequencies = rope_frequencies(n_rot, base) if frequencies is None else f64(frequencies)
+    angles = (f64(positions)[:, None] * frequencies)[:, None, :]
     first, second = {
         "norm": (slice(0, n_rot, 2), slice(1, n_rot, 2)),
         "neox": (slice(0, n_rot // 2), slice(n_rot // 2, n_rot)),
     }[pairing]
     a, b = x[..., first].copy(), x[..., second].copy()
-    x[..., first] = a * np.cos(angles) - b * np.sin(angles)
-    x[..., second] = a * np.sin(angles) + b * np.cos(angles)
+    x[..., first] = magnitude * (a * np.cos(angles) - b * np.sin(angles))
+    x[..., second] = magnitude * (a * np.sin(angles) + b * np.cos(angles))
     return x
 
 
 # Attention ----------------------------------------------------------------------------------------
 
 
-def causal_mask(n_queries: int, n_keys: int) -> Array:
+def causal_mask(n_queries: int, n_keys: int, *, window: int = 0) -> Array:
     """True where query t may look at key s: ``s <= t + n_keys - n_queries``.
 
     -> bool (T, S). The queries are the last T of the S positions, so the triangle is aligned
-    bottom-right.
+    bottom-right. A ``window`` W lets a query see the last W of those keys alone, its own included;
+    0 is none (Beltagy et al. 2020, "Longformer", section 3.1).
     """
     t, s = np.arange(n_queries)[:, None], np.arange(n_keys)[None, :]
-    return s <= t + n_keys - n_queries
+    back = t + n_keys - n_queries - s
+    return (back >= 0) & (back < (window or n_keys))
 
 
 def attention(
-    q: Array, k: Array, v: Array, mask: Array | None = None, *, scale: float | None = None
+    q: Array,
+    k: Array,
+    v: Array,
+    mask: Array | None = None,
+    *,
+    scale: float | None = None,
+    cap: float = 0.0,
 ) -> Array:
     """Grouped attention, for each head ``softmax(q k^T * scale + (mask ? 0 : -inf)) v``.
 
     q (T, H, E), k and v (S, G, E), mask bool (T, S) -> (T, H, E). Query head h reads key/value head
-    h // (H / G); scale is 1 / sqrt(E) unless given. A masked value never reaches the output, NaN
-    and infinity included; a query that sees no key gives zeros. Vaswani et al. 2017, equation 1;
-    Ainslie et al. 2023 (GQA), section 2.2.
+    h // (H / G); scale is 1 / sqrt(E) unless given. A ``cap`` caps the scores before the mask. A
+    masked value never reaches the output, NaN and infinity included; a query that sees no key gives
+    zeros. Vaswani et al. 2017, equation 1; Ainslie et al. 2023 (GQA), section 2.2.
     """
     q, k, v = f64(q), f64(k), f64(v)
     (n_queries, n_heads, width), n_keys, n_groups = q.shape, k.shape[0], k.shape[1]
@@ -132,7 +225,7 @@ def attention(
         g = h // (n_heads // n_groups)
         for t in range(n_queries):
             seen = mask[t]
-            out[t, h] = softmax(k[seen, g] @ q[t, h] * scale) @ v[seen, g]
+            out[t, h] = softmax(softcap(k[seen, g] @ q[t, h] * scale, cap)) @ v[seen, g]
     return out
 
 
@@ -188,38 +281,6 @@ def layer(
     x = x + matmul(a.reshape(n, -1), w["attn_output"])
     h = parts.rms_norm(x, w["ffn_norm"], eps)
     return x + f64(parts.swiglu(h, w["ffn_gate"], w["ffn_up"], w["ffn_down"])), (k, v)
-
-
-LAYER_WEIGHTS = (
-    *("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output"),
-    *("ffn_norm", "ffn_gate", "ffn_up", "ffn_down"),
-)
-
-
-def forward(
-    tensors: Mapping[str, Array],
-    ids: Array,
-    *,
-    n_layers: int,
-    eps: float,
-    base: float,
-    n_heads: int,
-    n_kv_heads: int,
-) -> Array:
-    """Logits of a llama model: embed, L layers, norm, head. ids (T,) -> (T, V).
-
-    ``tensors`` are named as in the file; the head is ``output.weight``, or ``token_embd.weight``
-    where the file has none (tied).
-    """
-    x = embed(tensors["token_embd.weight"], ids)
-    positions = np.arange(len(ids))
-    for i in range(n_layers):
-        weights = {name: tensors[f"blk.{i}.{name}.weight"] for name in LAYER_WEIGHTS}
-        x, _ = layer(
-            x, weights, positions, n_heads=n_heads, n_kv_heads=n_kv_heads, eps=eps, base=base
-        )
-    head = tensors.get("output.weight", tensors["token_embd.weight"])
-    return matmul(rms_norm(x, tensors["output_norm.weight"], eps), head)
 
 
 # Sampling: a distribution in, a distribution out --------------------------------------------------

@@ -6,6 +6,9 @@ Nothing here is fast, and nothing here rounds: each number is exact in float64.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 Array = np.ndarray
@@ -195,3 +198,8 @@ def dequantize(name: str, raw: Array) -> Array:
     n_bytes, blocks = DEQUANTIZE[name]
     raw = np.ascontiguousarray(raw)
     return blocks(raw.reshape(-1, n_bytes)).reshape(*raw.shape[:-1], -1)
+
+
+def weights(tensors: Mapping[str, Any]) -> dict[str, Array]:
+    """The tensors of a file (``gguf.File.tensors``) as numbers in their shapes, by name."""
+    return {name: dequantize(t.format, t.data).reshape(t.shape) for name, t in tensors.items()}

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -94,13 +93,7 @@ def requantize(
                     instead[t.name] = label
             tensors[t.name] = (label, t.shape, partial(converted, t, label))
         metadata = {**file.metadata, "general.file_type": FILE_TYPES[name]}
-        # Written beside and moved: the source may be the target, and is mapped until it is read.
-        part = Path(f"{os.fspath(target)}.part")
-        try:
-            gguf_writer.write(part, metadata, tensors)
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
+        gguf_writer.write(target, metadata, tensors)  # which may be the source
     return instead
 
 

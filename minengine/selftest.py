@@ -1,22 +1,25 @@
 """Every part of the engine held against its meaning, on this machine, with the errors in numbers.
 
 Owns: what is checked and how large an error may be. Must not know: the command line, pytest. Read
-before: ``oracle.py``. The tests of the repository check far more; this is what an installed package
-can say about itself in a few seconds.
+before: ``oracle.py``, ``oracle_models.py``. The tests of the repository check far more; this is
+what an installed package can say about itself in a few seconds.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from minengine import attention, ops, oracle, oracle_formats
+from minengine import attention, integer, ops, oracle, oracle_formats, oracle_models, random_model
 from minengine.engine import Engine
 from minengine.formats import FORMATS
-from minengine.graph import Batch
+from minengine.graph import GATES, Batch
 from minengine.kvcache import BlockPool
 
 # float32 sums of a few hundred products: errors of some 1e-7 of the largest value, with a margin of
@@ -46,6 +49,9 @@ def run(path: str | os.PathLike | None = None) -> Iterator[Result]:
     for name, check in OPERATIONS.items():
         got, want = check(rng)
         yield compared(name, got, want, "relative to the largest value")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in random_model.VARIANTS:
+            yield check_architecture(name, Path(folder, "model.gguf"))
     with Engine(path) as engine:
         yield from check_model(engine)
 
@@ -94,6 +100,18 @@ def check_matmul(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return np.array(got), np.array(want)
 
 
+def check_fast_matmul(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Every format that has codes, against the float64 product with the activations as rounded."""
+    x, weight = (rng.standard_normal((n, 512)).astype(np.float32) for n in (7, 40))
+    codes, got, want = integer.Activations(x), [], []
+    for row in (form for form in FORMATS.values() if form.has_codes):
+        raw, out = row.quantize(weight), np.empty((7, 40), np.float32)
+        integer.matmul(codes.codes, codes.scales, codes.sums, raw, row, out)
+        got.append(out)
+        want.append(oracle.matmul(oracle.rounded(x), row.dequantize(raw)))
+    return np.array(got), np.array(want)
+
+
 def check_rms_norm(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     x, weight = rng.standard_normal((6, 256)).astype(np.float32), rng.random(256, np.float32)
     out = np.empty_like(x)
@@ -115,17 +133,27 @@ def check_rope(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return np.array(got), np.array(want)
 
 
-def check_gate(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def check_gate(name: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     gate, up = (rng.standard_normal((2, 5, 300)) * 10).astype(np.float32)
     out = np.empty_like(gate)
-    ops.silu_mul(gate, up, out)
-    return out, oracle.silu(gate) * up
+    GATES[name](gate, up, out)
+    return out, oracle_models.GATES[name](gate) * up
 
 
 def check_add(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     x, y = rng.standard_normal((2, 5, 300)).astype(np.float32)
     want = oracle.f64(x) + y
     ops.add(x, y)
+    return x, want
+
+
+def check_in_place(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A bias, a factor and a cap, one after the other."""
+    x, bias = rng.standard_normal((5, 300)).astype(np.float32), rng.random(300, np.float32)
+    want = oracle.softcap((oracle.f64(x) + bias) * 12.5, 30.0)
+    ops.add_bias(x, bias)
+    ops.scale(x, 12.5)
+    ops.softcap(x, 30.0)
     return x, want
 
 
@@ -136,7 +164,9 @@ def check_softmax(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return out, oracle.softmax(x)
 
 
-def check_attention(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def check_attention(
+    rng: np.random.Generator, window: int = 0, cap: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Two sequences of different lengths in one batch, their blocks interleaved in the pool."""
     H, G, E, B = 4, 2, 32, 8
     pool, tables, lengths = BlockPool(16, B, 1, G, E), ([], []), (20, 9)
@@ -151,36 +181,49 @@ def check_attention(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     attention.attend(
         q, pool.keys[0], pool.values[0], pool.format,
         batch.sequences, batch.block_tables, batch.lengths, H, out,
+        starts=batch.starts(window) if window else None, softcap=cap,
     )  # fmt: skip
     want = []
     for part in (slice(0, 20), slice(20, 29)):
         n = part.stop - part.start
         heads = (a[part].reshape(n, -1, E) for a in (q, k, v))
-        want.append(oracle.attention(*heads, oracle.causal_mask(n, n)).reshape(n, H * E))
+        mask = oracle.causal_mask(n, n, window=window)
+        want.append(oracle.attention(*heads, mask, cap=cap).reshape(n, H * E))
     return out, np.concatenate(want)
+
+
+def check_architecture(name: str, path: Path) -> Result:
+    """A small random model of one of ``random_model.VARIANTS``, written to ``path``."""
+    variant = random_model.VARIANTS[name]
+    random_model.write(path, variant.arch, keys=variant.keys, **{"E": 64} | variant.options)
+    with Engine(path) as engine:
+        V = engine.model.hparams.V
+        return check_logits(engine, [i * i % V for i in range(24)], f"architecture {name}")
+
+
+def check_logits(engine: Engine, ids: list[int], name: str) -> Result:
+    """The whole network against the oracle's."""
+    file = engine.model.file
+    want = oracle_models.forward(
+        engine.model.arch, file.metadata, oracle_formats.weights(file.tensors), np.array(ids),
+        context=engine.context,
+    )  # fmt: skip
+    error = float(np.sqrt(np.mean((engine.logits(ids) - want) ** 2)) / np.std(want))
+    what = f"error {error:.1e} of the spread, {len(ids)} tokens against float64"
+    return Result(name, error, FLOAT32, what)
 
 
 def check_model(engine: Engine) -> Iterator[Result]:
     """The whole network against the oracle's, and whether cutting and threads change a bit."""
-    h, text = engine.model.hparams, "First Citizen:\nSpeak, speak \u2014 na\u00efve \U0001f600\n"
+    text = "First Citizen:\nSpeak, speak \u2014 na\u00efve \U0001f600\n"
     ids = engine.tokenize(text)[:48]
     wrong = sum(
         a != b for a, b in zip(engine.detokenize(engine.tokenize(text)), text, strict=False)
     )
     yield Result("model tokenizer", wrong, 0, f"{wrong} characters of a text come back wrong")
+    if engine.model.n_parameters < 50e6:  # float64 of a larger one takes long and much memory
+        yield check_logits(engine, ids, "model logits")
     logits = engine.logits(ids)
-    if h.architecture == "llama" and engine.model.n_parameters < 50e6:
-        tensors = {
-            name: oracle_formats.dequantize(t.format, t.data).reshape(t.shape)
-            for name, t in engine.model.file.tensors.items()
-        }
-        want = oracle.forward(
-            tensors, np.array(ids), n_layers=h.n_layers, eps=h.eps, base=h.rope_base,
-            n_heads=h.H, n_kv_heads=h.G,
-        )  # fmt: skip
-        error = float(np.sqrt(np.mean((logits - want) ** 2)) / np.std(want))
-        what = f"error {error:.1e} of the spread, {len(ids)} tokens against float64"
-        yield Result("model logits", error, FLOAT32, what)
     one = Engine(engine.model.file.path, n_threads=1, n_batch=5)
     with one:
         differ = int(np.sum(one.logits(ids) != logits))
@@ -191,12 +234,16 @@ def check_model(engine: Engine) -> Iterator[Result]:
 OPERATIONS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
     "operation embed": check_embed,
     "operation matmul, every format": check_matmul,
+    "operation matmul, fast": check_fast_matmul,
     "operation rms_norm": check_rms_norm,
     "operation rope": check_rope,
-    "operation silu_mul": check_gate,
+    "operation silu_mul": partial(check_gate, "silu"),
+    "operation gelu_mul": partial(check_gate, "gelu"),
     "operation add": check_add,
+    "operation bias, scale, softcap": check_in_place,
     "operation softmax": check_softmax,
     "attention over blocks": check_attention,
+    "attention, window and softcap": partial(check_attention, window=7, cap=2.0),
 }
 # What each format may lose on normal numbers: a little above what was measured.
 LOSSES = {

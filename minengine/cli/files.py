@@ -185,7 +185,7 @@ def selftest(model: ModelOption = None, as_json: JsonOption = False) -> None:
         results.append(result)
         if not as_json:
             verdict = "ok    " if result.passed else "FAILED"
-            print(f"{verdict} {result.name:34} {result.what}", flush=True)
+            print(f"{verdict} {result.name:37} {result.what}", flush=True)
     n_failed = sum(not r.passed for r in results)
     if as_json:
         print_json({"passed": not n_failed, "results": [asdict(r) for r in results]})

@@ -1,18 +1,14 @@
-"""Commands that run a model: ``generate``, ``perplexity``, ``bench``."""
+"""Commands that run a model: ``generate``, ``bench``."""
 
 from __future__ import annotations
 
 import statistics
 import sys
 import time
-from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from minengine.cli.app import (
     JsonOption,
@@ -81,51 +77,6 @@ def generate(
     if stats:
         rate = n_new / took_s
         print(f"{n_new} tokens, {rate:.0f} tokens/s, ended by: {done.reason}", file=sys.stderr)
-
-
-@command(
-    "minengine perplexity play.txt",
-    "minengine perplexity play.txt --window 256 --stride 32",
-    "tail -c 10000 play.txt | minengine perplexity - --json",
-)
-def perplexity(
-    file: Annotated[str, typer.Argument(help='A text file; "-" reads stdin.')],
-    model: ModelOption = None,
-    window: Annotated[
-        int | None, typer.Option(min=1, help="Tokens looked at; the context otherwise.")
-    ] = None,
-    stride: Annotated[
-        int | None, typer.Option(min=1, help="Tokens scored per window; half of it otherwise.")
-    ] = None,
-    threads: ThreadsOption = None,
-    mode: ModeOption = "exact",
-    as_json: JsonOption = False,
-) -> None:
-    """How well a model predicts a text: every token scored once, in windows that begin with BOS."""
-    text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    columns = [
-        TextColumn("{task.completed} of {task.total} tokens"),
-        BarColumn(),
-        TimeRemainingColumn(),
-    ]
-    console = Console(stderr=True)
-    with (
-        Engine(model, threads, mode=mode) as engine,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
-        task = bar.add_task("", total=None)
-        found = engine.perplexity(
-            text, window=window, stride=stride,
-            progress=lambda n, total: bar.update(task, completed=n, total=total),
-        )  # fmt: skip
-    rates = ("nats_per_token", "nats_per_character", "perplexity")
-    if as_json:
-        print_json(asdict(found) | {name: getattr(found, name) for name in rates})
-        return
-    print(f"{found.n_tokens} tokens, {found.n_characters} characters,"
-          f" windows of {found.window}, {found.stride} scored in each")  # fmt: skip
-    for name in rates:
-        print(f"{name.replace('_', ' '):20} {getattr(found, name):.4f}")
 
 
 @command(

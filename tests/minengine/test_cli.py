@@ -9,24 +9,20 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from minengine import Engine
 from minengine.cli import main as cli
+from minengine.divergence import compare
 from minengine.engine import BLOCK_SIZE
 from minengine.kvcache import BlockPool
 from minengine.requantize import requantize
 from minengine.sampling import PARAMETERS
 
 COMMANDS = (
-    "info",
-    "tokens",
-    "generate",
-    "perplexity",
-    "bench",
-    "quantize",
-    "selftest",
-    "serve-bench",
+    *("info", "tokens", "quantize", "selftest", "generate", "bench", "serve-bench"),
+    *("perplexity", "kl", "embed"),
 )
 PROGRAM = [sys.executable, "-c", "from minengine.cli.main import main; main()"]
 PLAIN = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
@@ -145,6 +141,51 @@ def test_perplexity_of_a_file_and_of_stdin(run, tmp_path):
     assert "nats per character" in out
 
 
+def test_perplexity_by_llamacpps_method(run, tmp_path):
+    path = tmp_path / "play.txt"
+    path.write_text("First Citizen:\nBefore we proceed any further, hear me speak.\n" * 4)
+    with Engine() as engine:
+        want = engine.perplexity(path.read_bytes(), method="llama.cpp", window=32)
+    flags = ("--method", "llama.cpp", "--window", 32)
+    found = json.loads(run("perplexity", path, *flags, "--json")[1])
+    assert (found["method"], found["n_tokens"]) == ("llama.cpp", want.n_tokens)
+    assert (found["perplexity"], found["error"]) == (want.perplexity, want.error)
+    assert f"{want.perplexity:.4f} +/- {want.error:.4f}" in run("perplexity", path, *flags)[1]
+
+
+def test_kl_of_the_modes_of_a_model_side_by_side_and_from_a_file(run, tmp_path):
+    play, base = tmp_path / "play.txt", tmp_path / "base.gguf"
+    play.write_text("First Citizen:\nBefore we proceed any further, hear me speak.\n" * 4)
+    with Engine() as exact, Engine(mode="fast") as fast:
+        want = compare(fast, play.read_bytes(), exact, window=32).summary()
+    code, out, err = run("kl", play, "--mode", "fast", "--window", 32, "--json")
+    assert (code, err, json.loads(out)) == (0, "", want)
+    code, out, _ = run("kl", play, "--save-base", base, "--base-form", "F32", "--window", 32)
+    assert (code, out) == (0, f"{base}: {base.stat().st_size:,} bytes\n")
+    code, out, _ = run("kl", play, "--mode", "fast", "--base", base)
+    assert code == 0
+    for name in ("kl", "kl_error", "kl_median", "kl_90", "kl_99", "kl_max"):
+        assert f"{want[name]:.3e}" in out
+    assert f"{want['same_top']:.4f} +/- {want['same_top_error']:.4f}" in out
+    # and the other way round: the exact model beside the fast one
+    found = json.loads(run("kl", play, "--base-mode", "fast", "--window", 32, "--json")[1])
+    assert found["perplexity"] == want["base_perplexity"]
+
+
+def test_embed_prints_a_vector_a_line(run):
+    with Engine() as engine:
+        want = engine.embed(["To be", "or not"], pooling="last")
+    code, out, err = run("embed", "To be", "or not", "--pooling", "last")
+    assert (code, err) == (0, "")
+    got = [[float(x) for x in line.split()] for line in out.splitlines()]
+    assert np.allclose(got, want, rtol=1e-5)
+    found = json.loads(run("embed", "To be", "or not", "--pooling", "last", "--json")[1])
+    assert found["embeddings"] == want.tolist()
+    assert (found["pooling"], found["width"]) == ("last", 256)
+    rows = json.loads(run("embed", "To be", "--pooling", "none", "--no-normalize", "--json")[1])
+    assert len(rows["embeddings"][0]) == len(engine.tokenize("To be"))
+
+
 def test_bench_gives_positive_speeds(run):
     code, out, _ = run("bench", "--prefill", 8, "--decode", 4, "--samples", 2, "--json")
     found = json.loads(out)
@@ -188,6 +229,13 @@ def test_quantize_writes_what_requantize_does(run, tmp_path):
         (("generate", "x", "--model", "none.gguf"), "none.gguf: No such file or directory"),
         (("info", "--model", __file__), "want b'GGUF'"),
         (("perplexity", "none.txt"), "none.txt: No such file or directory"),
+        (("perplexity", __file__, "--method", "ours"), "--method ours: want stride or llama.cpp"),
+        (("perplexity", __file__, "--window", "600"), "context: got 600, the model was made for"),
+        (("kl", __file__), "a model beside itself in exact mode: want --base or another --mode"),
+        (("kl", __file__, "--mode", "fast", "--base-mode", "fast"), "beside itself in fast mode"),
+        (("kl", __file__, "--save-base", "x", "--base", "y"), "want no --base with it"),
+        (("kl", __file__, "--base", __file__), "want b'GGUF'"),
+        (("embed", "x", "--pooling", "max"), "pooling: got 'max', want mean, last, cls, none"),
         (("quantize", __file__, "x.gguf", "Q9"), "format 'Q9'"),
         (("bench", "--prefill", "600"), "600 tokens: the context holds 512"),
     ],

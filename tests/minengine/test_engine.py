@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minengine import Engine, EngineError, oracle
-from minengine.engine import Generation, surprise
+from minengine import Engine, EngineError, oracle_formats, oracle_models
+from minengine.engine import Generation
 from minengine.errors import OutOfBlocks, RequestError
-from minengine.formats import FORMATS
 from minengine.sequence import Sequence
 
 PLAY = (
@@ -39,17 +38,11 @@ def test_any_text_comes_back_from_its_tokens(engine, s):
 
 
 def test_logits_are_the_oracles(engine):
-    ids, h = engine.tokenize(PLAY)[:40], engine.model.hparams
-    tensors = {
-        name: FORMATS[t.format].dequantize(t.data).reshape(t.shape)
-        for name, t in engine.model.file.tensors.items()
-    }
-    want = oracle.forward(
-        tensors, np.array(ids), n_layers=h.n_layers, eps=h.eps, base=h.rope_base,
-        n_heads=h.H, n_kv_heads=h.G,
-    )  # fmt: skip
+    ids, file = engine.tokenize(PLAY)[:40], engine.model.file
+    tensors = oracle_formats.weights(file.tensors)
+    want = oracle_models.forward(engine.model.arch, file.metadata, tensors, np.array(ids))
     got = engine.logits(ids)
-    assert (got.shape, got.dtype) == ((40, h.V), np.float32)
+    assert (got.shape, got.dtype) == ((40, engine.model.hparams.V), np.float32)
     # float32 sums of up to 768 terms through 5 layers: 1e-7 was seen.
     assert np.sqrt(np.mean((got - want) ** 2)) / np.std(want) < 1e-6
 
@@ -69,6 +62,15 @@ def test_the_size_of_blocks_changes_the_logits_by_rounding_alone(engine):
         with Engine(n_threads=1, block_size=size) as other:
             # Attention adds up block by block, so other blocks are another order of float32 sums.
             np.testing.assert_allclose(other.logits(ids), want, rtol=0, atol=1e-6 * np.ptp(want))
+
+
+def test_hidden_rows_are_what_the_head_reads(engine):
+    ids, model = engine.tokenize(PLAY)[:30], engine.model
+    ((_, hidden),) = engine.rows([ids], hidden=True)
+    assert (hidden.shape, hidden.dtype) == ((30, model.hparams.D), np.float32)
+    head = oracle_formats.weights(model.file.tensors)["token_embd.weight"]
+    # one product in float32 against float64
+    np.testing.assert_allclose(engine.logits(ids), hidden @ head.T, rtol=0, atol=1e-4)
 
 
 def test_logits_of_a_prefix_are_a_prefix_of_the_logits(engine):
@@ -192,7 +194,7 @@ def test_a_failed_pass_leaves_the_engine_usable(engine, monkeypatch):
     got = next(generation)
     forward, calls = engine._forward, []
 
-    def fail(*_):
+    def fail(*_, **__):
         calls.append(1)
         raise KeyboardInterrupt
 
@@ -204,43 +206,6 @@ def test_a_failed_pass_leaves_the_engine_usable(engine, monkeypatch):
     assert sequence.reason == ""
     assert calls
     assert got + "".join(generation) == want
-
-
-def test_perplexity_scores_each_token_once_in_windows_that_begin_with_bos(engine):
-    ids = engine.tokenize(PLAY * 2, add_special=False)
-    window, stride = 24, 8
-    found = engine.perplexity(PLAY * 2, window=window, stride=stride)
-    nats, scored = 0.0, 0
-    while scored < len(ids):
-        # The window ends `stride` tokens further than what is scored, and never before it is full.
-        end = min(max(scored + stride, window), len(ids))
-        part = [1, *ids[max(0, end - window) : end]]
-        p = oracle.softmax(engine.logits(part[:-1]))
-        nats -= sum(
-            np.log(p[i, part[i + 1]]) for i in range(len(part) - 1 - end + scored, len(part) - 1)
-        )
-        scored = end
-    assert found.n_tokens == len(ids)
-    assert found.n_characters == 2 * len(PLAY)
-    assert found.nats == pytest.approx(nats, rel=1e-6)
-    assert found.nats_per_token == pytest.approx(nats / len(ids), rel=1e-6)
-    assert found.nats_per_character == pytest.approx(nats / (2 * len(PLAY)), rel=1e-6)
-    assert found.perplexity == pytest.approx(np.exp(nats / len(ids)), rel=1e-6)
-
-
-def test_perplexity_of_a_text_within_one_window_is_the_plain_sum(engine):
-    ids = engine.tokenize(PLAY)
-    plain = surprise(engine.logits(ids[:-1]), np.array(ids[1:])).sum()
-    seen = []
-    found = engine.perplexity(PLAY, progress=lambda n, total: seen.append((n, total)))
-    assert found.nats == pytest.approx(plain, rel=1e-9)
-    assert seen == [(len(ids) - 1, len(ids) - 1)]
-
-
-def test_surprise_is_minus_log_softmax():
-    x = np.random.default_rng(0).standard_normal((4, 9)).astype(np.float32) * 50
-    want = -np.log(oracle.softmax(x)[np.arange(4), [0, 3, 8, 8]])
-    np.testing.assert_allclose(surprise(x, np.array([0, 3, 8, 8])), want, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -256,9 +221,6 @@ def test_surprise_is_minus_log_softmax():
         (lambda e: e.generate("x", heat=1), "heat: no such sampler"),
         (lambda e: e.generate([]), "no tokens"),
         (lambda e: e.generate([1] * 512), "leaves no room"),
-        (lambda e: e.perplexity(""), "no tokens"),
-        (lambda e: e.perplexity("x", window=513), "window: got 513"),
-        (lambda e: e.perplexity("x", window=8, stride=9), "stride: got 9"),
         (lambda _: Engine(context=513), "context: got 513"),
         (lambda _: Engine(n_threads=0), "n_threads: got 0"),
     ],

@@ -12,19 +12,11 @@ from minengine import Engine, integer, oracle, oracle_formats
 from minengine.engine import packaged_model
 from minengine.errors import ModelError, RequestError
 from minengine.formats import FORMATS
+from minengine.oracle import rounded
 from minengine.requantize import requantize
 
 CODED = [f for f in FORMATS.values() if f.has_codes]
 ROWS = pytest.mark.parametrize("form", CODED, ids=lambda f: f.name)
-
-
-def rounded(x: np.ndarray) -> np.ndarray:
-    """What the codes of activations stand for, by the definition, in float64."""
-    blocks = x.astype(np.float32).reshape(*x.shape[:-1], -1, 16)
-    largest = np.abs(blocks).max(axis=-1, keepdims=True)
-    inverse = np.divide(np.float32(127), largest, out=np.zeros_like(largest), where=largest > 0)
-    scale = (largest / np.float32(127)).astype(np.float64)
-    return (np.rint(blocks * inverse) * scale).reshape(x.shape)
 
 
 def product(x, raw, form, n_threads=1) -> np.ndarray:

@@ -283,7 +283,7 @@ def schedule(name, n_tokens, n_cells, n_sinks, n_dropped):
 @pytest.mark.parametrize("name", ["window", "sinks"])
 def test_a_long_text_is_the_oracles_with_the_same_tokens_forgotten(plain, name, monkeypatch):
     rows, pass_ = [], plain._forward
-    monkeypatch.setattr(plain, "_forward", lambda *a: rows.append(pass_(*a)) or rows[-1])
+    monkeypatch.setattr(plain, "_forward", lambda *a, **o: rows.append(pass_(*a, **o)) or rows[-1])
     options = {"token_eviction": name, "n_cells": 20, "n_sinks": 3}
     sequence = plain.sequence(IDS, max_tokens=22, greedy=True, **options)
     finish(plain, sequence)

@@ -7,6 +7,7 @@ import pytest
 
 from minengine import ops, selftest
 from minengine.formats import FORMATS
+from minengine.random_model import VARIANTS
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,12 @@ def test_every_format_and_the_model_are_checked(results):
     for part in ("matmul", "rope", "attention", "model logits", "model bits", "model tokenizer"):
         assert part in names
     assert set(selftest.LOSSES) == set(FORMATS)
+
+
+def test_every_variant_of_every_architecture_is_held_against_float64(results):
+    errors = {r.name: r.error for r in results}
+    for name in VARIANTS:
+        assert 0 < errors[f"architecture {name}"] < selftest.FLOAT32
 
 
 def test_a_wrong_kernel_fails_its_check(monkeypatch):
