@@ -153,14 +153,14 @@ class Scheduler:
             return 0
         pieces.append((sequence, n))
         cells, pool = sequence.cells, self.pool
-        if sequence.draft:  # a guess is not worth anybody's blocks
-            spare = (len(sequence.table) + pool.n_free) * pool.block_size - cells.n - n
-            more = sequence.limit - len(sequence.tokens) - 1
+        if sequence.draft:
+            more = min(left - n, sequence.limit - len(sequence.tokens) - 1)
             if sequence.budget is not None:
                 more = min(more, sequence.budget.n_cells - cells.n - n)
-            whole = n == sequence.n_left
-            sequence.draft = sequence.draft[: max(0, min(left - n, spare, more)) if whole else 0]
-            pool.writable(cells.table, cells.n, n + len(sequence.draft))
+            sequence.draft = sequence.draft[: max(0, more) if n == sequence.n_left else 0]
+            while pool.wanted(cells.table, cells.n, n + len(sequence.draft)) > pool.n_free:
+                sequence.draft.pop()  # a guess is not worth anybody's blocks
+            cells.room(n + len(sequence.draft))
         return n + len(sequence.draft)
 
     def _admit(self) -> bool:
