@@ -6,6 +6,7 @@ command line. Read before: ``model.py``, ``tokenizer.py``, ``scheduler.py``, ``g
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import numpy as np
 
 from minengine.errors import RequestError
 from minengine.eviction import EVICTION
+from minengine.grammar import Grammar, Matcher, Vocabulary
 from minengine.graph import MODES, Batch, forward
 from minengine.kvcache import BlockPool
 from minengine.model import Model
@@ -175,19 +177,25 @@ class Engine:
         seed: int | None = None,
         parse_special: bool = False,
         penalize_prompt: bool = True,
+        grammar: str | Grammar | None = None,
         **sampling: Any,
     ) -> Sequence:
         """A checked request, not under way yet: text or token ids to continue by at most
         ``max_tokens`` tokens.
 
-        ``sampling`` takes the options of ``sampling.Chain``. Errors: ``RequestError`` says which
-        option is wrong.
+        ``grammar``, in the notation of ``gbnf.py``, is what the whole answer matches, or begins
+        where ``max_tokens`` cuts it off; a Grammar may serve many sequences. ``penalize_prompt``:
+        do the penalties look back at the prompt too? ``sampling`` takes the options of
+        ``sampling.Chain``. Errors: ``RequestError`` says which option is wrong.
         """
         if isinstance(prompt, (str, bytes)):
             prompt = self.tokenize(prompt, parse_special=parse_special)
         ids = self._checked(prompt)
         if sampling.get("dry_multiplier") and "breakers" not in sampling:
             sampling["breakers"] = self._dry_breakers()
+        if grammar is not None:
+            grammar = Grammar(grammar) if isinstance(grammar, str) else grammar
+            sampling["grammar"] = Matcher(grammar, self._vocabulary)
         chain = Chain(seed=seed, **sampling)
         if not isinstance(max_tokens, int) or max_tokens < 1:
             raise RequestError(f"max_tokens: got {max_tokens!r}, want a whole number from 1 on")
@@ -195,12 +203,16 @@ class Engine:
             raise RequestError(
                 f"a prompt of {len(ids)} tokens: the context of {self.context} leaves no room"
             )
-        for token in ids if penalize_prompt else ():
-            chain.accept(token)
+        chain.recall(ids if penalize_prompt else ())
         limit = len(ids) + max_tokens
         if limit <= self.context:
             return Sequence(ids, chain, limit)
         return Sequence(ids, chain, self.context, "context")
+
+    @functools.cached_property
+    def _vocabulary(self) -> Vocabulary:
+        t = self.tokenizer
+        return Vocabulary(t.bytes_of, t.ends, t.ids)
 
     def _dry_breakers(self) -> dict[int, list[list[int]]]:
         """Where repeated passages end for DRY: lines, and what separates the parts of a list."""

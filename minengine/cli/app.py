@@ -36,6 +36,7 @@ app = typer.Typer(
     "130 interrupted, 141 output closed.",
 )
 
+SAMPLING = {"rich_help_panel": "Sampling"}
 ModelOption = Annotated[
     Path | None, typer.Option("--model", "-m", help="A GGUF file; the packaged model otherwise.")
 ]
@@ -49,6 +50,19 @@ ModeOption = Annotated[
 ]
 SpecialOption = Annotated[
     bool, typer.Option("--special", help="Texts of control tokens, such as </s>, are those tokens.")
+]
+GrammarOption = Annotated[
+    str | None,
+    typer.Option("--grammar", help="A grammar (GBNF) that the whole text matches.", **SAMPLING),
+]
+GrammarFileOption = Annotated[
+    Path | None, typer.Option("--grammar-file", help="The same, from a file.", **SAMPLING)
+]
+AnswerOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-penalize-prompt", help="Penalties look back at the answer alone.", **SAMPLING
+    ),
 ]
 
 
@@ -87,29 +101,37 @@ def sampling_options(function: Callable[..., None]) -> Callable[..., None]:
     flags = []
     for row in PARAMETERS.values():
         flag = f"--{row.name.replace('_', '-')}"
-        option = typer.Option(flag, help=row.help, rich_help_panel="Sampling")
+        # written here, for typer gives each default a line of its own
+        said = row.help if row.type is bool else rf"{row.help} \[default: {row.default}]"
+        option = typer.Option(flag, help=said, show_default=False, **SAMPLING)
         kind, annotation = inspect.Parameter.KEYWORD_ONLY, Annotated[row.type, option]
         flags.append(inspect.Parameter(row.name, kind, default=row.default, annotation=annotation))
-    steps = ";".join(row.name for row in SAMPLERS)
-    option = typer.Option(
-        "--samplers",
-        help=f"The steps in their order; {steps} otherwise.",
-        rich_help_panel="Sampling",
-    )
-    kind = inspect.Parameter.KEYWORD_ONLY
-    annotation = Annotated[str | None, option]
-    flags.append(inspect.Parameter("samplers", kind, default=None, annotation=annotation))
-    option = typer.Option(
-        "--logit-bias",
-        help="ID=NUMBER, added to a token's logit; -inf bans it.",
-        rich_help_panel="Sampling",
-    )
-    annotation = Annotated[list[str], option]
-    flags.append(inspect.Parameter("logit_bias", kind, default=(), annotation=annotation))
+    steps = f"The steps in their order, otherwise {'; '.join(row.name for row in SAMPLERS)}."
+    more = {
+        "samplers": (str | None, None, "STEP;STEP", steps),
+        "logit_bias": (list[str], (), "ID=NUMBER", "Added to a token's logit; -inf bans it."),
+    }
+    for name, (form, default, metavar, said) in more.items():
+        flag = f"--{name.replace('_', '-')}"
+        option = typer.Option(flag, metavar=metavar, help=said, **SAMPLING)
+        annotation = Annotated[form, option]
+        flags.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
     kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     function.__signature__ = signature.replace(parameters=[*kept, *flags])
     function.__annotations__ = {p.name: p.annotation for p in [*kept, *flags]}
     return function
+
+
+def grammar_of(text: str | None, file: Path | None) -> str | None:
+    """The grammar that was given as a text or in a file. Errors: RequestError for both, or for a
+    file that is no text.
+    """
+    if text is not None and file is not None:
+        raise RequestError("--grammar and --grammar-file: want one of them")
+    try:
+        return text if file is None else file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as e:
+        raise RequestError(f"{file}: byte {e.start} is not UTF-8, want a grammar") from None
 
 
 def print_json(found: dict[str, Any]) -> None:

@@ -15,6 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from minengine.cli.app import (
+    AnswerOption,
+    GrammarFileOption,
+    GrammarOption,
     JsonOption,
     ModelOption,
     ModeOption,
@@ -22,6 +25,7 @@ from minengine.cli.app import (
     ThreadsOption,
     biases,
     command,
+    grammar_of,
     print_json,
     sampling_options,
 )
@@ -33,6 +37,7 @@ from minengine.errors import RequestError
     'minengine generate "ROMEO:"',
     'minengine generate "KING" -n 200 --seed 1 --temperature 0.7',
     'minengine generate "To be" --greedy --json',
+    """minengine generate "ROMEO: " --grammar 'root ::= ("yes" | "no") "."'""",
 )
 @sampling_options
 def generate(
@@ -49,6 +54,9 @@ def generate(
         bool, typer.Option("--stats", help="Speed and why it ended, on stderr.")
     ] = False,
     special: SpecialOption = False,
+    grammar: GrammarOption = None,
+    grammar_file: GrammarFileOption = None,
+    no_penalize_prompt: AnswerOption = False,
     threads: ThreadsOption = None,
     mode: ModeOption = "exact",
     as_json: JsonOption = False,
@@ -56,6 +64,8 @@ def generate(
 ) -> None:
     """Continue a text, token by token, as the model writes it."""
     start = sys.stdin.buffer.read() if prompt == "-" else prompt
+    sampling["grammar"] = grammar_of(grammar, grammar_file)
+    sampling["penalize_prompt"] = not no_penalize_prompt
     with Engine(model, threads, mode=mode) as engine:
         options = {"max_tokens": max_tokens, "seed": seed, "parse_special": special, **sampling}
         options["logit_bias"] = biases(options["logit_bias"])
