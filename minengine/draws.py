@@ -75,19 +75,20 @@ class Mirostat:
         self.mu -= self.eta * (-math.log2(max(self.drawn, 1e-45)) - self.tau)
 
     def _top(self, p: np.ndarray) -> int:
-        i = np.arange(min(M, len(p)) - 1)
-        t = np.log(F(i + 2) / F(i + 1))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            b = np.log(p[i] / p[i + 1])
-            s = float(np.sum(t * b) / np.sum(t * t)) if len(i) else math.nan
-        if not math.isfinite(s) or s == 0:
-            return len(p)
-        e, n = s - 1, self.n_vocab or len(p)
-        try:
-            k = (e * 2**self.mu / (1 - n**-e)) ** (1 / s)
-        except (OverflowError, ZeroDivisionError):
-            return len(p)
-        return max(min(int(k), len(p)), 1) if isinstance(k, float) and math.isfinite(k) else len(p)
+        """k = (e 2^mu / (1 - V^-e))^(1/s), e = s - 1, from Zipf's exponent s of the likeliest M.
+
+        A flat distribution has s = 0, and one of k = 0 or infinite; tokens of probability 0 have no
+        exponent.
+        """
+        alive = p[p > 0][:M].astype(np.float64)
+        i = np.arange(len(alive) - 1)
+        t, b = np.log((i + 2) / (i + 1)), np.log(alive[:-1] / alive[1:])
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            s = np.sum(t * b) / np.sum(t * t)
+            k = ((s - 1) * np.exp2(self.mu) / (1 - np.power(self.n_vocab or len(p), 1 - s))) ** (
+                1 / s
+            )
+        return len(p) if np.isnan(k) else int(min(max(k, 1), len(p)))
 
     def _below(self, p: np.ndarray) -> int:
         with np.errstate(divide="ignore"):

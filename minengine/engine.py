@@ -31,7 +31,7 @@ from minengine.tokenizer import Tokenizer
 # A context of 128 k tokens is in the file of many a model and in the memory of few a laptop.
 LONGEST_CONTEXT = 4096
 BLOCK_SIZE = 32  # tokens of a block of the cache
-DRY_BREAKERS = (b"\n", b":", b'"', b"*")
+DRY_BREAKERS = ("\n", ":", '"', "*")
 
 
 def packaged_model() -> str:
@@ -178,6 +178,7 @@ class Engine:
         parse_special: bool = False,
         penalize_prompt: bool = True,
         grammar: str | Grammar | None = None,
+        dry_breakers: Ids[str] = DRY_BREAKERS,
         **sampling: Any,
     ) -> Sequence:
         """A checked request, not under way yet: text or token ids to continue by at most
@@ -185,14 +186,15 @@ class Engine:
 
         ``grammar``, in the notation of ``gbnf.py``, is what the whole answer matches, or begins
         where ``max_tokens`` cuts it off; a Grammar may serve many sequences. ``penalize_prompt``:
-        do the penalties look back at the prompt too? ``sampling`` takes the options of
-        ``sampling.Chain``. Errors: ``RequestError`` says which option is wrong.
+        do the penalties look back at the prompt too? DRY's passages do not reach over
+        ``dry_breakers``. ``sampling`` takes the options of ``sampling.Chain``. Errors:
+        ``RequestError`` says which option is wrong.
         """
         if isinstance(prompt, (str, bytes)):
             prompt = self.tokenize(prompt, parse_special=parse_special)
         ids = self._checked(prompt)
         if sampling.get("dry_multiplier") and "breakers" not in sampling:
-            sampling["breakers"] = self._dry_breakers()
+            sampling["breakers"] = self.breakers(dry_breakers)
         if grammar is not None:
             grammar = Grammar(grammar) if isinstance(grammar, str) else grammar
             sampling["grammar"] = Matcher(grammar, self._vocabulary)
@@ -214,9 +216,15 @@ class Engine:
         t = self.tokenizer
         return Vocabulary(t.bytes_of, t.ends, t.ids)
 
-    def _dry_breakers(self) -> dict[int, list[list[int]]]:
-        """Where repeated passages end for DRY: lines, and what separates the parts of a list."""
-        return breakers_of(self.tokenizer.bytes_of, self.tokenizer.segment, DRY_BREAKERS)
+    def breakers(self, texts: Ids[str]) -> dict[int, list[list[int]]]:
+        """Where repeated passages end for DRY, as ``penalties.dry`` wants it; a control token has
+        the text that it has in the vocabulary.
+        """
+        t = self.tokenizer
+        pieces = list(t.bytes_of)
+        for i in t.special:
+            pieces[i] = t.texts[i]
+        return breakers_of(pieces, t.segment, [text.encode() for text in texts])
 
     def generate(self, prompt: str | bytes | Ids[int], **options: Any) -> Generation:
         """Continue a prompt: an iterator of pieces of text, each whole characters, as they come.

@@ -107,12 +107,13 @@ def sampling_options(function: Callable[..., None]) -> Callable[..., None]:
         kind, annotation = inspect.Parameter.KEYWORD_ONLY, Annotated[row.type, option]
         flags.append(inspect.Parameter(row.name, kind, default=row.default, annotation=annotation))
     steps = f"The steps in their order, otherwise {'; '.join(row.name for row in SAMPLERS)}."
-    more = {
-        "samplers": (str | None, None, "STEP;STEP", steps),
-        "logit_bias": (list[str], (), "ID=NUMBER", "Added to a token's logit; -inf bans it."),
-    }
-    for name, (form, default, metavar, said) in more.items():
-        flag = f"--{name.replace('_', '-')}"
+    more = (
+        ("samplers", "--samplers", str | None, None, "STEP;STEP", steps),
+        ("logit_bias", "--logit-bias", list[str], (), "ID=NUMBER", "Added to a logit; -inf bans."),
+        ("dry_breakers", "--dry-breaker", list[str], (), "TEXT",
+         """DRY's passages end here; otherwise at line ends and : " *."""),
+    )  # fmt: skip
+    for name, flag, form, default, metavar, said in more:
         option = typer.Option(flag, metavar=metavar, help=said, **SAMPLING)
         annotation = Annotated[form, option]
         flags.append(inspect.Parameter(name, kind, default=default, annotation=annotation))

@@ -29,7 +29,7 @@ from minengine.cli.app import (
     print_json,
     sampling_options,
 )
-from minengine.engine import Engine, packaged_model
+from minengine.engine import DRY_BREAKERS, Engine, packaged_model
 from minengine.errors import RequestError
 
 
@@ -69,6 +69,7 @@ def generate(
     with Engine(model, threads, mode=mode) as engine:
         options = {"max_tokens": max_tokens, "seed": seed, "parse_special": special, **sampling}
         options["logit_bias"] = biases(options["logit_bias"])
+        options["dry_breakers"] = options["dry_breakers"] or DRY_BREAKERS
         began, pieces, stream = time.perf_counter(), [], engine.generate(start, **options)
         if echo and not as_json:
             print(start if isinstance(start, str) else start.decode("utf-8", "replace"), end="")

@@ -105,6 +105,20 @@ def test_penalties_look_back_at_the_prompt_unless_told_not_to(run):
     assert texts[True] != texts[False]
 
 
+def test_breakers_of_dry_are_given_one_by_one(run):
+    prompt = "the king, the king, the"
+    flags = ("--dry-multiplier", 5, "--dry-allowed-length", 1, "--temperature", 0, "-n", 8)
+    options = {"dry_multiplier": 5, "dry_allowed_length": 1, "temperature": 0, "max_tokens": 8}
+    texts = []
+    for breakers in ((), ("\n", ","), ("the",)):
+        given = {"dry_breakers": breakers} if breakers else {}
+        with Engine() as engine:
+            texts.append("".join(engine.generate(prompt, **options, **given)) + "\n")
+        flagged = [x for text in breakers for x in ("--dry-breaker", text)]
+        assert run("generate", prompt, *flags, *flagged)[1] == texts[-1]
+    assert texts[0] != texts[2]
+
+
 def test_tokens_are_the_engines(run):
     text = "To be\nor 😀 </s>"
     with Engine() as engine:
