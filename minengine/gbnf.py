@@ -233,7 +233,9 @@ class Reader:
                 return bounds
         if not self.take("{"):
             return None
-        found = re.compile(r"\s*(\d{1,9})\s*(,?)\s*(\d{0,9})\s*\}").match(self.text, self.at)
+        found = re.compile(r"[ \t]*(\d{1,9})[ \t]*(,?)[ \t]*(\d{0,9})[ \t]*\}").match(
+            self.text, self.at
+        )
         if not found or (found[3] and not found[2]):
             self.fail(self.text[start:].split("\n")[0][:12], "{m}, {m,} or {m,n}", start)
         self.at = found.end()
@@ -275,6 +277,7 @@ class Reader:
         at = self.at if at is None else at
         if got is None:
             got = repr(self.text[at]) if at < len(self.text) else "the end"
+        got = got.replace("\r", "\\r").replace("\n", "\\n")  # an error is one line
         raise RequestError(f"grammar {self.where(at)}: got {got}, want {want}")
 
 

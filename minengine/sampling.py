@@ -220,9 +220,9 @@ SAMPLERS: tuple[Sampler, ...] = (
         "penalties",
         (
             Parameter("penalty_last_n", int, 64, 0, "Tokens they look back at; 0 is off."),
-            Parameter("repeat_penalty", float, 1.0, 0.01, "Divides what was said; 1 is off."),
-            Parameter("frequency_penalty", float, 0.0, -100, "Costs of each time it was said."),
-            Parameter("presence_penalty", float, 0.0, -100, "Costs of having been said at all."),
+            Parameter("repeat_penalty", float, 1.0, 0.01, "Divides what was used; 1 is off."),
+            Parameter("frequency_penalty", float, 0.0, -100, "Taken off per use; 0 is off."),
+            Parameter("presence_penalty", float, 0.0, -100, "Taken off if used; 0 is off."),
         ),
         lambda c, chain, *v: penalties(c, chain.history, *v),
     ),

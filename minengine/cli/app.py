@@ -23,6 +23,7 @@ import typer
 from rich.markup import escape
 
 from minengine.errors import EngineError, RequestError
+from minengine.json_schema import to_gbnf
 from minengine.sampling import PARAMETERS, SAMPLERS
 
 app = typer.Typer(
@@ -57,6 +58,13 @@ GrammarOption = Annotated[
 ]
 GrammarFileOption = Annotated[
     Path | None, typer.Option("--grammar-file", help="The same, from a file.", **SAMPLING)
+]
+SchemaOption = Annotated[
+    str | None,
+    typer.Option("--json-schema", help="A JSON schema that the text is valid under.", **SAMPLING),
+]
+SchemaFileOption = Annotated[
+    Path | None, typer.Option("--json-schema-file", help="The same, from a file.", **SAMPLING)
 ]
 AnswerOption = Annotated[
     bool,
@@ -123,16 +131,21 @@ def sampling_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def grammar_of(text: str | None, file: Path | None) -> str | None:
-    """The grammar that was given as a text or in a file. Errors: RequestError for both, or for a
-    file that is no text.
+def grammar_of(given: dict[str, str | Path | None]) -> str | None:
+    """The grammar of the one option that was given: "--grammar" and "--json-schema" are texts, both
+    may be in a file. Errors: RequestError for more than one, or for a file that is no text.
     """
-    if text is not None and file is not None:
-        raise RequestError("--grammar and --grammar-file: want one of them")
-    try:
-        return text if file is None else file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as e:
-        raise RequestError(f"{file}: byte {e.start} is not UTF-8, want a grammar") from None
+    found = {flag: value for flag, value in given.items() if value is not None}
+    if len(found) > 1:
+        raise RequestError(f"{' and '.join(found)}: want one of them")
+    for flag, text in found.items():
+        if isinstance(text, Path):
+            try:
+                text = text.read_text(encoding="utf-8")
+            except UnicodeDecodeError as e:
+                raise RequestError(f"{text}: byte {e.start} is not UTF-8") from None
+        return to_gbnf(text) if "schema" in flag else text
+    return None
 
 
 def print_json(found: dict[str, Any]) -> None:

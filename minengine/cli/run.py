@@ -21,6 +21,8 @@ from minengine.cli.app import (
     JsonOption,
     ModelOption,
     ModeOption,
+    SchemaFileOption,
+    SchemaOption,
     SpecialOption,
     ThreadsOption,
     biases,
@@ -56,6 +58,8 @@ def generate(
     special: SpecialOption = False,
     grammar: GrammarOption = None,
     grammar_file: GrammarFileOption = None,
+    json_schema: SchemaOption = None,
+    json_schema_file: SchemaFileOption = None,
     no_penalize_prompt: AnswerOption = False,
     threads: ThreadsOption = None,
     mode: ModeOption = "exact",
@@ -64,7 +68,9 @@ def generate(
 ) -> None:
     """Continue a text, token by token, as the model writes it."""
     start = sys.stdin.buffer.read() if prompt == "-" else prompt
-    sampling["grammar"] = grammar_of(grammar, grammar_file)
+    given = {"--grammar": grammar, "--grammar-file": grammar_file}
+    given |= {"--json-schema": json_schema, "--json-schema-file": json_schema_file}
+    sampling["grammar"] = grammar_of(given)
     sampling["penalize_prompt"] = not no_penalize_prompt
     with Engine(model, threads, mode=mode) as engine:
         options = {"max_tokens": max_tokens, "seed": seed, "parse_special": special, **sampling}

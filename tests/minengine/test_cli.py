@@ -92,6 +92,14 @@ def test_generate_writes_within_a_grammar_given_as_a_text_or_a_file(run, tmp_pat
     assert (found["reason"], found["options"]["grammar"]) == ("end", grammar)
 
 
+def test_generate_writes_json_that_a_schema_describes(run, tmp_path):
+    schema = '{"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}'
+    (tmp_path / "answer.json").write_text(schema)
+    for flags in (("--json-schema", schema), ("--json-schema-file", tmp_path / "answer.json")):
+        out = run("generate", "x", *flags, "--seed", 3)[1]
+        assert isinstance(json.loads(out)["n"], int)
+
+
 def test_penalties_look_back_at_the_prompt_unless_told_not_to(run):
     flags = ("--repeat-penalty", 9, "--temperature", 0, "-n", 12, "--json")
     texts = {}
@@ -216,7 +224,9 @@ def test_quantize_writes_what_requantize_does(run, tmp_path):
         (("generate", "x", "--temperature", "-1"), "temperature: got -1.0, want at least 0"),
         (("generate", "x" * 3000), "3001 tokens: the context holds 512"),
         (("generate", "x", "--grammar", "root ::= ["), "grammar 1:11: got the end, want the ]"),
-        (("generate", "x", "--grammar", "", "--grammar-file", "x"), "want one of them"),
+        (("generate", "x", "--grammar", "", "--json-schema", "{}"), "want one of them"),
+        (("generate", "x", "--json-schema", "{"), "json schema: want JSON"),
+        (("generate", "x", "--grammar-file", sys.executable), "is not UTF-8"),
         (("generate", "x", "--grammar-file", "none"), "none: No such file or directory"),
         (("generate", "x", "--model", "none.gguf"), "none.gguf: No such file or directory"),
         (("info", "--model", __file__), "want b'GGUF'"),

@@ -246,6 +246,17 @@ def test_what_is_no_grammar_is_refused_where_it_goes_wrong(text, words):
     assert words in str(refused.value)
 
 
+@given(st.text('rot:=ab"[]()|*?+{},.^-\\\n #<>!é', max_size=30))
+def test_no_text_is_worse_than_refused(text):
+    for whole in (text, f"root ::= {text}"):
+        refused = ""
+        try:
+            Grammar(whole).matches("ab")
+        except RequestError as e:
+            refused = str(e)
+        assert "\n" not in refused  # one line for a terminal
+
+
 def test_tokens_come_by_name_though_they_print_nothing():
     pieces = [b"a", b"b", b"", b""]
     vocabulary = Vocabulary(pieces, [3], {b"a": 0, b"b": 1, b"<think>": 2, b"</s>": 3})
@@ -278,6 +289,14 @@ def test_a_copy_stands_where_the_first_does_and_goes_its_own_way():
     second.accept(ord("b"))
     assert (first.complete, second.complete) == (False, True)
     assert first.accepts(ord("c"))
+
+
+def test_a_copy_of_a_chain_goes_on_within_the_grammar_alike():
+    chain = Chain(seed=2, grammar=Matcher(Grammar(FILES["json"]), SMALL), top_k=0)
+    x = np.zeros(len(PIECES))
+    chain.sample(x)
+    other = chain.copy()
+    assert [chain.sample(x) for _ in range(6)] == [other.sample(x) for _ in range(6)]
 
 
 @given(st.integers(0, 2**32), st.sampled_from([0, 1, 2]), st.booleans())
