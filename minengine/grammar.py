@@ -91,10 +91,6 @@ class Grammar:
         self._table[DEAD] = DEAD
         self._masks: dict[tuple[Vocabulary, State], np.ndarray] = {}
 
-    def _tidy(self) -> None:
-        if len(self._states) > MAX_STATES:
-            self._forget()
-
     @property
     def start(self) -> State:
         """The state before the first character."""
@@ -108,9 +104,12 @@ class Grammar:
 
     def walk(self, state: State, text: bytes) -> State:
         """The state after a text; one without stacks where the text does not fit."""
-        self._tidy()
         number = self._number(state)
         for byte in text:
+            if len(self._states) > MAX_STATES:
+                state = self._states[number]
+                self._forget()
+                number = self._number(state)
             number = self._after(number, byte)
         return self._states[number]
 
@@ -125,7 +124,8 @@ class Grammar:
 
     def allowed(self, state: State, vocabulary: Vocabulary) -> np.ndarray:
         """Which tokens may come next: bool (V,). The end tokens may where the match is complete."""
-        self._tidy()
+        if len(self._states) > MAX_STATES:
+            self._forget()
         found = self._masks.get((vocabulary, state))
         if found is not None:
             return found

@@ -187,6 +187,10 @@ def test_states_that_are_forgotten_are_found_again(monkeypatch):
     matcher = Matcher(Grammar(FILES["json"]), SMALL)
     text, _ = sampled(matcher, 5, most=200)
     assert len(matcher.grammar._states) < 400
+    long = Grammar("root ::= [a-z]{0,900}")
+    assert long.matches("a" * 900)
+    assert not long.matches("a" * 901)
+    assert len(long._states) <= 22
     plain = Grammar(FILES["json"])
     assert (
         plain.allowed(plain.walk(plain.start, text), SMALL).tolist() == matcher.allowed().tolist()
