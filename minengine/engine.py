@@ -184,8 +184,9 @@ class Engine:
         """A checked request, not under way yet: text or token ids to continue by at most
         ``max_tokens`` tokens.
 
-        ``grammar``, in the notation of ``gbnf.py``, is what the whole answer matches, or begins
-        where ``max_tokens`` cuts it off; a Grammar may serve many sequences. ``penalize_prompt``:
+        ``grammar``, in the notation of ``gbnf.py`` (``json_schema.py`` writes it), is what the
+        whole answer matches, or begins where ``max_tokens`` cuts it off; a Grammar may serve many
+        sequences. ``penalize_prompt``:
         do the penalties look back at the prompt too? DRY's passages do not reach over
         ``dry_breakers``. ``sampling`` takes the options of ``sampling.Chain``. Errors:
         ``RequestError`` says which option is wrong.

@@ -103,6 +103,8 @@ class Reader:
 
     def __init__(self, text: str) -> None:
         self.text, self.at, self.nesting = text, 0, 0
+        if found := re.search(r"[\ud800-\udfff]", text):
+            self.fail(want="a character of Unicode", at=found.start())
 
     def rules(self) -> dict[str, Choice]:
         found: dict[str, Choice] = {}
@@ -181,7 +183,10 @@ class Reader:
         while not self.take("]"):
             first = self.at
             low = high = self.character(want)
-            if self.text[self.at : self.at + 1] == "-" and self.text[self.at + 1 :][:1] != "]":
+            if (
+                self.text[self.at : self.at + 1] == "-"
+                and self.text[self.at + 1 : self.at + 2] != "]"
+            ):
                 self.at += 1
                 high = self.character(want)
             if high < low:

@@ -99,19 +99,19 @@ class Writer:
     def types(self, schema: Mapping, where: str) -> list[str]:
         types = schema.get("type", list(KEYWORDS) if {"enum", "const"} & schema.keys() else None)
         types = types if isinstance(types, list) else [types]
-        if not types or any(t not in KEYWORDS for t in types):
+        if not types or any(not isinstance(t, str) or t not in KEYWORDS for t in types):
             self.fail(f"{where}/type", schema.get("type"), f"one of {', '.join(KEYWORDS)}")
         return types
 
     def reference(self, pointer: Any, where: str) -> str:
         """The rule of another part of the schema, which may contain this one."""
-        if pointer not in self.names:
+        if str(pointer) not in self.names:
             found = self.schema
-            parts = str(pointer).split("/")
-            for part in parts[1:]:
+            first, *parts = str(pointer).split("/")
+            for part in parts:
                 part = part.replace("~1", "/").replace("~0", "~")
                 found = found.get(part) if isinstance(found, Mapping) else None
-            if parts[0] != "#" or found is None:
+            if first != "#" or found is None:
                 self.fail(where, pointer, "a part of this schema, such as #/$defs/name")
             self.names[pointer] = f"part-{len(self.names)}"
             self.rules[self.names[pointer]] = self.expression(found, pointer)
@@ -137,7 +137,7 @@ class Writer:
             self.fail(f"{where}/additionalProperties", "a schema", "true or false")
         if not isinstance(properties, Mapping) or not isinstance(required, list):
             self.fail(where, "no such", "properties of schemas and a list of those required")
-        missing = [name for name in required if name not in properties]
+        missing = [name for name in required if name not in [*properties]]
         if missing:
             self.fail(f"{where}/required", missing[0], "the name of a property")
         if not properties:

@@ -231,6 +231,7 @@ def test_escapes_and_the_edges_of_classes():
         (r'root ::= "\q"', r"1:11: got \q, want one of"),
         (r'root ::= "\x4"', r'1:11: got \x4", want 2 hexadecimal digits'),
         (r'root ::= "\ud800"', r"1:11: got \ud800, want a character of Unicode"),
+        ('root ::= <\udc80>', r"1:11: got '\udc80', want a character of Unicode"),
         (r'root ::= "\U00110000"', "want a character of Unicode"),
         ('root ::= * "a"', r"1:10: got '*', want an item"),
         ('root ::= "a"{3,1}', "1:13: got {3,1}, want bounds that ascend"),
