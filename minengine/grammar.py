@@ -258,7 +258,8 @@ class Grammar:
 
 
 class Matcher:
-    """Where one text stands in a grammar, with the tokens of a vocabulary.
+    """Where one text stands in a grammar, with the tokens of a vocabulary; ``taken`` are those it
+    has so far.
 
     Errors: ``RequestError`` for a token that the grammar names and the vocabulary lacks.
     """
@@ -267,10 +268,11 @@ class Matcher:
         for item in grammar.tokens:
             token_id(item, vocabulary)
         self.grammar, self.vocabulary, self.state = grammar, vocabulary, grammar.start
+        self.taken: list[int] = []
 
     def __deepcopy__(self, memo: dict) -> Matcher:
         other = Matcher(self.grammar, self.vocabulary)
-        other.state = self.state
+        other.state, other.taken = self.state, [*self.taken]
         return other
 
     @property
@@ -299,6 +301,14 @@ class Matcher:
             raise RequestError(f"grammar: token {token}, {piece!r}, does not fit here")
         if token not in self.vocabulary.ends:
             self.state = self.grammar.after(self.state, token, self.vocabulary)
+            self.taken.append(token)
+
+    def rewind(self, n: int) -> None:
+        """Go back by the last n tokens, or to the start."""
+        kept = self.taken[: max(0, len(self.taken) - n)]
+        self.state, self.taken = self.grammar.start, []
+        for token in kept:
+            self.accept(token)
 
 
 def characters(begun: bytes) -> tuple[int, int, int]:

@@ -304,6 +304,19 @@ def test_a_copy_of_a_chain_goes_on_within_the_grammar_alike():
     assert [chain.sample(x) for _ in range(6)] == [other.sample(x) for _ in range(6)]
 
 
+@given(PAIRS, st.integers(0, 2**32), st.integers(0, 8))
+def test_a_text_that_is_taken_back_stands_where_it_stood(pair, seed, n):
+    matcher = Matcher(regular(pair)[0], SMALL)
+    sampled(matcher, seed, most=6)
+    kept = matcher.taken[: max(0, len(matcher.taken) - n)]
+    matcher.rewind(n)
+    again = Matcher(matcher.grammar, SMALL)
+    for token in kept:
+        again.accept(token)
+    assert matcher.taken == again.taken == kept
+    assert matcher.allowed().tolist() == again.allowed().tolist()
+
+
 @given(st.integers(0, 2**32), st.sampled_from([0, 1, 2]), st.booleans())
 @settings(max_examples=50)
 def test_a_chain_writes_what_the_grammar_matches_whatever_the_samplers(seed, mirostat, greedy):
