@@ -1,9 +1,11 @@
-"""The outside oracle for samplers: what llama.cpp leaves of given logits. Runs where
-llama-cpp-python is installed.
+"""The outside oracle for samplers: what llama.cpp leaves of given logits, and what it draws. Runs
+where llama-cpp-python is installed.
 
     python bench/peer_llamacpp_samplers.py JOB.json OUT.npz
 
-Called by ``peer_samplers.py``; imports nothing of ours.
+Called by ``peer_samplers.py``; imports nothing of ours. A job has a ``model`` for its vocabulary;
+``cases`` of steps on one row of logits; ``runs`` of one sampler that draws and remembers, over
+rows that come round again.
 """
 
 from __future__ import annotations
@@ -15,45 +17,96 @@ import sys
 import llama_cpp as lc
 import numpy as np
 
+# where the state lies in the samplers' memory, from the structs of llama-sampler.cpp, version
+# 0.3.36: mirostat's mu after five and four numbers; adaptive-p's sums after target, decay, two
+# seeds and the generator, of 624 words and an index
+STATE = {"mirostat 1": (24, 1), "mirostat 2": (16, 1), "adaptive-p": (16 + 625 * 8, 2)}
 
-def sampler(step: list, n_vocab: int):
+
+def sampler(step: list, n_vocab: int, vocabulary):
     name, *v = step
+
+    def dry(multiplier, base, allowed_length, last_n, breakers=()):
+        texts = (ctypes.c_char_p * len(breakers))(*(b.encode() for b in breakers))
+        given = (vocabulary, multiplier, base, allowed_length, last_n)
+        return lc.llama_sampler_init_dry(*given, texts, len(breakers))
+
+    def logit_bias(biases):
+        rows = (lc.llama_logit_bias * len(biases))(*(lc.llama_logit_bias(*b) for b in biases))
+        return lc.llama_sampler_init_logit_bias(n_vocab, len(biases), rows)
+
     makers = {
         "penalties": lambda: lc.llama_sampler_init_penalties(n_vocab, *v),
-        "dry": lambda: lc.llama_sampler_init_dry(None, v[0], v[1], v[2], v[3], None, 0),
+        "dry": lambda: dry(*v),
+        "logit_bias": lambda: logit_bias(*v),
         "top_n_sigma": lambda: lc.llama_sampler_init_top_n_sigma(*v),
         "top_k": lambda: lc.llama_sampler_init_top_k(*v),
         "typical_p": lambda: lc.llama_sampler_init_typical(*v, 0),
         "top_p": lambda: lc.llama_sampler_init_top_p(*v, 0),
         "min_p": lambda: lc.llama_sampler_init_min_p(*v, 0),
-        "xtc": lambda: lc.llama_sampler_init_xtc(*v, 0, 1),
+        "xtc": lambda: lc.llama_sampler_init_xtc(*v[:2], 0, *(v[2:] or [1])),
         "temperature": lambda: lc.llama_sampler_init_temp_ext(*v),
+        "greedy": lambda: lc.llama_sampler_init_greedy(),
+        "dist": lambda: lc.llama_sampler_init_dist(*v),
+        "mirostat 1": lambda: lc.llama_sampler_init_mirostat(n_vocab, *v, 100),
+        "mirostat 2": lambda: lc.llama_sampler_init_mirostat_v2(*v),
+        "adaptive-p": lambda: lc.llama_sampler_init_adaptive_p(*v[1:], v[0]),
     }
     return makers[name]()
 
 
-def run(case: dict) -> tuple[np.ndarray, np.ndarray]:
-    n = len(case["logits"])
-    data = (lc.llama_token_data * n)()
-    view = np.frombuffer(data, dtype=[("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
-    view["id"], view["logit"], view["p"] = np.arange(n), case["logits"], 0
-    array = lc.llama_token_data_array(data=data, size=n, selected=-1, sorted=False)
-    for step in case["steps"]:
-        s = sampler(step, n)
-        for token in case["history"]:
+def apply(s, logits: np.ndarray, array=None):
+    """The candidates after a sampler: those of a row of logits, or those that another left."""
+    if array is None:
+        n = len(logits)
+        data = (lc.llama_token_data * n)()
+        view = np.frombuffer(data, dtype=[("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
+        view["id"], view["logit"], view["p"] = np.arange(n), logits, 0
+        array = lc.llama_token_data_array(data=data, size=n, selected=-1, sorted=False)
+    lc.llama_sampler_apply(s, ctypes.byref(array))
+    return array
+
+
+def case(job: dict, vocabulary) -> tuple[np.ndarray, np.ndarray, int]:
+    """Ids that are left, their logits, and the one that was drawn, or -1."""
+    array, n = None, len(job["logits"])
+    for step in job["steps"]:
+        s = sampler(step, n, vocabulary)
+        for token in job["history"]:
             lc.llama_sampler_accept(s, token)
-        lc.llama_sampler_apply(s, ctypes.byref(array))
+        array = apply(s, job["logits"], array)
         lc.llama_sampler_free(s)
     rows = [(array.data[i].id, array.data[i].logit) for i in range(array.size)]
-    return np.array([r[0] for r in rows], np.int32), np.array([r[1] for r in rows], np.float32)
+    drawn = array.data[array.selected].id if array.selected >= 0 else -1
+    return np.array([r[0] for r in rows], np.int32), np.array([r[1] for r in rows], "f4"), drawn
+
+
+def run(job: dict) -> tuple[list[int], list[list[float]]]:
+    """Ids that were drawn, and the state after each."""
+    s = sampler([job["name"], job["seed"], *job["values"]], len(job["rows"][0]), None)
+    at, n = STATE[job["name"]]
+    state, drawn, states = (ctypes.c_float * n).from_address(s.contents.ctx + at), [], []
+    for i in range(job["steps"]):
+        array = apply(s, job["rows"][i % len(job["rows"])])
+        drawn.append(array.data[array.selected].id)
+        lc.llama_sampler_accept(s, drawn[-1])
+        states.append([*state, 0.0][:2])
+    lc.llama_sampler_free(s)
+    return drawn, states
 
 
 def main(job_path: str, out_path: str) -> None:
     with open(job_path, encoding="utf-8") as f:
-        found = [run(case) for case in json.load(f)]
-    ends = np.cumsum([len(ids) for ids, _ in found])
-    ids, logits = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    np.savez(out_path, ids=ids, logits=logits, ends=ends)
+        job = json.load(f)
+    model = lc.Llama(job["model"], vocab_only=True, verbose=False)
+    found = [case(c, model._model.vocab) for c in job["cases"]]
+    ends = np.cumsum([len(ids) for ids, *_ in found])
+    ids, logits, drawn = zip(*found, strict=True)
+    out = {"ids": np.concatenate(ids), "logits": np.concatenate(logits), "ends": ends}
+    runs = [run(r) for r in job["runs"]]
+    out["run_drawn"] = np.array([r[0] for r in runs], np.int32)
+    out["run_states"] = np.array([r[1] for r in runs], np.float32)
+    np.savez(out_path, **out, drawn=np.array(drawn, np.int32))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ Reading order. What everything means, then from the bytes of a file to the text 
     10  graph.py        one forward pass: prefill, decode, one sequence or many
     11  tokenizer.py    text to ids and back (spm.py; bpe.py with pretokenizers.py)
     12  sampling.py     logits to an id (candidates.py, penalties.py, draws.py)
+                        grammar.py: which ids keep within a grammar (its notation: gbnf.py;
+                        json_schema.py: grammars of JSON)
     13  sequence.py     the tokens of a request; scheduler.py: which run next
     14  engine.py       all of it behind a few calls (memory.py: forks, rewinding, llama.cpp's
                         operations; state.py: a sequence in a file; speculation.py: guesses ahead;

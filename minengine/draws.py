@@ -1,7 +1,8 @@
 """Samplers that end a chain: they pick one of the candidates.
 
 Owns: the draw, mirostat and adaptive-p, with what they remember. Must not know: the history of a
-sequence, the network. Read before: ``candidates.py``. Each uses one uniform number u a token.
+sequence, the network. Read before: ``candidates.py``. Each uses one uniform number u a token, and
+learns from the token once that has been taken: a grammar may refuse it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ class Dist:
     def __call__(self, c: Candidates, u: float) -> int:
         return draw(c, u)
 
+    def learn(self) -> None:
+        """There is nothing to remember."""
+
 
 @dataclass
 class Mirostat:
@@ -49,6 +53,7 @@ class Mirostat:
     eta: float
     n_vocab: int = 0
     mu: float = 0.0
+    drawn: float = 1.0  # probability of the token that was drawn last
 
     def __post_init__(self) -> None:
         self.mu = 2 * self.tau
@@ -56,7 +61,7 @@ class Mirostat:
     def __call__(self, c: Candidates, u: float) -> int:
         kept = self.keep(c)
         at = draw(kept, u)
-        self.learn(float(kept.probabilities()[at]))
+        self.drawn = float(kept.probabilities()[at])
         return at
 
     def keep(self, c: Candidates) -> Candidates:
@@ -65,24 +70,25 @@ class Mirostat:
         p = c.probabilities()
         return top_k(c, self._top(p) if self.version == 1 else self._below(p))
 
-    def learn(self, p: float) -> None:
-        """Note the probability of the token that came out."""
-        self.mu -= self.eta * (-math.log2(max(p, 1e-45)) - self.tau)
+    def learn(self) -> None:
+        """Move the bound by the surprise of the token that was drawn."""
+        self.mu -= self.eta * (-math.log2(max(self.drawn, 1e-45)) - self.tau)
 
     def _top(self, p: np.ndarray) -> int:
-        i = np.arange(min(M, len(p)) - 1)
-        t = np.log(F(i + 2) / F(i + 1))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            b = np.log(p[i] / p[i + 1])
-            s = float(np.sum(t * b) / np.sum(t * t)) if len(i) else math.nan
-        if not math.isfinite(s) or s == 0:
-            return len(p)
-        e, n = s - 1, self.n_vocab or len(p)
-        try:
-            k = (e * 2**self.mu / (1 - n**-e)) ** (1 / s)
-        except (OverflowError, ZeroDivisionError):
-            return len(p)
-        return max(min(int(k), len(p)), 1) if isinstance(k, float) and math.isfinite(k) else len(p)
+        """k = (e 2^mu / (1 - V^-e))^(1/s), e = s - 1, from Zipf's exponent s of the likeliest M.
+
+        A flat distribution has s = 0, and one of k = 0 or infinite; tokens of probability 0 have no
+        exponent.
+        """
+        alive = p[p > 0][:M].astype(np.float64)
+        i = np.arange(len(alive) - 1)
+        t, b = np.log((i + 2) / (i + 1)), np.log(alive[:-1] / alive[1:])
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            s = np.sum(t * b) / np.sum(t * t)
+            k = ((s - 1) * np.exp2(self.mu) / (1 - np.power(self.n_vocab or len(p), 1 - s))) ** (
+                1 / s
+            )
+        return len(p) if np.isnan(k) else int(min(max(k, 1), len(p)))
 
     def _below(self, p: np.ndarray) -> int:
         with np.errstate(divide="ignore"):
@@ -102,6 +108,7 @@ class Adaptive:
     decay: float
     total: float = 0.0
     weight: float = 0.0
+    drawn: float = 0.0  # probability of the token that was drawn last
 
     def __post_init__(self) -> None:
         self.decay = min(max(self.decay, 0.0), 0.99)
@@ -112,7 +119,7 @@ class Adaptive:
             return draw(c, u)
         p = c.probabilities()
         at = draw(self.prefer(c, p), u)
-        self.learn(float(p[at]))
+        self.drawn = float(p[at])
         return at
 
     def prefer(self, c: Candidates, p: np.ndarray) -> Candidates:
@@ -122,7 +129,7 @@ class Adaptive:
         logits = np.where(c.logits == -np.inf, F(-np.inf), PEAK - SHARPNESS * d * d / (F(1) + d))
         return c.weigh(logits)
 
-    def learn(self, p: float) -> None:
-        """Note the probability of the token that came out."""
-        self.total = p + self.decay * self.total
+    def learn(self) -> None:
+        """Note the probability of the token that was drawn."""
+        self.total = self.drawn + self.decay * self.total
         self.weight = 1 + self.decay * self.weight

@@ -7,10 +7,10 @@ Read before: ``model.py``, ``tokenizer.py``, ``scheduler.py``, ``graph.py``. Rea
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from collections.abc import Sequence as Ids
-from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -20,6 +20,8 @@ import minengine.state as state
 from minengine.embeddings import embed
 from minengine.errors import RequestError
 from minengine.eviction import EVICTION
+from minengine.generation import Generation
+from minengine.grammar import Grammar, Matcher, Vocabulary
 from minengine.graph import MODES, Batch, forward
 from minengine.kvcache import BlockPool
 from minengine.memory import Memory
@@ -35,7 +37,7 @@ from minengine.tokenizer import Tokenizer
 # A context of 128 k tokens is in the file of many a model and in the memory of few a laptop.
 LONGEST_CONTEXT = 4096
 BLOCK_SIZE = 32  # tokens of a block of the cache
-DRY_BREAKERS = (b"\n", b":", b'"', b"*")
+DRY_BREAKERS = ("\n", ":", '"', "*")
 
 
 def packaged_model() -> str:
@@ -159,7 +161,7 @@ class Engine:
         those of ``logits``.
         """
         checked = [self._checked(ids) for ids in texts]
-        compute, n_batch = partial(self._forward, hidden=hidden), self.scheduler.n_batch
+        compute, n_batch = functools.partial(self._forward, hidden=hidden), self.scheduler.n_batch
         return read(checked, self.pool, compute, n_batch=n_batch, first=first)
 
     def sequence(
@@ -170,6 +172,8 @@ class Engine:
         seed: int | None = None,
         parse_special: bool = False,
         penalize_prompt: bool = True,
+        grammar: str | Grammar | None = None,
+        dry_breakers: Ids[str] = DRY_BREAKERS,
         token_eviction: str | None = None,
         n_cells: int | None = None,
         n_sinks: int = 4,
@@ -180,17 +184,23 @@ class Engine:
         """A checked request, not under way yet: text or token ids to continue by at most
         ``max_tokens`` tokens.
 
-        ``token_eviction`` (``eviction.TOKEN_EVICTION``) lets a text be longer than the context: at
-        ``n_cells`` stored tokens, the context unless given, some are forgotten; "sinks" keeps the
-        first ``n_sinks``. ``drafter`` guesses tokens ahead (``speculation.py``), the text stays the
-        same. ``user`` is whom a fair queue counts it for. ``sampling`` takes the options of
-        ``sampling.Chain``. Errors: ``RequestError`` says which option is wrong.
+        ``grammar``, in the notation of ``gbnf.py`` (``json_schema.py`` writes it), is what the
+        whole answer matches, or begins where ``max_tokens`` cuts it off; a Grammar may serve many
+        sequences. ``penalize_prompt``: do the penalties look back at the prompt too? DRY's passages
+        do not reach over ``dry_breakers``. ``token_eviction`` (``eviction.TOKEN_EVICTION``) lets a
+        text be longer than the context: at ``n_cells`` stored tokens, the context unless given,
+        some are forgotten; "sinks" keeps the first ``n_sinks``. ``drafter`` guesses tokens ahead
+        (``speculation.py``), the text stays the same. ``user`` is whom a fair queue counts it for.
+        ``sampling`` takes the options of ``sampling.Chain``. Errors: ``RequestError`` says which
+        option is wrong.
         """
         if isinstance(prompt, (str, bytes)):
             prompt = self.tokenize(prompt, parse_special=parse_special)
         ids = self._checked(prompt, len(prompt) if token_eviction else None)
         if sampling.get("dry_multiplier") and "breakers" not in sampling:
-            sampling["breakers"] = self._dry_breakers()
+            sampling["breakers"] = self.breakers(dry_breakers)
+        if grammar is not None:
+            sampling["grammar"] = self.matcher(grammar)
         chain = Chain(seed=seed, **sampling)
         if not isinstance(max_tokens, int) or max_tokens < 1:
             raise RequestError(f"max_tokens: got {max_tokens!r}, want a whole number from 1 on")
@@ -199,8 +209,7 @@ class Engine:
             raise RequestError(
                 f"a prompt of {len(ids)} tokens: the context of {self.context} leaves no room"
             )
-        for token in ids if penalize_prompt else ():
-            chain.accept(token)
+        chain.recall(ids if penalize_prompt else ())
         found = Sequence(
             ids, chain, len(ids) + max_tokens, budget=budget, user=user, drafter=drafter
         )
@@ -208,9 +217,25 @@ class Engine:
             found.limit, found.limit_reason = self.context, "context"
         return found
 
-    def _dry_breakers(self) -> dict[int, list[list[int]]]:
-        """Where repeated passages end for DRY: lines, and what separates the parts of a list."""
-        return breakers_of(self.tokenizer.bytes_of, self.tokenizer.segment, DRY_BREAKERS)
+    def matcher(self, grammar: str | Grammar) -> Matcher:
+        """A grammar at its start, in the tokens of this model."""
+        grammar = Grammar(grammar) if isinstance(grammar, str) else grammar
+        return Matcher(grammar, self._vocabulary)
+
+    @functools.cached_property
+    def _vocabulary(self) -> Vocabulary:
+        t = self.tokenizer
+        return Vocabulary(t.bytes_of, t.ends, t.ids)
+
+    def breakers(self, texts: Ids[str]) -> dict[int, list[list[int]]]:
+        """Where repeated passages end for DRY, as ``penalties.dry`` wants it; a control token has
+        the text that it has in the vocabulary.
+        """
+        t = self.tokenizer
+        pieces = list(t.bytes_of)
+        for i in t.special:
+            pieces[i] = t.texts[i]
+        return breakers_of(pieces, t.segment, [text.encode() for text in texts])
 
     def generate(self, prompt: str | bytes | Ids[int], **options: Any) -> Generation:
         """Continue a prompt: an iterator of pieces of text, each whole characters, as they come.
@@ -267,7 +292,7 @@ class Engine:
 
     def load(self, path: str | os.PathLike) -> Sequence:
         """The sequence of such a file, to go on as it would have; ``resume`` runs it."""
-        return state.load(self.memory, path)
+        return state.load(self.memory, path, self.matcher)
 
     def resume(self, sequence: Sequence) -> Generation:
         """Go on with a sequence that was loaded, forked or rewound, as ``generate`` does."""
@@ -317,41 +342,3 @@ class Engine:
         if array.size > (self.context if most is None else most):
             raise RequestError(f"{array.size} tokens: the context holds {self.context}")
         return array.tolist()
-
-
-class Generation(Iterator[str]):
-    """The text of one sequence as it comes; ``close`` ends it early and frees its part of the
-    cache.
-
-    It runs only while it is iterated. Two of them on one engine share their passes: whoever asks
-    for a piece first moves both on.
-    """
-
-    def __init__(self, engine: Engine, sequence: Sequence) -> None:
-        self.sequence = sequence
-        self._pieces = self._run(engine)
-
-    def __next__(self) -> str:
-        return next(self._pieces)
-
-    def close(self) -> None:
-        """Stop; what was generated so far stays in ``sequence.tokens``."""
-        self._pieces.close()
-
-    def _run(self, engine: Engine) -> Iterator[str]:
-        sequence, stream = self.sequence, engine.tokenizer.stream()
-        n_printed = sequence.n_prompt
-        engine.scheduler.add(sequence)
-        try:
-            while True:
-                while n_printed < len(sequence.tokens):
-                    n_printed += 1
-                    if piece := stream.push(sequence.tokens[n_printed - 1]):
-                        yield piece
-                if sequence.reason:
-                    break
-                engine.step()
-            if rest := stream.flush():
-                yield rest
-        finally:
-            engine.scheduler.remove(sequence)

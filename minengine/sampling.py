@@ -2,7 +2,8 @@
 
 Owns: the table of samplers with their parameters, defaults and help (``SAMPLERS``, from which flags
 and tests are made), the order, the random numbers, the history. Must not know: the network, the
-cache, text. Read before: ``candidates.py``, ``penalties.py``, ``draws.py``, which do the work.
+cache, text. Read before: ``candidates.py``, ``penalties.py``, ``draws.py``, ``grammar.py``, which
+do the work.
 
 Names, defaults and the order of the rows are llama.cpp's: what is cut is cut before temperature
 bends it.
@@ -32,6 +33,7 @@ from minengine.candidates import (
 )
 from minengine.draws import Adaptive, Dist, Mirostat
 from minengine.errors import ModelError, RequestError
+from minengine.grammar import Matcher
 from minengine.penalties import dry, penalties
 
 
@@ -70,9 +72,10 @@ class Chain:
 
     Options are the names of ``PARAMETERS``; ``samplers`` the steps in their order, all of
     ``SAMPLERS`` unless given; ``logit_bias`` adds to the logits of token ids (-inf bans one);
-    ``breakers`` are DRY's, see ``penalties.dry``; ``seed`` None takes one from the system. Every
-    token uses up exactly two uniform numbers, so token n depends on draw n alone, whatever the
-    parameters are and whoever runs beside it. Errors: ``RequestError`` says which option is wrong.
+    ``breakers`` are DRY's, see ``penalties.dry``; ``grammar`` knows which tokens may come next;
+    ``seed`` None takes one from the system. Every token uses up exactly two uniform numbers, four
+    with a grammar, so token n depends on draw n alone, whatever the parameters are and whoever runs
+    beside it. Errors: ``RequestError`` says which option is wrong.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Chain:
         samplers: str | Sequence[str] | None = None,
         logit_bias: Mapping[int, float] | None = None,
         breakers: Mapping[int, Sequence[Sequence[int]]] | None = None,
+        grammar: Matcher | None = None,
         **options: Any,
     ) -> None:
         unknown = options.keys() - PARAMETERS.keys()
@@ -94,6 +98,7 @@ class Chain:
         self.steps = steps_of(samplers)
         self.bias = checked_bias(logit_bias or {})
         self.breakers = dict(breakers or {})
+        self.grammar = grammar
         self.history: list[int] = []
         self._rng = np.random.default_rng(seed)
         self._chances = (0.0, 0.0)
@@ -138,15 +143,37 @@ class Chain:
         return c
 
     def pick(self, logits: np.ndarray) -> int:
-        """The next token id, which the caller may ``accept``."""
-        self._chances = tuple(self._rng.random(2))
+        """The next token id, which the caller may ``accept``.
+
+        Most tokens fit the grammar as they are. Where one does not, the whole chain runs again on
+        the logits of those that do, with numbers of its own: those that led to the first token
+        would favour its neighbours.
+        """
+        chances = self._rng.random(2 if self.grammar is None else 4)
+        token = self._draw(logits, chances[:2])
+        if self.grammar is not None and not self.grammar.accepts(token):
+            fit = np.where(self.grammar.allowed(), logits, -np.inf)
+            token = self._draw(fit, chances[2:])
+        self._end.learn()
+        return token
+
+    def _draw(self, logits: np.ndarray, chances: np.ndarray) -> int:
+        self._chances = tuple(chances)
         c = self.candidates(logits)
         if isinstance(self._end, Mirostat):
             self._end.n_vocab, c = len(logits), c.sorted()
         return int(c.ids[self._end(c, self._chances[0])])
 
+    def recall(self, tokens: Sequence[int]) -> None:
+        """Note the tokens of a prompt: the penalties look back at them, the grammar begins after
+        them.
+        """
+        self.history += map(int, tokens)
+
     def accept(self, token: int) -> None:
-        """Note a token of the text: the penalties look back at it."""
+        """Note a token of the answer: the penalties look back at it, the grammar goes on by it."""
+        if self.grammar is not None:
+            self.grammar.accept(token)
         self.history.append(int(token))
 
     def sample(self, logits: np.ndarray) -> int:
@@ -156,8 +183,10 @@ class Chain:
         return token
 
     def forget(self, n: int) -> None:
-        """Take the last n accepted tokens out of the history."""
+        """Take back the last n tokens: out of the history, and of what the grammar has matched."""
         del self.history[max(0, len(self.history) - n) :]
+        if self.grammar is not None:
+            self.grammar.rewind(n)
 
     def reseed(self, seed: int) -> None:
         """Go on with the random numbers of another seed."""
@@ -166,19 +195,27 @@ class Chain:
     def state(self) -> dict[str, Any]:
         """All of it as JSON has it; ``from_state`` goes on from there."""
         end = {k: v for k, v in vars(self._end).items() if type(v) in (int, float)}
+        matched = self.grammar and [self.grammar.grammar.text, self.grammar.taken]
         return {
             "values": self.values, "samplers": [row.name for row in self.steps],
             "bias": list(self.bias.items()), "breakers": list(self.breakers.items()),
             "history": self.history, "rng": self._rng.bit_generator.state, "end": end,
+            "grammar": matched,
         }  # fmt: skip
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Chain:
-        """A chain as ``state`` gave it. ValueError, TypeError or KeyError for what none gives."""
+    def from_state(cls, state: dict[str, Any], matcher: Callable[[str], Matcher]) -> Chain:
+        """A chain as ``state`` gave it; ``matcher`` makes one of a grammar's text.
+
+        ValueError, TypeError, KeyError or RequestError for what no chain gives.
+        """
+        grammar = state["grammar"] and matcher(state["grammar"][0])
         chain = cls(
-            samplers=state["samplers"], logit_bias=dict(state["bias"]),
+            samplers=state["samplers"], logit_bias=dict(state["bias"]), grammar=grammar,
             breakers=dict(state["breakers"]), **state["values"],
         )  # fmt: skip
+        for token in state["grammar"][1] if grammar else ():
+            grammar.accept(token)
         chain.history = [int(token) for token in state["history"]]
         chain._rng.bit_generator.state = state["rng"]
         known = vars(chain._end)
@@ -225,79 +262,82 @@ SAMPLERS: tuple[Sampler, ...] = (
     Sampler(
         "penalties",
         (
-            Parameter("penalty_last_n", int, 64, 0, "tokens to look back at; 0 is off"),
-            Parameter("repeat_penalty", float, 1.0, 0.01, "divides what was said; 1 is off"),
-            Parameter("frequency_penalty", float, 0.0, -100, "for each time it was said; 0 off"),
-            Parameter("presence_penalty", float, 0.0, -100, "where it was said at all; 0 is off"),
+            Parameter("penalty_last_n", int, 64, 0, "Tokens they look back at; 0 is off."),
+            Parameter("repeat_penalty", float, 1.0, 0.01, "Divides what was used; 1 is off."),
+            Parameter("frequency_penalty", float, 0.0, -100, "Taken off per use; 0 is off."),
+            Parameter("presence_penalty", float, 0.0, -100, "Taken off if used; 0 is off."),
         ),
         lambda c, chain, *v: penalties(c, chain.history, *v),
     ),
     Sampler(
         "dry",
         (
-            Parameter("dry_multiplier", float, 0.0, 0, "against repeated passages; 0 is off"),
-            Parameter("dry_base", float, 1.75, 0, "grows by this with each token of a passage"),
-            Parameter("dry_allowed_length", int, 2, 0, "passages up to this long are free"),
-            Parameter("dry_last_n", int, 64, 0, "tokens that DRY looks back at; 0 is off"),
+            Parameter("dry_multiplier", float, 0.0, 0, "Against repeated passages; 0 is off."),
+            Parameter("dry_base", float, 1.75, 0, "Grows by this with each token of a passage."),
+            Parameter("dry_allowed_length", int, 2, 0, "So many tokens of a passage are free."),
+            Parameter("dry_last_n", int, 64, 0, "Tokens that it looks back at; 0 is off."),
         ),
         lambda c, chain, *v: dry(c, chain.history, *v, chain.breakers),
     ),
     Sampler(
         "top_n_sigma",
-        (Parameter("top_n_sigma", float, -1.0, -1, "within n deviations of the best; -1 is off"),),
+        (Parameter("top_n_sigma", float, -1.0, -1, "Within n deviations of the best; -1 is off."),),
         lambda c, chain, n: top_n_sigma(c, n),
     ),
     Sampler(
         "top_k",
-        (Parameter("top_k", int, 40, -1, "only the k likeliest tokens; 0 is off"),),
+        (Parameter("top_k", int, 40, -1, "Only the k likeliest; 0 is off."),),
         lambda c, chain, k: top_k(c, k),
     ),
     Sampler(
         "typical_p",
-        (Parameter("typical_p", float, 1.0, 0, "only tokens of typical surprise; 1 is off"),),
+        (Parameter("typical_p", float, 1.0, 0, "Only tokens of typical surprise; 1 is off."),),
         lambda c, chain, p: typical_p(c, p),
     ),
     Sampler(
         "top_p",
         (
-            Parameter(
-                "top_p", float, 0.95, 0,
-                "only the likeliest tokens that together reach p; 1 is off",
-            ),
+            Parameter("top_p", float, 0.95, 0, "Only the likeliest up to a sum of p; 1: off."),
         ),
         lambda c, chain, p: top_p(c, p),
     ),
     Sampler(
         "min_p",
-        (Parameter("min_p", float, 0.05, 0, "at least p times as likely as the best; 0 is off"),),
+        (Parameter("min_p", float, 0.05, 0, "From p times the best's chance on; 0 is off."),),
         lambda c, chain, p: min_p(c, p),
     ),
     Sampler(
         "xtc",
         (
-            Parameter("xtc_probability", float, 0.0, 0, "how often top choices go; 0 is off"),
-            Parameter("xtc_threshold", float, 0.1, 0, "what is a top choice; over 0.5 is off"),
+            Parameter("xtc_probability", float, 0.0, 0, "How often top choices go; 0 is off."),
+            Parameter("xtc_threshold", float, 0.1, 0, "From here on a top choice; over 0.5: off."),
         ),
         lambda c, chain, *v: xtc(c, *v, chain._chances[1]),
     ),
     Sampler(
         "temperature",
         (
-            Parameter("temperature", float, 0.8, 0, "below 1 safer, above 1 wilder, 0 is greedy"),
-            Parameter("dynatemp_range", float, 0.0, 0, "temperature follows entropy; 0 is off"),
-            Parameter("dynatemp_exponent", float, 1.0, 0, "how it follows"),
+            Parameter("temperature", float, 0.8, 0, "Below 1 safer, above 1 wilder, 0 is greedy."),
+            Parameter("dynatemp_range", float, 0.0, 0, "It follows the entropy so far; 0: off."),
+            Parameter("dynatemp_exponent", float, 1.0, 0, "How; above 1 it stays low longer."),
         ),
         lambda c, chain, *v: temperature(c, *v),
     ),
 )  # fmt: skip
 
 ENDINGS: tuple[Parameter, ...] = (
-    Parameter("greedy", bool, False, 0, "always the likeliest token; nothing is left to chance"),
-    Parameter("mirostat", int, 0, 0, "1 or 2 steers surprise in place of the chain; 0 is off"),
-    Parameter("mirostat_tau", float, 5.0, 0, "surprise that mirostat aims at, bits a token"),
-    Parameter("mirostat_eta", float, 0.1, 0, "how fast mirostat learns"),
-    Parameter("adaptive_target", float, -1.0, -1, "probability to aim at; -1 is off"),
-    Parameter("adaptive_decay", float, 0.9, 0, "how long adaptive-p remembers"),
+    Parameter("greedy", bool, False, 0, "Always the likeliest token; the rest is ignored."),
+    Parameter(
+        "mirostat",
+        int,
+        0,
+        0,
+        "1 or 2 steers surprise, with temperature alone; 0 is off.",
+    ),
+    Parameter("mirostat_tau", float, 5.0, 0, "Surprise that it aims at, in bits a token."),
+    Parameter("mirostat_eta", float, 0.1, 0, "How fast it learns."),
+    Parameter("adaptive_target", float, -1.0, -1, "Adaptive-p: probability to aim at; -1 is off."),
+    Parameter("adaptive_decay", float, 0.9, 0, "How long it remembers; 0.9: some 10 tokens."),
 )
 
 PARAMETERS: dict[str, Parameter] = {

@@ -18,6 +18,7 @@ import math
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from minengine.cells import Cells
 from minengine.errors import Malformed, NotGGUF, RequestError, Truncated
+from minengine.grammar import Matcher
 from minengine.memory import Memory
 from minengine.sampling import Chain
 from minengine.sequence import Sequence
@@ -77,8 +79,9 @@ def save(memory: Memory, sequence: Sequence, path: str | os.PathLike) -> int:
     return sum(map(len, data))
 
 
-def load(memory: Memory, path: str | os.PathLike) -> Sequence:
-    """The sequence of a file, not under way yet, its cells in the engine's cache.
+def load(memory: Memory, path: str | os.PathLike, matcher: Callable[[str], Matcher]) -> Sequence:
+    """The sequence of a file, not under way yet, its cells in the engine's cache; ``matcher`` makes
+    one of a grammar's text.
 
     Errors: NotGGUF for a file of another kind, Truncated and Malformed for one that is damaged,
     RequestError for another model's or another cache format's, OutOfBlocks where there is no room.
@@ -92,12 +95,14 @@ def load(memory: Memory, path: str | os.PathLike) -> Sequence:
                 f"{path}: keys and values in {header['cache_format']}, this engine's cache has "
                 f"{memory.pool.format.name}"
             )
-        return _sequence(memory, header, arrays)
+        return _sequence(memory, header, arrays, matcher)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as e:
         raise Malformed(f"{path}: a header that no engine writes ({e})") from None
 
 
-def _sequence(memory: Memory, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Sequence:
+def _sequence(
+    memory: Memory, header: dict[str, Any], arrays: dict[str, np.ndarray], matcher: Callable
+) -> Sequence:
     h, pool = memory.model.hparams, memory.pool
     tokens, positions = arrays["tokens"], arrays["positions"]
     counts = header["counts"]
@@ -115,7 +120,8 @@ def _sequence(memory: Memory, header: dict[str, Any], arrays: dict[str, np.ndarr
     if not fits or not isinstance(limit, int) or not all(type(c) is int for c in counts.values()):
         raise ValueError("sizes that do not fit each other")
     budget = header["budget"]
-    found = Sequence(tokens.tolist(), Chain.from_state(header["chain"]), limit, str(reason))
+    chain = Chain.from_state(header["chain"], matcher)
+    found = Sequence(tokens.tolist(), chain, limit, str(reason))
     found.budget = budget and memory.budget(**budget)
     found.user, found.pinned = str(header["user"]), bool(header["pinned"])
     for name in COUNTS:

@@ -23,6 +23,7 @@ import typer
 from rich.markup import escape
 
 from minengine.errors import EngineError, RequestError
+from minengine.json_schema import to_gbnf
 from minengine.sampling import PARAMETERS, SAMPLERS
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app = typer.Typer(
     "130 interrupted, 141 output closed.",
 )
 
+SAMPLING = {"rich_help_panel": "Sampling"}
 ModelOption = Annotated[
     Path | None, typer.Option("--model", "-m", help="A GGUF file; the packaged model otherwise.")
 ]
@@ -49,6 +51,26 @@ ModeOption = Annotated[
 ]
 SpecialOption = Annotated[
     bool, typer.Option("--special", help="Texts of control tokens, such as </s>, are those tokens.")
+]
+GrammarOption = Annotated[
+    str | None,
+    typer.Option("--grammar", help="A grammar (GBNF) that the whole text matches.", **SAMPLING),
+]
+GrammarFileOption = Annotated[
+    Path | None, typer.Option("--grammar-file", help="The same, from a file.", **SAMPLING)
+]
+SchemaOption = Annotated[
+    str | None,
+    typer.Option("--json-schema", help="A JSON schema that the text is valid under.", **SAMPLING),
+]
+SchemaFileOption = Annotated[
+    Path | None, typer.Option("--json-schema-file", help="The same, from a file.", **SAMPLING)
+]
+AnswerOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-penalize-prompt", help="Penalties look back at the answer alone.", **SAMPLING
+    ),
 ]
 
 
@@ -87,29 +109,43 @@ def sampling_options(function: Callable[..., None]) -> Callable[..., None]:
     flags = []
     for row in PARAMETERS.values():
         flag = f"--{row.name.replace('_', '-')}"
-        option = typer.Option(flag, help=row.help, rich_help_panel="Sampling")
+        # written here, for typer gives each default a line of its own
+        said = row.help if row.type is bool else rf"{row.help} \[default: {row.default}]"
+        option = typer.Option(flag, help=said, show_default=False, **SAMPLING)
         kind, annotation = inspect.Parameter.KEYWORD_ONLY, Annotated[row.type, option]
         flags.append(inspect.Parameter(row.name, kind, default=row.default, annotation=annotation))
-    steps = ";".join(row.name for row in SAMPLERS)
-    option = typer.Option(
-        "--samplers",
-        help=f"The steps in their order; {steps} otherwise.",
-        rich_help_panel="Sampling",
-    )
-    kind = inspect.Parameter.KEYWORD_ONLY
-    annotation = Annotated[str | None, option]
-    flags.append(inspect.Parameter("samplers", kind, default=None, annotation=annotation))
-    option = typer.Option(
-        "--logit-bias",
-        help="ID=NUMBER, added to a token's logit; -inf bans it.",
-        rich_help_panel="Sampling",
-    )
-    annotation = Annotated[list[str], option]
-    flags.append(inspect.Parameter("logit_bias", kind, default=(), annotation=annotation))
+    steps = f"The steps in their order, otherwise {'; '.join(row.name for row in SAMPLERS)}."
+    more = (
+        ("samplers", "--samplers", str | None, None, "STEP;STEP", steps),
+        ("logit_bias", "--logit-bias", list[str], (), "ID=NUMBER", "Added to a logit; -inf bans."),
+        ("dry_breakers", "--dry-breaker", list[str], (), "TEXT",
+         """DRY's passages end here; otherwise at line ends and : " *."""),
+    )  # fmt: skip
+    for name, flag, form, default, metavar, said in more:
+        option = typer.Option(flag, metavar=metavar, help=said, **SAMPLING)
+        annotation = Annotated[form, option]
+        flags.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
     kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     function.__signature__ = signature.replace(parameters=[*kept, *flags])
     function.__annotations__ = {p.name: p.annotation for p in [*kept, *flags]}
     return function
+
+
+def grammar_of(given: dict[str, str | Path | None]) -> str | None:
+    """The grammar of the one option that was given: "--grammar" and "--json-schema" are texts, both
+    may be in a file. Errors: RequestError for more than one, or for a file that is no text.
+    """
+    found = {flag: value for flag, value in given.items() if value is not None}
+    if len(found) > 1:
+        raise RequestError(f"{' and '.join(found)}: want one of them")
+    for flag, text in found.items():
+        if isinstance(text, Path):
+            try:
+                text = text.read_text(encoding="utf-8")
+            except UnicodeDecodeError as e:
+                raise RequestError(f"{text}: byte {e.start} is not UTF-8") from None
+        return to_gbnf(text) if "schema" in flag else text
+    return None
 
 
 def print_json(found: dict[str, Any]) -> None:

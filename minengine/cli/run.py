@@ -11,17 +11,23 @@ import numpy as np
 import typer
 
 from minengine.cli.app import (
+    AnswerOption,
+    GrammarFileOption,
+    GrammarOption,
     JsonOption,
     ModelOption,
     ModeOption,
+    SchemaFileOption,
+    SchemaOption,
     SpecialOption,
     ThreadsOption,
     biases,
     command,
+    grammar_of,
     print_json,
     sampling_options,
 )
-from minengine.engine import Engine, packaged_model
+from minengine.engine import DRY_BREAKERS, Engine, packaged_model
 from minengine.errors import RequestError
 
 
@@ -29,6 +35,7 @@ from minengine.errors import RequestError
     'minengine generate "ROMEO:"',
     'minengine generate "KING" -n 200 --seed 1 --temperature 0.7',
     'minengine generate "To be" --greedy --json',
+    """minengine generate "ROMEO: " --grammar 'root ::= ("yes" | "no") "."'""",
 )
 @sampling_options
 def generate(
@@ -45,6 +52,11 @@ def generate(
         bool, typer.Option("--stats", help="Speed and why it ended, on stderr.")
     ] = False,
     special: SpecialOption = False,
+    grammar: GrammarOption = None,
+    grammar_file: GrammarFileOption = None,
+    json_schema: SchemaOption = None,
+    json_schema_file: SchemaFileOption = None,
+    no_penalize_prompt: AnswerOption = False,
     threads: ThreadsOption = None,
     mode: ModeOption = "exact",
     as_json: JsonOption = False,
@@ -52,9 +64,14 @@ def generate(
 ) -> None:
     """Continue a text, token by token, as the model writes it."""
     start = sys.stdin.buffer.read() if prompt == "-" else prompt
+    given = {"--grammar": grammar, "--grammar-file": grammar_file}
+    given |= {"--json-schema": json_schema, "--json-schema-file": json_schema_file}
+    sampling["grammar"] = grammar_of(given)
+    sampling["penalize_prompt"] = not no_penalize_prompt
     with Engine(model, threads, mode=mode) as engine:
         options = {"max_tokens": max_tokens, "seed": seed, "parse_special": special, **sampling}
         options["logit_bias"] = biases(options["logit_bias"])
+        options["dry_breakers"] = options["dry_breakers"] or DRY_BREAKERS
         began, pieces, stream = time.perf_counter(), [], engine.generate(start, **options)
         if echo and not as_json:
             print(start if isinstance(start, str) else start.decode("utf-8", "replace"), end="")

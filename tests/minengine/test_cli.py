@@ -85,6 +85,53 @@ def test_generate_prints_what_the_engine_writes(run):
     assert "20 tokens" in run("generate", "ROMEO:", *flags, "--stats")[2]
 
 
+def test_generate_writes_within_a_grammar_given_as_a_text_or_a_file(run, tmp_path):
+    grammar = 'root ::= "yes" | "no, " [a-z]{3}'
+    (tmp_path / "answer.gbnf").write_text(grammar)
+    out = run("generate", "To be?", "--grammar", grammar, "--seed", 3)[1]
+    assert re.fullmatch("(yes|no, [a-z]{3})\n", out)
+    assert (
+        run("generate", "To be?", "--grammar-file", tmp_path / "answer.gbnf", "--seed", 3)[1] == out
+    )
+    found = json.loads(run("generate", "x", "--grammar", grammar, "--json")[1])
+    assert (found["reason"], found["options"]["grammar"]) == ("end", grammar)
+
+
+def test_generate_writes_json_that_a_schema_describes(run, tmp_path):
+    schema = '{"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}'
+    (tmp_path / "answer.json").write_text(schema)
+    for flags in (("--json-schema", schema), ("--json-schema-file", tmp_path / "answer.json")):
+        out = run("generate", "x", *flags, "--seed", 3)[1]
+        assert isinstance(json.loads(out)["n"], int)
+
+
+def test_penalties_look_back_at_the_prompt_unless_told_not_to(run):
+    flags = ("--repeat-penalty", 9, "--temperature", 0, "-n", 12, "--json")
+    texts = {}
+    for penalize, flag in ((True, ()), (False, ("--no-penalize-prompt",))):
+        found = json.loads(run("generate", "the king, the king", *flags, *flag)[1])
+        texts[penalize] = found["text"]
+        with Engine() as engine:
+            options = {"max_tokens": 12, "repeat_penalty": 9, "temperature": 0}
+            stream = engine.generate("the king, the king", penalize_prompt=penalize, **options)
+            assert found["text"] == "".join(stream)
+    assert texts[True] != texts[False]
+
+
+def test_breakers_of_dry_are_given_one_by_one(run):
+    prompt = "the king, the king, the"
+    flags = ("--dry-multiplier", 5, "--dry-allowed-length", 1, "--temperature", 0, "-n", 8)
+    options = {"dry_multiplier": 5, "dry_allowed_length": 1, "temperature": 0, "max_tokens": 8}
+    texts = []
+    for breakers in ((), ("\n", ","), ("the",)):
+        given = {"dry_breakers": breakers} if breakers else {}
+        with Engine() as engine:
+            texts.append("".join(engine.generate(prompt, **options, **given)) + "\n")
+        flagged = [x for text in breakers for x in ("--dry-breaker", text)]
+        assert run("generate", prompt, *flags, *flagged)[1] == texts[-1]
+    assert texts[0] != texts[2]
+
+
 def test_tokens_are_the_engines(run):
     text = "To be\nor 😀 </s>"
     with Engine() as engine:
@@ -226,6 +273,11 @@ def test_quantize_writes_what_requantize_does(run, tmp_path):
     [
         (("generate", "x", "--temperature", "-1"), "temperature: got -1.0, want at least 0"),
         (("generate", "x" * 3000), "3001 tokens: the context holds 512"),
+        (("generate", "x", "--grammar", "root ::= ["), "grammar 1:11: got the end, want the ]"),
+        (("generate", "x", "--grammar", "", "--json-schema", "{}"), "want one of them"),
+        (("generate", "x", "--json-schema", "{"), "json schema: want JSON"),
+        (("generate", "x", "--grammar-file", sys.executable), "is not UTF-8"),
+        (("generate", "x", "--grammar-file", "none"), "none: No such file or directory"),
         (("generate", "x", "--model", "none.gguf"), "none.gguf: No such file or directory"),
         (("info", "--model", __file__), "want b'GGUF'"),
         (("perplexity", "none.txt"), "none.txt: No such file or directory"),

@@ -25,6 +25,7 @@ from minengine.formats import FORMATS
 from minengine.random_model import VARIANTS
 
 IDS = np.random.default_rng(5).integers(3, 48, 30).tolist()
+GRAMMAR = "root ::= ([ -$] [%-,])*"  # tokens 35 to 39 and 40 to 47, in turn
 # every layer sees 12 tokens, so nothing is lost where those before them are forgotten
 WINDOWED = {"attention.sliding_window": 12, "attention.sliding_window_pattern": [True] * 3}
 
@@ -98,6 +99,15 @@ def test_rewinding_takes_tokens_out_of_the_penalties(plain):
     assert sequence.chain.history == sequence.tokens
     finish(plain, sequence)
     assert sequence.tokens == written(plain, IDS, repeat_penalty=1.5)
+
+
+def test_rewinding_takes_a_grammar_back(plain):
+    want = written(plain, IDS, grammar=GRAMMAR)
+    assert all(35 <= t <= 39 for t in want[len(IDS) :: 2])
+    sequence = begun(plain, steps=8, grammar=GRAMMAR)
+    plain.memory.rewind(sequence, len(IDS) + 3)
+    finish(plain, sequence)
+    assert sequence.tokens == want
 
 
 def test_a_finished_sequence_can_be_rewound_and_goes_on(plain):
@@ -391,7 +401,7 @@ def test_impossible_evictions_are_refused_at_the_door(plain):
     {"greedy": True}, {"seed": 7, "mirostat": 2, "repeat_penalty": 1.2},
     {"seed": 7, "adaptive_target": 0.3, "logit_bias": {5: 1.5}},
     {"seed": 7, "token_eviction": "h2o", "n_cells": 16},
-    {"seed": 7, "token_eviction": "sinks", "n_cells": 16},
+    {"seed": 7, "token_eviction": "sinks", "n_cells": 16}, {"seed": 7, "grammar": GRAMMAR},
 ])  # fmt: skip
 def test_a_saved_sequence_goes_on_as_it_would_have(plain, tmp_path, options):
     want = written(plain, IDS, 30, **{"greedy": False} | options)
@@ -448,6 +458,9 @@ def test_a_file_of_lies_with_a_right_checksum_is_refused(plain, saved, tmp_path)
         lambda h: h.pop("chain"),
         lambda h: h["chain"].update(values={"temperature": "hot"}),
         lambda h: h["chain"].update(rng={"bit_generator": "MT19937"}),
+        lambda h: h["chain"].update(grammar=["root ::= [a-", []]),
+        lambda h: h["chain"].update(grammar=[GRAMMAR, [3]]),
+        lambda h: h["chain"].update(grammar=7),
         lambda h: h["counts"].update(n_cached=10**9),
         lambda h: h["counts"].update(n_cached=-1),
         lambda h: h.update(limit=[None, 3]),

@@ -11,9 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from minengine import oracle
-from minengine.candidates import Candidates, xtc
-from minengine.draws import draw
+from minengine import Engine, oracle
+from minengine.candidates import Candidates, greedy, xtc
+from minengine.draws import Adaptive, Mirostat, draw
 from minengine.errors import ModelError, RequestError
 from minengine.penalties import breakers_of, suffix_lengths
 from minengine.sampling import PARAMETERS, SAMPLERS, Chain
@@ -92,17 +92,61 @@ def test_every_parameter_has_values_and_every_row_an_off_to_be_tested_with():
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("case", range(len(KNOWN)))
-def test_what_is_left_is_what_llamacpp_leaves(case):
-    known = KNOWN[case]
-    x, chain = np.array(known["logits"], np.float32), Chain(seed=0)
-    chain.history, chain._chances, c = known["history"], (0.0, 0.5), all_of(x)
+def of_group(*names: str) -> list[dict]:
+    return [c for c in KNOWN["cases"] if c["group"] in names]
+
+
+@pytest.mark.parametrize("known", of_group(*ROWS, "chain", "logit_bias", "xtc by chance"))
+def test_what_is_left_is_what_llamacpp_leaves(known):
+    c, chain = all_of(np.array(known["logits"])), Chain(seed=0)
+    chain.history, chain._chances = known["history"], (0.0, known.get("u", 0.5))
     for name, *values in known["steps"]:
-        c = ROWS[name].apply(c, chain, *values)
+        if name == "logit_bias":
+            c = Chain(logit_bias=dict(values[0]), samplers=()).candidates(c.logits)
+        else:
+            n = len(ROWS[name].parameters)  # what is more is the seed that u comes from
+            c = ROWS[name].apply(c, chain, *values[:n])
     assert alive(c).tolist() == known["ids"]
     x = c.logits[np.argsort(c.ids)]
     # float32 logits by the same operations; logarithm and power may differ by a rounding
     np.testing.assert_allclose(oracle.softmax(x[np.isfinite(x)]), known["p"], rtol=2e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("known", of_group("greedy", "dist"))
+def test_the_token_that_llamacpp_draws_is_drawn(known):
+    c = all_of(np.array(known["logits"]))
+    got = np.argmax(greedy(c).logits) if known["group"] == "greedy" else draw(c, known["u"])
+    assert got == known["drawn"]
+
+
+def test_dry_hits_what_llamacpp_hits_with_breakers_made_from_texts():
+    with Engine() as engine:
+        for known in of_group("dry breakers"):
+            [[name, *values, texts]] = known["steps"]
+            chain = Chain(seed=0, breakers=engine.breakers(texts))
+            chain.history = known["history"]
+            c = ROWS[name].apply(all_of(np.zeros(known["n"])), chain, *values)
+            hit = {str(i): p for i, p in enumerate(oracle.softmax(c.logits)) if c.logits[i]}
+            assert hit.keys() == known["hit"].keys()
+            # llama.cpp's power is a float's, ours is rounded once: a few of the last bits
+            np.testing.assert_allclose([*hit.values()], [*known["hit"].values()], rtol=2e-5)
+
+
+@pytest.mark.parametrize("known", KNOWN["runs"])
+def test_what_mirostat_and_adaptive_p_draw_and_remember_over_a_run_is_llamacpps(known):
+    name, states = known["name"], []
+    end = Adaptive(*known["values"])
+    if name != "adaptive-p":
+        end = Mirostat(int(name[-1]), *known["values"], n_vocab=len(known["rows"][0]))
+    for i, (u, drawn) in enumerate(zip(known["u"], known["drawn"], strict=True)):
+        c = all_of(np.array(known["rows"][i % len(known["rows"])]))
+        c = c if name == "adaptive-p" else c.sorted()
+        assert c.ids[end(c, u)] == drawn
+        end.learn()
+        states.append([end.total, end.weight] if name == "adaptive-p" else [end.mu, 0])
+    if known["values"][0] >= 0:  # a target below 0 is off, and nothing is remembered
+        # float32 against float64, over 60 steps
+        np.testing.assert_allclose(states, known["states"], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", MEANING)
@@ -189,6 +233,15 @@ def test_mirostat_brings_the_surprise_to_its_target():
         said = [chain.sample(x) for _ in range(600)]
         # the surprise that steers is among the tokens kept, a little below that among all
         assert 2 < -log2p[said[200:]].mean() < 5.5
+
+
+def test_mirostat_1_takes_all_or_one_of_a_flat_distribution_and_counts_no_token_ruled_out():
+    flat = all_of(np.zeros(150))
+    kept = {tau: len(Mirostat(1, tau, 0.1, 150).keep(flat)) for tau in (0.5, 10)}
+    assert kept == {0.5: 1, 10: 150}
+    x = np.array([3.0, 2.0, 1.5, 1.0, -np.inf, -np.inf])
+    both = [Mirostat(1, 1.2, 0.1, 4).keep(all_of(y).sorted()).ids.tolist() for y in (x, x[:4])]
+    assert both[0] == both[1] != [0]
 
 
 def test_adaptive_p_draws_near_its_target():
