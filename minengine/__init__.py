@@ -24,9 +24,11 @@ Reading order. What everything means, then from the bytes of a file to the text 
     12  sampling.py     logits to an id (candidates.py, penalties.py, draws.py)
     13  scheduler.py    which sequences run next
     14  engine.py       all of it behind a few calls
-    15  selftest.py     every part held against the oracle, with the errors in numbers
-    16  gguf_writer.py, requantize.py, random_model.py   files made and made again
-    17  cli/            the command line
+    15  chat.py         a conversation to ids (render.py, families.py); stops.py ends an answer
+    16  server/         many requests on one engine, over HTTP
+    17  selftest.py     every part held against the oracle, with the errors in numbers
+    18  gguf_writer.py, requantize.py, random_model.py   files made and made again
+    19  cli/            the command line
 
 Shape letters, the same in every file:
 
