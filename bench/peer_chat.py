@@ -1,30 +1,37 @@
 """Are chat templates right? Families against llama.cpp, templates of files against plain Jinja.
 
     python bench/peer_chat.py --peer PEER/bin/python [--count 1000] [--templates FOLDER]
-        [--golden tests/golden]
+        [--vocabularies FOLDER] [--golden tests/golden]
 
 For each row of ``FAMILIES``: ``--count`` random conversations (any order of roles, white space at
 the ends, empty contents, texts of control tokens inside), word for word what llama.cpp's built-in
-template of that name writes. FOLDER has ``*.jinja`` files, such as llama.cpp's ``models/templates``
-in the source distribution of llama-cpp-python: each must give the same text with our followed
-strings as in plain Jinja, or the same refusal. Exits with 1 where a text differs. PEER is an
-environment with llama-cpp-python, see ``peer_logits.py``.
+template of that name writes. ``--templates`` has ``*.jinja`` files, such as llama.cpp's
+``models/templates`` in the source distribution of llama-cpp-python: each must give the same text
+with our followed strings as in plain Jinja, or the same refusal. ``--vocabularies`` has
+``ggml-vocab-*.gguf`` files, see ``peer_tokenizer.py``: conversations whose contents have no special
+token must get the ids that llama.cpp gives the whole text. Exits with 1 where something differs.
+PEER is an environment with llama-cpp-python, see ``peer_logits.py``.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from peer_tokenizer import ask_peer as ask_tokenizer
 
-from minengine import render
+from minengine import gguf, render
+from minengine.chat import ChatTemplate
 from minengine.families import FAMILIES
+from minengine.tokenizer import Tokenizer
 
 ROLES = ("system", "user", "assistant", "tool")
 BITS = (
@@ -120,6 +127,33 @@ def compare_files(folder: Path, count: int) -> int:
     return failed
 
 
+def compare_ids(folder: Path, count: int, python: str, work: Path) -> int:
+    """Conversations whose ids differ from llama.cpp's of the whole text."""
+    failed, files, asked = 0, {}, []
+    for name in ("llama-bpe", "qwen2", "phi-3"):
+        files[name] = folder / f"ggml-vocab-{name}.gguf"
+    rng = random.Random(4)
+    with contextlib.ExitStack() as stack:
+        for name, path in files.items():
+            file = stack.enter_context(gguf.open(path))
+            template = ChatTemplate(file.metadata, Tokenizer(file.metadata))
+            for _ in range(count):
+                messages = conversation(rng, strict=True)
+                for m in messages:  # what llama.cpp would make a token of
+                    m["content"] = re.sub(r"<\|.*?\|>|</?[st]\w*>", "", m["content"])
+                parts = template.render(messages)
+                text = "".join(t for t, _ in parts)
+                asked.append((name, text, template.tokenizer.encode_parts(parts)))
+    theirs = ask_tokenizer(python, work, files, [text.encode() for _, text, _ in asked])
+    for n, (name, text, got) in enumerate(asked):
+        want = theirs[name]["01"][n]
+        failed += got != want
+        if got != want and failed <= 3:
+            print(f"  {name}: {text!r}\n    got  {got}\n    want {want}")
+    print(f"{len(asked)} conversations with {', '.join(files)}: {failed} differ in their ids")
+    return failed
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -128,6 +162,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--templates", type=Path, help="a folder of *.jinja files")
+    parser.add_argument("--vocabularies", type=Path, help="a folder of ggml-vocab-*.gguf files")
     parser.add_argument("--work", type=Path, default=Path("build/peer"))
     parser.add_argument("--golden", type=Path, help="write the golden file to this folder")
     args = parser.parse_args()
@@ -153,6 +188,8 @@ def main() -> None:
         print(f"{path}: {len(rows)} conversations, {path.stat().st_size:,} bytes")
     if args.templates:
         failed += compare_files(args.templates, count=40)
+    if args.vocabularies:
+        failed += compare_ids(args.vocabularies, args.count, args.peer, args.work)
     sys.exit(bool(failed))
 
 

@@ -189,8 +189,8 @@ class Tokenizer:
         for i in self.special:
             where = text if self.types[i] == USER_DEFINED else ours
             if self.texts[i] in where:
-                strip = i in self.strips
-                spans = [s for span in spans for s in cut(where, span, self.texts[i], i, strip)]
+                white = text if i in self.strips else b""
+                spans = [s for span in spans for s in cut(where, span, self.texts[i], i, white)]
         return [text[a:b] if i is None else i for a, b, i in spans]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -284,11 +284,11 @@ def hidden(text: bytes) -> bytes:
 
 
 def cut(
-    text: bytes, span: tuple[int, int, int | None], special: bytes, i: int, strip: bool
+    text: bytes, span: tuple[int, int, int | None], special: bytes, i: int, white: bytes
 ) -> Iterator[tuple[int, int, int | None]]:
     """A span (begin, end, token or None) cut where the text of the token ``i`` stands in it.
 
-    ``strip``: white space after an occurrence goes.
+    What is white space in ``white``, if that is given, goes after an occurrence.
     """
     a, b, token = span
     while token is None and (at := text.find(special, a, b)) >= 0:
@@ -296,7 +296,7 @@ def cut(
             yield a, at, None
         a = at + len(special)
         yield at, a, i
-        while strip and a < b and text[a : a + 1].isspace():
+        while a < b and white[a : a + 1].isspace():
             a += 1
     if a < b:
         yield a, b, token

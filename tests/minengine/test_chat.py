@@ -63,7 +63,8 @@ def families():
     made = {}
     for row in FAMILIES:
         vocabulary = bpe if row.model == "gpt2" or row.name in ("llama3", "phi4") else spm
-        made[row.name] = chat(vocabulary(row.markers))
+        # Phi-3's markers swallow the white space after them, a message's too
+        made[row.name] = chat(vocabulary(row.markers) | {"general.name": row.name})
     return made
 
 
