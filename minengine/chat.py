@@ -190,10 +190,9 @@ class Renderer:
             answer = process.stdout.readline()
             if not answer.endswith(b"\n"):
                 self._stop()
-                took = process.returncode == -signal.SIGPROF
-                why = (
-                    f"more than {self.cpu_s:g} s of processor time" if took else "its process died"
-                )
+                why = f"its process ended with {process.returncode}"
+                if process.returncode == -signal.SIGPROF:
+                    why = f"more than {self.cpu_s:g} s of processor time"
                 raise RequestError(f"chat template: {why}")
         found = json.loads(answer)
         if "error" in found:

@@ -49,7 +49,10 @@ def serve(
     mode: ModeOption = "exact",
     as_json: JsonOption = False,
 ) -> None:
-    """Answer HTTP requests as OpenAI's API does: completions, chat, models, streaming."""
+    """Answer HTTP requests as OpenAI's API does: completions, chat, models, streaming.
+
+    The options of generate are fields of a request too, with the same names and defaults.
+    """
     try:
         from minengine.server.app import Server, listen
     except ModuleNotFoundError as e:

@@ -37,7 +37,7 @@ class Closing(EngineError):
 
 
 class Broken(EngineError):
-    """A pass of the network failed, and everybody's answer with it."""
+    """The engine failed, and everybody's answer with it."""
 
 
 @dataclass(frozen=True)
@@ -246,13 +246,16 @@ class Worker:
 
     def _run(self) -> None:
         while not self._closing:
-            # with nothing to compute it sleeps until something comes
-            if self._inbox.empty() and self._under_way:
-                self._step()
-            elif wanted := self._inbox.get():
-                wanted()
-        for job in list(self._jobs):
-            self._fail(job, Closing("the server is being stopped"))
+            try:
+                # with nothing to compute it sleeps until something comes
+                if self._inbox.empty() and self._under_way:
+                    self._step()
+                elif wanted := self._inbox.get():
+                    wanted()
+            except Exception as e:  # whatever broke, nobody may wait for ever
+                logging.getLogger(__name__).exception("the engine failed")
+                self._fail_all(Broken(f"{type(e).__name__}: {e}"))
+        self._fail_all(Closing("the server is being stopped"))
 
     def _begin(self, job: Job) -> None:
         if job in self._jobs:
@@ -275,11 +278,6 @@ class Worker:
             # the first can't go on even alone, so it never will
             self._fail(self._under_way[(scheduler.running or scheduler.waiting)[0]][0], e)
             return
-        except Exception as e:  # whatever broke, nobody may wait for ever
-            logging.getLogger(__name__).exception("a pass of the network failed")
-            for job in {job for job, _ in self._under_way.values()}:
-                self._fail(job, Broken(f"{type(e).__name__}: {e}"))
-            return
         for sequence in moved:
             if sequence in self._under_way:
                 self._say(*self._under_way[sequence])
@@ -298,6 +296,10 @@ class Worker:
                 self._jobs.discard(job)
         if piece.text or piece.entries or piece.reason:
             job.tell(piece)
+
+    def _fail_all(self, error: Exception) -> None:
+        for job in list(self._jobs):
+            self._fail(job, error)
 
     def _fail(self, job: Job, error: Exception) -> None:
         self._forget(job)

@@ -139,8 +139,9 @@ def control(template: ChatTemplate, ids: list[int]) -> list[int]:
     return [i for i in ids if template.tokenizer.types[i] == CONTROL]
 
 
-@settings(deadline=None)
-@given(conversations(MARKERS + CUT + HARMLESS), st.sampled_from(FAMILIES))
+@pytest.mark.parametrize("row", FAMILIES, ids=lambda r: r.name)
+@settings(deadline=None, max_examples=40)
+@given(messages=conversations(MARKERS + CUT + HARMLESS))
 def test_no_message_makes_a_control_token(families, messages, row):
     template = families[row.name]
     harmless = [{"role": m["role"], "content": "x"} for m in messages]
@@ -155,8 +156,9 @@ def test_no_message_makes_a_control_token(families, messages, row):
         assert template.tokenizer.decode(ids) == said
 
 
-@settings(deadline=None)
-@given(conversations(HARMLESS), st.sampled_from(FAMILIES))
+@pytest.mark.parametrize("row", FAMILIES, ids=lambda r: r.name)
+@settings(deadline=None, max_examples=40)
+@given(messages=conversations(HARMLESS))
 def test_the_ids_are_those_of_the_joined_text(families, messages, row):
     template, joined = families[row.name], written(families[row.name], messages)
     want = template.tokenizer.encode(joined, add_special=False, parse_special=True)

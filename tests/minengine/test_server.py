@@ -419,6 +419,34 @@ def test_a_pass_that_breaks_ends_every_answer_with_an_error_and_the_server_goes_
     assert running.settled()
 
 
+def test_requests_of_several_clients_share_every_pass(running, engine, monkeypatch):
+    passes, forward = [], running.engine._forward
+    monkeypatch.setattr(
+        running.engine, "_forward", lambda batch: passes.append(len(batch.block_tables)) or forward(batch)
+    )
+    with ThreadPoolExecutor(4) as pool:
+        with running.paused():
+            asked = [
+                pool.submit(running.post, "completions", prompt=p, seed=1, max_tokens=10)
+                for p in "abcd"
+            ]
+            assert soon(lambda: running.worker.n_jobs == 4)
+        told = [a.result()["choices"][0]["text"] for a in asked]
+    assert told == [alone(engine, p, seed=1, max_tokens=10) for p in "abcd"]
+    assert max(passes) == 4
+    assert len(passes) <= 20  # and not 40; one that began a pass late makes a few more
+
+
+def test_a_cache_without_room_is_said_and_the_next_request_is_served(running):
+    pool = running.engine.pool
+    held = running.worker.call(lambda _: pool.allocate(pool.n_free)).result()
+    status, error = running.refused("completions", prompt="ROMEO:")
+    assert (status, error["code"]) == (503, "out_of_memory")
+    running.worker.call(lambda _: pool.free(held)).result()
+    assert running.post("completions", prompt="ROMEO:", max_tokens=3)["choices"]
+    assert running.settled()
+
+
 def test_answers_under_way_end_when_the_server_is_stopped():
     made = Running()
     with ThreadPoolExecutor(1) as pool, made.paused():
