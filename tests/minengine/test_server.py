@@ -405,7 +405,7 @@ def test_without_the_key_there_is_no_answer():
 def test_a_pass_that_breaks_ends_every_answer_with_an_error_and_the_server_goes_on(
     running, engine, monkeypatch
 ):
-    def fail(batch):
+    def fail(batch, **options):
         raise MemoryError("no more")
 
     monkeypatch.setattr(running.engine, "_forward", fail)
@@ -421,9 +421,12 @@ def test_a_pass_that_breaks_ends_every_answer_with_an_error_and_the_server_goes_
 
 def test_requests_of_several_clients_share_every_pass(running, engine, monkeypatch):
     passes, forward = [], running.engine._forward
-    monkeypatch.setattr(
-        running.engine, "_forward", lambda batch: passes.append(len(batch.block_tables)) or forward(batch)
-    )
+
+    def counted(batch, **options):
+        passes.append(len(batch.block_tables))
+        return forward(batch, **options)
+
+    monkeypatch.setattr(running.engine, "_forward", counted)
     with ThreadPoolExecutor(4) as pool:
         with running.paused():
             asked = [
