@@ -41,8 +41,8 @@ def serve(
     context: Annotated[
         int | None, typer.Option(min=1, help="Most tokens of a request; the model's otherwise.")
     ] = None,
-    queue: Annotated[
-        int, typer.Option(min=1, help="Requests that run or wait; one more is told to come again.")
+    max_requests: Annotated[
+        int, typer.Option(min=1, help="That run or wait; one more is told to come again.")
     ] = 64,
     log: Annotated[bool, typer.Option("--log", help="A line for each request.")] = False,
     threads: ThreadsOption = None,
@@ -66,11 +66,17 @@ def serve(
             sys.stdout.flush()
         else:
             print(f"{name} at {found['url']}, Ctrl-C stops it", file=sys.stderr, flush=True)
+        api_key = api_key or None  # an empty variable of the environment is none
         if api_key is None and not is_loopback(host):
             print("anybody who can reach this address may use it: --api-key", file=sys.stderr)
         try:
             Server(
-                engine, model=name, version=__version__, api_key=api_key, n_waiting=queue, log=log
+                engine,
+                model=name,
+                version=__version__,
+                api_key=api_key,
+                n_waiting=max_requests,
+                log=log,
             ).run(sockets=[sock])
         except KeyboardInterrupt:  # the usual end of a server
             print("stopped", file=sys.stderr)

@@ -24,7 +24,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -73,7 +73,8 @@ class Service:
             ("/v1/chat/completions", self.chat, "POST"),
         ):
             routes.append(Route(path, self._guarded(handler), methods=[method]))
-        failures = {HTTPException: say_http} | dict.fromkeys(STATUS, say_error)
+        failures = {HTTPException: say_http, ClientDisconnect: say_nothing}
+        failures |= dict.fromkeys(STATUS, say_error)
         return Starlette(routes=routes, exception_handlers=failures)
 
     def _guarded(self, handler: Callable) -> Callable:
@@ -239,8 +240,8 @@ class Exchange:
         try:
             async for piece in self._pieces():
                 texts[piece.index].append(piece)
-        except Gone:
-            return Response(status_code=499)  # that nobody reads
+        except Gone as e:
+            return await say_nothing(self.request, e)
         return JSONResponse(answer.whole(texts, answers.usage_of(self.jobs)))
 
     async def _events(self, answer: Answer) -> AsyncIterator[str]:
@@ -306,6 +307,11 @@ async def say_error(_: Request, e: Exception) -> Response:
     status, kind, code = status_of(e)
     headers = {"retry-after": "1"} if status in (429, 503) else None
     return JSONResponse(answers.error(str(e), kind, code), status, headers)
+
+
+async def say_nothing(_: Request, __: Exception) -> Response:
+    """The client went away: nobody reads this."""
+    return Response(status_code=499)
 
 
 async def say_http(request: Request, e: HTTPException) -> Response:

@@ -19,9 +19,8 @@ import numpy as np
 import openai
 import pytest
 
-from minengine import Engine
+from minengine import Engine, oracle
 from minengine.chat import ChatTemplate
-from minengine.engine import surprise
 from minengine.sampling import PARAMETERS
 from minengine.server.app import LARGEST_BODY, Server, listen
 from minengine.server.worker import Closing
@@ -114,6 +113,12 @@ def engine():
 
 def alone(engine: Engine, prompt, **options) -> str:
     return "".join(engine.generate(prompt, **options))
+
+
+def logprobs(engine: Engine, ids: list[int]) -> np.ndarray:
+    """``ln p`` of every token but the first after those before it."""
+    p = oracle.softmax(engine.logits(ids[:-1]))
+    return np.log(p[np.arange(len(p)), ids[1:]])
 
 
 def texts(chunks: list[dict]) -> str:
@@ -233,7 +238,7 @@ def test_log_probabilities_are_those_of_the_network(running, engine):
     sequence = engine.generate(**options)
     answer = "".join(sequence)
     ids = sequence.sequence.tokens
-    want = -surprise(engine.logits(ids[:-1]), np.array(ids[1:]))
+    want = logprobs(engine, ids)
     told = found["logprobs"]
     assert found["text"] == "ROMEO:" + answer
     np.testing.assert_allclose(told["token_logprobs"], want, rtol=1e-6)
@@ -254,7 +259,7 @@ def test_echo_without_an_answer_scores_a_text(running, engine):
     found = running.post("completions", prompt="To be", echo=True, max_tokens=0, logprobs=0)
     choice = found["choices"][0]
     ids = engine.tokenize("To be")
-    want = -surprise(engine.logits(ids[:-1]), np.array(ids[1:]))
+    want = logprobs(engine, ids)
     assert (choice["text"], choice["finish_reason"]) == ("To be", "length")
     np.testing.assert_allclose(choice["logprobs"]["token_logprobs"], want, rtol=1e-6)
     assert found["usage"]["completion_tokens"] == 0
@@ -271,6 +276,15 @@ def test_every_sampling_parameter_of_ours_and_the_bias_of_a_token_are_taken(runn
         presence_penalty=0.5, frequency_penalty=0.5,
     )  # fmt: skip
     assert found["choices"][0]["text"] == "xxxx"
+
+
+def test_a_client_that_goes_away_in_the_middle_of_its_question_is_no_error(running, caplog):
+    host, port = running.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b'POST /v1/completions HTTP/1.1\r\nContent-Length: 99\r\nHost: x\r\n\r\n{"a')
+    assert running.http.get("/health").status_code == 200
+    assert running.settled()
+    assert not [r for r in caplog.records if r.levelname == "ERROR"]
 
 
 @pytest.mark.parametrize("stream", [True, False])
