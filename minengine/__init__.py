@@ -31,9 +31,11 @@ Reading order. What everything means, then from the bytes of a file to the text 
     15  perplexity.py   how well a model predicts a text (divergence.py: two models on one text;
                         distributions.py: one of them from a file)
     16  embeddings.py   texts as vectors
-    17  selftest.py     every part held against the oracle, with the errors in numbers
-    18  gguf_writer.py, requantize.py, random_model.py   files made and made again
-    19  cli/            the command line
+    17  chat.py         a conversation to ids (render.py, families.py); stops.py ends an answer
+    18  server/         many requests on one engine, over HTTP
+    19  selftest.py     every part held against the oracle, with the errors in numbers
+    20  gguf_writer.py, requantize.py, random_model.py   files made and made again
+    21  cli/            the command line
 
 Shape letters, the same in every file:
 

@@ -147,11 +147,28 @@ class Tokenizer:
         control tokens ("<s>") into those tokens; without it they are text like any other, so a
         user's text can't forge one.
         """
+        text = utf8(text)
         ids = [self.bos] if add_special and self.add_bos else []
-        for fragment in self.fragments(utf8(text), parse_special):
-            ids += [fragment] if isinstance(fragment, int) else self.segment(fragment)
+        ids += self._encode(text, text if parse_special else hidden(text))
         if add_special and self.add_eos:
             ids.append(self.eos)
+        return ids
+
+    def encode_parts(self, parts: Iterable[tuple[str, bool]]) -> list[int]:
+        """Ids of a text in parts (text, is it a user's): control tokens stand only where their text
+        is nobody's but ours.
+
+        The text is cut and segmented as a whole, so the ids are those of ``encode`` with
+        ``parse_special`` unless a user's part has a piece of such a text. No BOS, no EOS.
+        """
+        parts = [(utf8(text), is_users) for text, is_users in parts]
+        ours = b"".join(hidden(text) if is_users else text for text, is_users in parts)
+        return self._encode(b"".join(text for text, _ in parts), ours)
+
+    def _encode(self, text: bytes, ours: bytes) -> list[int]:
+        ids: list[int] = []
+        for fragment in self.fragments(text, ours):
+            ids += [fragment] if isinstance(fragment, int) else self.segment(fragment)
         return ids
 
     def segment(self, text: bytes) -> list[int]:
@@ -162,16 +179,19 @@ class Tokenizer:
         space = SPACE if self.add_space_prefix else b""
         return spm.encode(space + text.replace(b" ", SPACE), self.ids, self.scores, self.byte_ids)
 
-    def fragments(self, text: bytes, parse_special: bool) -> list[bytes | int]:
-        """``text`` cut at every special token: bytes between them, ids for them."""
-        parts: list[bytes | int] = [text] if text else []
+    def fragments(self, text: bytes, ours: bytes) -> list[bytes | int]:
+        """``text`` cut at every special token: bytes between them, ids for them.
+
+        Control tokens are looked for in ``ours``: the text with ``hidden`` bytes where they must
+        not be found. Tokens that are user-defined are found everywhere.
+        """
+        spans: list[tuple[int, int, int | None]] = [(0, len(text), None)] if text else []
         for i in self.special:
-            if self.types[i] != USER_DEFINED and not parse_special:
-                continue
-            if self.texts[i] in text:
-                strip = i in self.strips
-                parts = [piece for p in parts for piece in cut(p, self.texts[i], i, strip)]
-        return parts
+            where = text if self.types[i] == USER_DEFINED else ours
+            if self.texts[i] in where:
+                white = text if i in self.strips else b""
+                spans = [s for span in spans for s in cut(where, span, self.texts[i], i, white)]
+        return [text[a:b] if i is None else i for a, b, i in spans]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ``ids``; bytes that are no UTF-8 become U+FFFD.
@@ -258,16 +278,25 @@ def byte_value(text: bytes) -> bytes:
     raise ModelError(f"byte token {text!r}: want a text like b'<0x0A>'")
 
 
-def cut(part: bytes | int, text: bytes, i: int, strip: bool) -> Iterator[bytes | int]:
-    """``part`` with every occurrence of ``text`` replaced by the id ``i``; an id stays as it is.
+def hidden(text: bytes) -> bytes:
+    """As many bytes that are in no token's text, for UTF-8 has no such byte."""
+    return b"\xff" * len(text)
 
-    ``strip``: white space after an occurrence goes.
+
+def cut(
+    text: bytes, span: tuple[int, int, int | None], special: bytes, i: int, white: bytes
+) -> Iterator[tuple[int, int, int | None]]:
+    """A span (begin, end, token or None) cut where the text of the token ``i`` stands in it.
+
+    What is white space in ``white``, if that is given, goes after an occurrence.
     """
-    if isinstance(part, int):
-        yield part
-        return
-    for n, piece in enumerate(part.split(text)):
-        if n:
-            yield i
-        if piece := piece.lstrip(b" \t\n\v\f\r") if n and strip else piece:
-            yield piece
+    a, b, token = span
+    while token is None and (at := text.find(special, a, b)) >= 0:
+        if a < at:
+            yield a, at, None
+        a = at + len(special)
+        yield at, a, i
+        while a < b and white[a : a + 1].isspace():
+            a += 1
+    if a < b:
+        yield a, b, token

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 # importing a file of commands registers them, in the order of --help
-from minengine.cli import files, run, simulate, texts
+from minengine.cli import chat, files, run, serve, simulate, texts
 from minengine.cli.app import app
 
-__all__ = ["app", "files", "main", "run", "simulate", "texts"]
+__all__ = ["app", "chat", "files", "main", "run", "serve", "simulate", "texts"]
 
 
 def main() -> None:

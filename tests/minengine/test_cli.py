@@ -21,8 +21,8 @@ from minengine.requantize import requantize
 from minengine.sampling import PARAMETERS
 
 COMMANDS = (
-    *("info", "tokens", "quantize", "selftest", "generate", "bench", "serve-bench"),
-    *("perplexity", "kl", "embed"),
+    *("info", "tokens", "quantize", "selftest", "generate", "chat", "serve", "bench"),
+    *("serve-bench", "perplexity", "kl", "embed"),
 )
 PROGRAM = [sys.executable, "-c", "from minengine.cli.main import main; main()"]
 PLAIN = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
@@ -64,8 +64,9 @@ def test_every_command_has_help_with_examples(run, command):
     assert f"minengine {command}" in out
 
 
-def test_generate_has_a_flag_for_every_sampler_with_its_help_and_default(run):
-    out = re.sub(r"\s+", " ", run("generate", "--help")[1].replace("│", " "))
+@pytest.mark.parametrize("command", ["generate", "chat"])
+def test_a_command_has_a_flag_for_every_sampler_with_its_help_and_default(run, command):
+    out = re.sub(r"\s+", " ", run(command, "--help")[1].replace("│", " "))
     for row in PARAMETERS.values():
         assert f"--{row.name.replace('_', '-')} " in out
         assert row.help in out
