@@ -16,8 +16,8 @@ class Generation(Iterator[str]):
     """The text of one sequence as it comes; ``close`` ends it early and frees its part of the
     cache.
 
-    It runs only while it is iterated. Two of them on one engine share their passes: whoever asks
-    for a piece first moves both on.
+    What the sequence has said before is not said again. It runs only while it is iterated. Two of
+    them on one engine share their passes: whoever asks for a piece first moves both on.
     """
 
     def __init__(self, engine: Any, sequence: Sequence) -> None:
@@ -33,7 +33,9 @@ class Generation(Iterator[str]):
 
     def _run(self, engine: Any) -> Iterator[str]:
         sequence, stream = self.sequence, engine.tokenizer.stream()
-        n_printed = sequence.n_prompt
+        for token in sequence.tokens[sequence.n_prompt :]:
+            stream.push(token)  # half a character may be waiting
+        n_printed = len(sequence.tokens)
         engine.scheduler.add(sequence)
         try:
             while True:

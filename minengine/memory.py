@@ -175,7 +175,8 @@ class Memory:
         sequence.n_prompt, sequence.reason = min(sequence.n_prompt, n_tokens), ""
 
     def release(self, sequence: Sequence) -> None:
-        """Stop a sequence, wherever it is, and free its blocks."""
+        """Stop a sequence, wherever it is, and free its blocks, kept ones too."""
+        sequence.keeps_cells = False
         self.scheduler.remove(sequence)
 
     def _reposition(self, sequence: Sequence, positions: np.ndarray) -> None:

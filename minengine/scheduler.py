@@ -81,14 +81,15 @@ class Scheduler:
         self.waiting.append(sequence)
 
     def remove(self, sequence: Sequence) -> None:
-        """Forget a sequence, finished or not, and free its blocks; one that is not here is left
-        alone.
+        """Forget a sequence, finished or not, and free its blocks unless it keeps them; one that is
+        not here is left alone.
         """
         if sequence in self.running:
             self.running.remove(sequence)
         elif sequence in self.waiting:
             self.waiting.remove(sequence)
-        self._release(sequence)
+        if not sequence.keeps_cells:
+            self._release(sequence)
         sequence.reason = sequence.reason or "closed"
 
     def next(self) -> Plan | None:

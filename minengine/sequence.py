@@ -78,6 +78,7 @@ class Sequence:
     n_accepted: int = 0  # those that were right
     cells: Cells | None = None
     draft: list[int] = field(default_factory=list)
+    keeps_cells: bool = False  # after its end, until ``Memory.release``
     pinned: bool = False  # its cells can't be computed again from its tokens
     reason: str = ""
 

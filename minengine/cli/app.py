@@ -52,26 +52,6 @@ ModeOption = Annotated[
 SpecialOption = Annotated[
     bool, typer.Option("--special", help="Texts of control tokens, such as </s>, are those tokens.")
 ]
-GrammarOption = Annotated[
-    str | None,
-    typer.Option("--grammar", help="A grammar (GBNF) that the whole text matches.", **SAMPLING),
-]
-GrammarFileOption = Annotated[
-    Path | None, typer.Option("--grammar-file", help="The same, from a file.", **SAMPLING)
-]
-SchemaOption = Annotated[
-    str | None,
-    typer.Option("--json-schema", help="A JSON schema that the text is valid under.", **SAMPLING),
-]
-SchemaFileOption = Annotated[
-    Path | None, typer.Option("--json-schema-file", help="The same, from a file.", **SAMPLING)
-]
-AnswerOption = Annotated[
-    bool,
-    typer.Option(
-        "--no-penalize-prompt", help="Penalties look back at the answer alone.", **SAMPLING
-    ),
-]
 
 
 def command(*examples: str) -> Callable:

@@ -5,39 +5,31 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from minengine.cli.app import (
-    AnswerOption,
-    GrammarFileOption,
-    GrammarOption,
-    JsonOption,
-    ModelOption,
-    ModeOption,
-    SchemaFileOption,
-    SchemaOption,
-    SpecialOption,
-    ThreadsOption,
-    biases,
-    command,
-    grammar_of,
-    print_json,
-    sampling_options,
-)
-from minengine.engine import DRY_BREAKERS, Engine, packaged_model
+from minengine.cli.app import JsonOption, ModelOption, SpecialOption, command, print_json
+from minengine.cli.options import answer_of, answer_options, engine_options, opened
+from minengine.engine import Engine, packaged_model
 from minengine.errors import RequestError
+from minengine.generation import Generation
+from minengine.sequence import Sequence
 
 
 @command(
     'minengine generate "ROMEO:"',
     'minengine generate "KING" -n 200 --seed 1 --temperature 0.7',
     'minengine generate "To be" --greedy --json',
+    'minengine generate "ROMEO:" -n 5000 --token-eviction sinks --cells 256',
+    'minengine generate "ROMEO:" --save romeo.state; minengine generate --load romeo.state',
     """minengine generate "ROMEO: " --grammar 'root ::= ("yes" | "no") "."'""",
 )
-@sampling_options
+@engine_options("n_blocks", "n_batch", "eviction", "share_prefixes", "queue")
+@answer_options
 def generate(
     prompt: Annotated[str, typer.Argument(help='Text to continue; "-" reads stdin.')] = "",
     model: ModelOption = None,
@@ -52,68 +44,98 @@ def generate(
         bool, typer.Option("--stats", help="Speed and why it ended, on stderr.")
     ] = False,
     special: SpecialOption = False,
-    grammar: GrammarOption = None,
-    grammar_file: GrammarFileOption = None,
-    json_schema: SchemaOption = None,
-    json_schema_file: SchemaFileOption = None,
-    no_penalize_prompt: AnswerOption = False,
-    threads: ThreadsOption = None,
-    mode: ModeOption = "exact",
+    save: Annotated[
+        Path | None, typer.Option(help="Write text, cells and random numbers to a file.")
+    ] = None,
+    load: Annotated[
+        Path | None, typer.Option(help="Go on from such a file, with its options.")
+    ] = None,
     as_json: JsonOption = False,
-    **sampling: Any,
+    **options: Any,
 ) -> None:
     """Continue a text, token by token, as the model writes it."""
+    if load is not None and (prompt or save == load):
+        raise RequestError(f"--load {load}: want no prompt and another file to save to")
     start = sys.stdin.buffer.read() if prompt == "-" else prompt
-    given = {"--grammar": grammar, "--grammar-file": grammar_file}
-    given |= {"--json-schema": json_schema, "--json-schema-file": json_schema_file}
-    sampling["grammar"] = grammar_of(given)
-    sampling["penalize_prompt"] = not no_penalize_prompt
-    with Engine(model, threads, mode=mode) as engine:
-        options = {"max_tokens": max_tokens, "seed": seed, "parse_special": special, **sampling}
-        options["logit_bias"] = biases(options["logit_bias"])
-        options["dry_breakers"] = options["dry_breakers"] or DRY_BREAKERS
-        began, pieces, stream = time.perf_counter(), [], engine.generate(start, **options)
+    with opened(model, options) as engine, answer_of(options) as answer:
+        answer |= {"max_tokens": max_tokens, "seed": seed, "parse_special": special}
+        stream = (
+            engine.generate(start, **answer) if load is None
+            else engine.resume(loaded(engine, load, max_tokens, seed))
+        )  # fmt: skip
+        sequence, began, pieces = stream.sequence, time.perf_counter(), []
+        n_before = len(sequence.tokens)
         if echo and not as_json:
             print(start if isinstance(start, str) else start.decode("utf-8", "replace"), end="")
-        for piece in stream:
+        for piece in kept(engine, stream, save):
             pieces.append(piece)
             if not as_json:
                 print(piece, end="", flush=True)
-        took_s, done = time.perf_counter() - began, stream.sequence
-        n_new = len(done.tokens) - done.n_prompt
+        took_s = time.perf_counter() - began
+    n_new = len(sequence.tokens) - n_before
     if as_json:
-        print_json(
-            {
-                "text": "".join(pieces), "ids": done.tokens[done.n_prompt :],
-                "prompt_ids": done.tokens[: done.n_prompt], "reason": done.reason,
-                "seconds": took_s, "options": sampling | {"seed": seed, "max_tokens": max_tokens},
-            }
-        )  # fmt: skip
+        said = {k: v for k, v in options.items() if v is None or isinstance(v, (str, int, float))}
+        found = {"text": "".join(pieces), "ids": sequence.tokens[n_before:]}
+        found |= {"prompt_ids": sequence.tokens[:n_before], "reason": sequence.reason}
+        found |= {"seconds": took_s, "options": said | {"seed": seed, "max_tokens": max_tokens}}
+        print_json(found | {"drafted": sequence.n_drafted, "accepted": sequence.n_accepted})
         return
     print()
     if stats:
-        rate = n_new / took_s
-        print(f"{n_new} tokens, {rate:.0f} tokens/s, ended by: {done.reason}", file=sys.stderr)
+        say_stats(sequence, n_new, took_s)
+
+
+def loaded(engine: Engine, path: Path, max_tokens: int, seed: int | None) -> Sequence:
+    """The sequence of a file, with so many tokens to go, and other random numbers if asked for."""
+    sequence = engine.load(path)
+    sequence.limit, sequence.limit_reason = len(sequence.tokens) + max_tokens, "length"
+    if sequence.budget is None and sequence.limit > engine.context:
+        sequence.limit, sequence.limit_reason = engine.context, "context"
+    if len(sequence.tokens) >= sequence.limit:
+        raise RequestError(f"{path}: the context of {engine.context} tokens is full")
+    if seed is not None:
+        sequence.chain.reseed(seed)
+    return sequence
+
+
+def kept(engine: Engine, stream: Generation, path: Path | None) -> Iterator[str]:
+    """Pieces of a text; at its end, or Ctrl-C, it is written to a file, cells and all."""
+    if path is not None:
+        stream.sequence.keeps_cells = True
+    try:
+        yield from stream
+    finally:
+        if path is not None:
+            engine.save(stream.sequence, path)
+            engine.memory.release(stream.sequence)
+
+
+def say_stats(sequence: Sequence, n_new: int, took_s: float) -> None:
+    """Speed, why it ended, and what guesses were worth, on stderr."""
+    print(f"{n_new} tokens, {n_new / took_s:.0f} tokens/s, ended by: {sequence.reason}",
+          file=sys.stderr)  # fmt: skip
+    if sequence.n_drafted:
+        print(f"{sequence.n_accepted} of {sequence.n_drafted} guesses were right", file=sys.stderr)
 
 
 @command(
     "minengine bench",
     "minengine bench --threads 1 --prefill 128 --decode 32 --json",
 )
+@engine_options("n_blocks", "eviction", "share_prefixes", "queue")
 def bench(
     model: ModelOption = None,
     prefill: Annotated[int, typer.Option(min=1, help="Tokens of the prompt.")] = 256,
     decode: Annotated[int, typer.Option(min=1, help="Tokens generated after it.")] = 64,
     samples: Annotated[int, typer.Option(min=1, help="Runs; the median counts.")] = 5,
-    threads: ThreadsOption = None,
-    mode: ModeOption = "exact",
     as_json: JsonOption = False,
+    **options: Any,
 ) -> None:
     """Tokens per second: reading a prompt (prefill) and writing an answer (decode)."""
     # the same prompt every time: it must not be found in the cache
-    with Engine(model, threads, mode=mode, share_prefixes=False) as engine:
+    with opened(model, options, share_prefixes=False) as engine:
         engine.tokenizer.ends = set()  # an end token would end the measurement
-        V, n_threads = engine.model.hparams.V, engine.n_threads
+        V, n_threads, mode = engine.model.hparams.V, engine.n_threads, engine.mode
         ids = np.random.default_rng(0).integers(0, V, prefill).tolist()
         runs = [measure(engine, ids, decode) for _ in range(samples)]
     found = {"model": str(model or packaged_model()), "mode": mode, "n_threads": n_threads}

@@ -12,18 +12,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 import minengine.workload as workload
-from minengine.cli.app import (
-    JsonOption,
-    ModelOption,
-    ModeOption,
-    ThreadsOption,
-    command,
-    print_json,
-)
-from minengine.engine import BLOCK_SIZE, Engine
+from minengine.cli.app import JsonOption, ModelOption, command, print_json
+from minengine.cli.options import engine_options, opened
 from minengine.errors import RequestError
-from minengine.eviction import EVICTION
-from minengine.scheduler import QUEUES
 
 
 @command(
@@ -32,6 +23,7 @@ from minengine.scheduler import QUEUES
     "minengine serve-bench --prefix 0 --write trace.jsonl",
     "minengine serve-bench trace.jsonl --blocks 64 --eviction lfu --json",
 )
+@engine_options()
 def serve_bench(
     trace: Annotated[
         Path | None, typer.Argument(help="A trace, JSON lines; drawn from the options otherwise.")
@@ -48,15 +40,8 @@ def serve_bench(
     write: Annotated[
         Path | None, typer.Option("--write", help="Write the trace to a file and stop.")
     ] = None,
-    queue: Annotated[str, typer.Option(help=f"{' or '.join(QUEUES)}.")] = "fcfs",
-    blocks: Annotated[int | None, typer.Option(min=1, help="Blocks of the cache.")] = None,
-    block_size: Annotated[int, typer.Option(min=1, help="Tokens of a block.")] = BLOCK_SIZE,
-    batch: Annotated[int, typer.Option(min=1, help="The most tokens of a pass.")] = 256,
-    eviction: Annotated[str, typer.Option(help=f"{', '.join(EVICTION)}.")] = "lru",
-    share: Annotated[bool, typer.Option(help="Find prefixes in the cache.")] = True,
-    threads: ThreadsOption = None,
-    mode: ModeOption = "exact",
     as_json: JsonOption = False,
+    **options: Any,
 ) -> None:
     """Many users at once: run a trace of requests and print throughput, waiting times, hits.
 
@@ -78,11 +63,10 @@ def serve_bench(
         workload.write(write, found)
         print(f"{write}: {len(found)} requests")
         return
-    options = {"n_blocks": blocks, "block_size": block_size, "n_batch": batch, "queue": queue}
-    options |= {"eviction": eviction, "share_prefixes": share, "mode": mode, "n_threads": threads}
+    asked = dict(options)
     figures = run(model, found, seed, options)
     if as_json:
-        print_json(figures | {"options": options})
+        print_json(figures | {"options": asked})
     else:
         show(figures)
 
@@ -93,7 +77,7 @@ def run(
     """The figures of a trace, with a bar while it runs."""
     console = Console(stderr=True)
     with (
-        Engine(model, **options) as engine,
+        opened(model, options) as engine,
         Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("requests", total=None)

@@ -385,3 +385,47 @@ def test_serve_bench_prints_the_figures_of_a_trace(run, tmp_path):
         code, _, err = run("serve-bench", *wrong)
         assert (code, err.count("\n")) == (2, 1)
         assert said in err
+
+
+def test_a_saved_text_goes_on_where_it_stopped(run, tmp_path):
+    whole = json.loads(run("generate", "ROMEO:", "-n", 30, "--seed", 2, "--json")[1])
+    state = tmp_path / "romeo.state"
+    _, first, _ = run("generate", "ROMEO:", "-n", 12, "--seed", 2, "--save", state, "--json")
+    _, second, _ = run("generate", "--load", state, "-n", 18, "--json")
+    first, second = json.loads(first), json.loads(second)
+    assert first["ids"] + second["ids"] == whole["ids"]
+    assert first["text"] + second["text"] == whole["text"]
+    assert second["prompt_ids"] == whole["prompt_ids"] + first["ids"]
+    for wrong, said in {
+        ("x", "--load", state): "want no prompt",
+        ("--load", state, "--save", state): "another file",
+        ("--load", state, "--cache-format", "F16"): "keys and values in F32",
+        ("--load", state, "--context", 10): "of 10 tokens is full",
+    }.items():  # fmt: skip
+        code, _, err = run("generate", *wrong)
+        assert (code, err.count("\n")) == (2, 1)
+        assert said in err
+
+
+def test_a_text_longer_than_the_context_forgets_as_it_is_told(run):
+    wanted = ["generate", "ROMEO:", "-n", 100, "--greedy", "--context", 40, "--json"]
+    assert json.loads(run(*wanted)[1])["reason"] == "context"
+    found = [json.loads(run(*wanted, "--token-eviction", name, "--cells", 36)[1])
+             for name in ("window", "sinks", "h2o")]  # fmt: skip
+    assert [(f["reason"], len(f["ids"])) for f in found] == [("length", 100)] * 3
+    assert len({f["text"] for f in found}) == 3
+
+
+def test_guesses_ahead_change_no_text(run, tmp_path):
+    from minengine.engine import packaged_model
+
+    requantize(packaged_model(), tmp_path / "q4.gguf", "Q4_0")
+    wanted = ["generate", "To be, or not to be: To be, or", "-n", 40, "--greedy", "--json"]
+    plain = json.loads(run(*wanted)[1])
+    for flags in (["--lookup"], ["--draft-model", tmp_path / "q4.gguf", "--draft", 3]):
+        found = json.loads(run(*wanted, *flags)[1])
+        assert found["text"] == plain["text"]
+        assert found["accepted"] > 0
+        assert found["drafted"] >= found["accepted"]
+    code, _, err = run("generate", "x", "--lookup", "--draft-model", tmp_path / "q4.gguf")
+    assert (code, "want one of them" in err) == (2, True)
