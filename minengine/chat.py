@@ -30,7 +30,7 @@ from minengine.families import FAMILIES, Family
 from minengine.tokenizer import CONTROL, USER_DEFINED, Tokenizer, utf8
 
 KEY = "tokenizer.chat_template"
-CPU_S = 2.0  # of processor time for one text; 100 messages take 10 ms
+CPU_S = 2.0  # of processor time for one text; a conversation of 100 messages takes 1 ms
 
 
 class ChatTemplate:
