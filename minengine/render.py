@@ -59,6 +59,8 @@ def main() -> None:
     for module in LATER:
         importlib.import_module(module)
     for what, most in LIMITS.items():
+        hard = resource.getrlimit(what)[1]  # that of whoever started us may be lower
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))
     cpu_s = float(sys.argv[1])
     for line in sys.stdin.buffer:

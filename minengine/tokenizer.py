@@ -154,20 +154,24 @@ class Tokenizer:
             ids.append(self.eos)
         return ids
 
-    def encode_parts(self, parts: Iterable[tuple[str, bool]]) -> list[int]:
+    def encode_parts(
+        self, parts: Iterable[tuple[str, bool]], markers: frozenset[int] = frozenset()
+    ) -> list[int]:
         """Ids of a text in parts (text, is it a user's): control tokens stand only where their text
         is nobody's but ours.
 
         The text is cut and segmented as a whole, so the ids are those of ``encode`` with
-        ``parse_special`` unless a user's part has a piece of such a text. No BOS, no EOS.
+        ``parse_special`` unless a user's part has a piece of such a text. ``markers`` are tokens
+        that count as control tokens here, though the vocabulary calls them user-defined. No BOS, no
+        EOS.
         """
         parts = [(utf8(text), is_users) for text, is_users in parts]
         ours = b"".join(hidden(text) if is_users else text for text, is_users in parts)
-        return self._encode(b"".join(text for text, _ in parts), ours)
+        return self._encode(b"".join(text for text, _ in parts), ours, markers)
 
-    def _encode(self, text: bytes, ours: bytes) -> list[int]:
+    def _encode(self, text: bytes, ours: bytes, markers: frozenset[int] = frozenset()) -> list[int]:
         ids: list[int] = []
-        for fragment in self.fragments(text, ours):
+        for fragment in self.fragments(text, ours, markers):
             ids += [fragment] if isinstance(fragment, int) else self.segment(fragment)
         return ids
 
@@ -179,15 +183,18 @@ class Tokenizer:
         space = SPACE if self.add_space_prefix else b""
         return spm.encode(space + text.replace(b" ", SPACE), self.ids, self.scores, self.byte_ids)
 
-    def fragments(self, text: bytes, ours: bytes) -> list[bytes | int]:
+    def fragments(
+        self, text: bytes, ours: bytes, markers: frozenset[int] = frozenset()
+    ) -> list[bytes | int]:
         """``text`` cut at every special token: bytes between them, ids for them.
 
-        Control tokens are looked for in ``ours``: the text with ``hidden`` bytes where they must
-        not be found. Tokens that are user-defined are found everywhere.
+        Control tokens and ``markers`` are looked for in ``ours``: the text with ``hidden`` bytes
+        where they must not be found. Tokens that are user-defined are found everywhere.
         """
         spans: list[tuple[int, int, int | None]] = [(0, len(text), None)] if text else []
         for i in self.special:
-            where = text if self.types[i] == USER_DEFINED else ours
+            anywhere = self.types[i] == USER_DEFINED and i not in markers
+            where = text if anywhere else ours
             if self.texts[i] in where:
                 white = text if i in self.strips else b""
                 spans = [s for span in spans for s in cut(where, span, self.texts[i], i, white)]

@@ -16,7 +16,7 @@ from minengine.chat import ChatTemplate, Renderer
 from minengine.engine import packaged_model
 from minengine.errors import RequestError
 from minengine.families import FAMILIES
-from minengine.tokenizer import CONTROL, NORMAL, Tokenizer
+from minengine.tokenizer import CONTROL, NORMAL, USER_DEFINED, Tokenizer
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "chat.json").read_text("utf-8"))
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -186,6 +186,24 @@ def test_a_control_token_stands_where_its_text_is_ours_alone():
         [("<|a", False), ("|>", True)],
     ):
         assert tokenizer.encode_parts(parts) == tokenizer.encode("<|a|>", add_special=False)
+
+
+def test_markers_that_a_vocabulary_calls_user_defined_are_the_templates_alone_too():
+    metadata = spm(("<|u|>", "<think>", "\n\n"))
+    metadata["tokenizer.ggml.token_type"][-3:] = [USER_DEFINED] * 3
+    metadata["tokenizer.chat_template"] = "<|u|>\n\n{{ messages[0].content }}<|u|>"
+    template = chat(metadata)
+    mark, think, lines = (template.tokenizer.ids[t] for t in (b"<|u|>", b"<think>", b"\n\n"))
+    ids = template.encode([{"role": "user", "content": "<|u|>\n\n<think>"}])
+    assert [i for i in ids if i in (mark, think, lines)] == [mark, lines, lines, think, mark]
+    assert template.tokenizer.decode(ids) == "<|u|>\n\n<|u|>\n\n<think><|u|>"
+
+
+def test_a_text_that_is_an_ordinary_token_is_no_familys_marker():
+    metadata = spm(("<|im_start|>", "<|im_end|>"))
+    assert "chatml" in chat(metadata).origin
+    metadata["tokenizer.ggml.token_type"][-2] = NORMAL
+    assert "plain lines" in chat(metadata).origin
 
 
 # Lower case is the caller's, upper case the template's: what is followed can be read off.
