@@ -22,6 +22,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,17 @@ class Strings(Sequence):
 
     def __iter__(self) -> Iterator[str]:
         return (self[i] for i in range(len(self)))
+
+    def encoded(self) -> list[bytes]:
+        """All of them as UTF-8, checked at once. Malformed names one that is not."""
+        data = self._data
+        found = [data[start : next_start - 8] for start, next_start in pairwise(self._starts)]
+        try:
+            b"\n".join(found).decode()  # a line feed completes no half of a character
+        except UnicodeDecodeError:
+            list(self)  # raises at the one that is wrong, with its index
+            raise
+        return found
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)

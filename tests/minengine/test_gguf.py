@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -315,8 +316,27 @@ def test_metadata_no_writer_produces_is_malformed(refuse, words, pairs):
 def test_a_string_of_an_array_that_is_no_utf8_is_refused_when_it_is_read(opened):
     file = opened(raw_file([pair("k", 9, u32(8) + u64(2) + text("fine") + text(b"\xff"))]))
     assert file.metadata["k"][0] == "fine"
-    with pytest.raises(Malformed, match=r"'k'\[1\]: b'.xff' is not UTF-8"):
-        file.metadata["k"][1]
+    for read in (lambda k: k[1], list, gguf.Strings.encoded):
+        with pytest.raises(Malformed, match=r"'k'\[1\]: b'.xff' is not UTF-8"):
+            read(file.metadata["k"])
+
+
+def test_two_halves_of_a_character_in_two_strings_are_no_utf8(opened):
+    halves = [text("é".encode()[:1]), text("é".encode()[1:])]
+    file = opened(raw_file([pair("k", 9, u32(8) + u64(2) + b"".join(halves))]))
+    with pytest.raises(Malformed, match=r"'k'\[0\]"):
+        file.metadata["k"].encoded()
+
+
+@given(st.lists(st.text(), max_size=20))
+def test_strings_at_once_are_the_strings_one_by_one(texts):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "m.gguf")
+        path.write_bytes(
+            raw_file([pair("k", 9, u32(8) + u64(len(texts)) + b"".join(map(text, texts)))])
+        )
+        strings = gguf.open(path).metadata["k"]
+        assert strings.encoded() == [s.encode() for s in strings] == [s.encode() for s in texts]
 
 
 @pytest.mark.parametrize(
