@@ -75,6 +75,13 @@ def detokenize(path: str, n_vocab: int) -> list[str]:
     return pieces
 
 
+def ends(path: str) -> list[int]:
+    """The ids that end generation."""
+    vocabulary = load(path, vocab_only=True)._model.vocab
+    n = llama_cpp.llama_vocab_n_tokens(vocabulary)
+    return [i for i in range(n) if llama_cpp.llama_vocab_is_eog(vocabulary, i)]
+
+
 def main(job_path: str, out_path: str) -> None:
     with open(job_path, encoding="utf-8") as f:
         job = json.load(f)
@@ -87,6 +94,7 @@ def main(job_path: str, out_path: str) -> None:
         ids = tokenize(path, [bytes.fromhex(t) for t in job["texts"]])
         found[f"tokens {label}"] = np.array(json.dumps(ids))
         found[f"pieces {label}"] = np.array(json.dumps(detokenize(path, job["n_vocab"])))
+        found[f"ends {label}"] = np.array(ends(path))
     np.savez(out_path, **found)
 
 

@@ -33,10 +33,28 @@ SPACE = "\u2581".encode()
 
 # A token with one of these texts ends generation, whatever its id and type.
 END_TEXTS = frozenset(
-    b"<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <|flush|> <|calls|> <end_of_turn> "
-    b"<|endoftext|> </s> <|eom_id|> <EOT> _<EOT> [EOT] [EOS] <|end_of_text|> <end_of_utterance> "
-    b"<eos> <turn|>".split()
+    "<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <|flush|> <|calls|> <end_of_turn> "
+    "<|endoftext|> </s> <|eom_id|> <EOT> _<EOT> [EOT] [EOS] <|end_of_text|> <end_of_utterance> "
+    "<eos> <turn|> <|tool_response> <\uff5cend\u2581of\u2581sentence\uff5c> [e~[".encode().split()
 )
+
+# Marks of code models that fill in a middle: the keys of their ids, and where a file has neither
+# the texts that such a token is known by.
+FIM = {
+    keys: texts.encode().split()
+    for keys, texts in {
+        ("fim_pre", "prefix"): "<|fim_prefix|> <fim-prefix> <fim_prefix> <PRE> \u2581<PRE> "
+        "<\uff5cfim\u2581begin\uff5c> <|code_prefix|> <|prefix|>",
+        ("fim_suf", "suffix"): "<|fim_suffix|> <fim-suffix> <fim_suffix> <SUF> \u2581<SUF> "
+        "<\uff5cfim\u2581hole\uff5c> <|code_suffix|> <|suffix|>",
+        ("fim_mid", "middle"): "<|fim_middle|> <fim-middle> <fim_middle> <MID> \u2581<MID> "
+        "<\uff5cfim\u2581end\uff5c> <|code_middle|> <|middle|>",
+        ("fim_pad",): "<|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD]",
+        ("fim_rep",): "<|fim_repo|> <|repo_name|> <fim-repo> <REPO> <reponame>",
+        ("fim_sep",): "<|file_sep|>",
+    }.items()
+}
+ENDS = ("eos", "eot", "eom", "fim_pad", "fim_rep", "fim_sep")  # those that end generation
 
 
 def utf8(text: str | bytes) -> bytes:
@@ -96,12 +114,8 @@ class Tokenizer:
         if is_bpe:
             merges = strings("merges", key("merges", ()))
             self.bpe = Bpe(self.ids, merges, PRETOKENIZERS[self.pre])
-        ends = {self.ids[t] for t in END_TEXTS if t in self.ids}
-        types[list(ends)] = CONTROL
+        self.ends = self._ends(key, types)
         self.types: list[int] = types.tolist()
-        self.ends = ends | {self._id(key, name, None) for name in ("eos", "eot", "eom")} - {None}
-        if self.eos is not None:
-            self.ends.add(self.eos)
         # Longest first: "<|im_start|>" must not be cut at a shorter special text inside it.
         special = np.flatnonzero(np.isin(types, (CONTROL, USER_DEFINED, UNKNOWN))).tolist()
         self.special = sorted(special, key=lambda i: -len(self.texts[i]))
@@ -121,6 +135,18 @@ class Tokenizer:
         if not isinstance(got, int) or not 0 <= got < n:
             raise ModelError(f"tokenizer.ggml.{name}_token_id: {got!r}, there are {n} tokens")
         return got
+
+    def _ends(self, key: Callable, types: np.ndarray) -> set[int]:
+        """The ids that end generation. Tokens known by their texts become control tokens."""
+        by_text = {self.ids[t] for t in END_TEXTS if t in self.ids}
+        ends = by_text | {self.eos} | {self._id(key, name, None) for name in ENDS}
+        for names, texts in FIM.items():
+            if all(self._id(key, name, None) is None for name in names):
+                found = [self.ids[t] for t in texts if t in self.ids][:1]
+                by_text.update(found)
+                ends.update(found if names[0] in ENDS else ())
+        types[list(by_text)] = CONTROL
+        return ends - {None}
 
     def _byte_id(self, b: int) -> int | None:
         """The token of byte ``b``: ``<0xXX>``, else the byte as a text, else the unknown token."""
