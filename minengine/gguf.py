@@ -288,8 +288,9 @@ def _joined(path: Path, given: File) -> File:
             raise FileError(f"{name}: part {i + 1} of {n_parts} is missing")
         part = _open(name)
         for key, want in (("split.no", i), ("split.count", n_parts)):
-            if part.metadata.get(key) != want:
-                raise Malformed(f"{name}: {key} is {part.metadata.get(key)!r}, want {want}")
+            got = part.metadata.get(key)
+            if type(got) is not int or got != want:
+                raise Malformed(f"{name}: {key} is {got!r}, want {want}")
         parts.append(part)
     whole = parts[0]
     for part in parts[1:]:
@@ -299,8 +300,8 @@ def _joined(path: Path, given: File) -> File:
         whole.tensors |= part.tensors
         whole.size += part.size
     want = whole.metadata.get("split.tensors.count", len(whole.tensors))
-    if len(whole.tensors) != want:
-        raise Malformed(f"{path}: {len(whole.tensors)} tensors in all parts, want {want}")
+    if type(want) is not int or len(whole.tensors) != want:
+        raise Malformed(f"{path}: {len(whole.tensors)} tensors in all parts, want {want!r}")
     return whole
 
 

@@ -82,6 +82,13 @@ class Keys:
             raise ModelError(f"{key} is {value!r}, want a positive integer")
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
+        key, value = self._value(key, default)
+        if not isinstance(value, bool):
+            raise ModelError(f"{key} is {value!r}, want true or false")
+        return value
+
     def real(self, key: str, default: float | None = None) -> float:
         """A finite float that is not negative."""
         key, value = self._value(key, default)
@@ -131,7 +138,7 @@ def read(file: gguf.File, arch: Architecture) -> Hparams:
         rope_base=base,
         n_rot=n_rot,
         windows=_windows(file, keys, arch, n_layers),
-        rotates=_rotates(file, arch, n_layers),
+        rotates=_rotates(keys, arch, n_layers),
         **_scales(keys, arch, D, H, n_layers),
     )
 
@@ -155,10 +162,10 @@ def _windows(file: gguf.File, keys: Keys, arch: Architecture, n_layers: int) -> 
     return tuple(size if not period or i % period < period - 1 else 0 for i in range(n_layers))
 
 
-def _rotates(file: gguf.File, arch: Architecture, n_layers: int) -> tuple[bool, ...]:
-    on = not arch.scales or file.metadata.get(f"{arch.name}.rope.scaling.finetuned", True)
+def _rotates(keys: Keys, arch: Architecture, n_layers: int) -> tuple[bool, ...]:
+    on = not arch.scales or keys.flag("rope.scaling.finetuned", True)
     every = arch.no_rope_every
-    return tuple(bool(on) and not (every and (i + 1) % every == 0) for i in range(n_layers))
+    return tuple(on and not (every and (i + 1) % every == 0) for i in range(n_layers))
 
 
 def _scales(keys: Keys, arch: Architecture, D: int, H: int, n_layers: int) -> dict[str, float]:
@@ -200,7 +207,7 @@ def rotations(
     """
     keys, prefix = Keys(file, arch.name), f"{arch.name}.rope.scaling."
     kind = file.metadata.get(prefix + "type", "linear")
-    if kind not in SCALINGS:
+    if not isinstance(kind, str) or kind not in SCALINGS:
         raise Unsupported(f"{prefix}type {kind!r}; this engine has {', '.join(SCALINGS)}")
     original = keys.count("rope.scaling.original_context_length", h.context_length)
     past = "rope_factors_long" if context > original else "rope_factors_short"

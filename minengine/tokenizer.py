@@ -90,7 +90,7 @@ class Tokenizer:
             have = ", ".join(MODELS)
             raise Unsupported(f"tokenizer model {self.model!r}: this engine has {have}")
         is_bpe, self.pre = self.model == "gpt2", key("pre", "default")
-        if is_bpe and self.pre not in PRETOKENIZERS:
+        if is_bpe and (not isinstance(self.pre, str) or self.pre not in PRETOKENIZERS):
             have = ", ".join(PRETOKENIZERS)
             raise Unsupported(f"pre-tokenizer {self.pre!r}: this engine has {have}")
         texts = strings("tokens", key("tokens", ()))

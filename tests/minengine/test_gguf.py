@@ -450,6 +450,8 @@ def test_a_model_in_parts_is_the_model_in_one(tmp_path, write_model):
     ("change", "words"),
     [
         (lambda i, m, t: m.update({"split.no": 0}), "split.no is 0, want 1"),
+        (lambda i, m, t: i and m.update({"split.no": [1, 2]}), r"split.no is array.*, want 1"),
+        (lambda i, m, t: m.update({"split.tensors.count": [7, 8]}), "in all parts, want array"),
         (lambda i, m, t: i and m.pop("split.count"), "split.count is None, want 3"),
         (lambda i, m, t: m.update({"split.tensors.count": 99}), "in all parts, want 99"),
         (

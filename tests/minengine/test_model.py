@@ -166,6 +166,7 @@ def test_an_unsupported_format_is_named(refuse):
         ("general.architecture", None, ModelError, "general.architecture is None"),
         ("split.count", 3, Malformed, "a part of 3, want a name like x-00001-of-00003"),
         ("llama.expert_count", 8, Unsupported, "mixture of experts"),
+        ("llama.expert_count", np.array([1, 2]), Unsupported, "from layer to layer"),
         ("llama.block_count", None, ModelError, "llama.block_count is missing"),
         ("llama.block_count", 0, ModelError, "llama.block_count is 0, want a positive integer"),
         ("llama.block_count", -1, ModelError, "llama.block_count is -1"),
@@ -186,6 +187,7 @@ def test_an_unsupported_format_is_named(refuse):
             Unsupported,
             "type 'ntk'; this engine has none, linear",
         ),
+        ("llama.rope.scaling.type", np.array([1, 2]), Unsupported, "this engine has none, linear"),
         ("llama.rope.scaling.factor", -2.0, ModelError, "factor is -2.0"),
         ("llama.attention.layer_norm_rms_epsilon", float("inf"), ModelError, "epsilon is inf"),
         ("llama.attention.layer_norm_rms_epsilon", None, ModelError, "epsilon is missing"),
@@ -199,6 +201,13 @@ def test_impossible_metadata_is_refused_by_name(refuse, key, value, error, words
             metadata[key] = value
 
     refuse(error, words, change)
+
+
+def test_a_switch_that_is_none_is_refused_by_name(refuse):
+    def change(metadata, _):
+        metadata["granite.rope.scaling.finetuned"] = np.array([1, 2])
+
+    refuse(ModelError, "finetuned is array.*, want true or false", change, arch="granite")
 
 
 def test_head_counts_may_be_given_once_a_layer(write_model):

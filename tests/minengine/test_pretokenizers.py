@@ -106,6 +106,8 @@ def test_a_broken_vocabulary_is_refused_in_words(changes, error, words):
 
 
 def test_an_unknown_rule_is_refused_and_a_missing_one_is_the_default():
+    with pytest.raises(Unsupported, match=r"pre-tokenizer \['a', 'list'\]"):
+        Tokenizer(vocabulary(["a", "list"]))
     with pytest.raises(Unsupported, match="pre-tokenizer 'nonsense'"):
         Tokenizer(vocabulary("nonsense"))
     assert Tokenizer(vocabulary(None)).pre == "default"
