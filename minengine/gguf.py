@@ -49,7 +49,7 @@ VALUES = {
     11: ("i64", "q", "<i8"),
     12: ("f64", "d", "<f8"),
 }
-U32, F32, BOOL, STRING, ARRAY, U64, I64 = 4, 6, 7, 8, 9, 10, 11
+U32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = 4, 6, 7, 8, 9, 10, 11, 12
 
 # tensor type -> (name, elements a block, bytes a block); formats.FORMATS has those we compute with
 # fmt: off

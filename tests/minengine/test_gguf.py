@@ -86,6 +86,8 @@ METADATA = {
     "a.u64": 2**40,
     "a.i64": -5,
     "a.f32": 0.5,
+    "a.f64": -1e300,
+    "a.inf": float("inf"),
     "a.yes": True,
     "a.no": False,
     "a.text": "größer\n",
@@ -126,6 +128,12 @@ def test_what_is_written_is_read_back(tmp_path):
             assert (got.name, got.format, got.shape) == (name, form, tuple(shape))
             assert got.nbytes == raw.size
             assert np.array_equal(got.data, raw.ravel())
+
+
+def test_an_empty_list_of_strings_stays_one_when_it_is_written_again(tmp_path, opened):
+    file = opened(raw_file([pair("k", 9, u32(8) + u64(0))]))
+    gguf_writer.write(tmp_path / "again.gguf", file.metadata, {})
+    assert isinstance(gguf.open(tmp_path / "again.gguf").metadata["k"], gguf.Strings)
 
 
 def test_gguf_py_reads_what_is_written(tmp_path):
