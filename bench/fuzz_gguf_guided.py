@@ -3,8 +3,8 @@
 Small valid files of every variant, format and vocabulary, and of a model in parts, are changed:
 bytes by libFuzzer, numbers and lengths where ``fuzz_gguf.py`` finds them, and whole keys, values,
 tokens and tensors in files that stay well formed. What reaches a new branch of the reader is kept
-and changed again. Each input is opened, its model bound and a text tokenized by its vocabulary;
-only the engine's own exceptions may come out.
+and changed again. Each input is opened, its model bound and texts tokenized by its vocabulary; only
+the engine's own exceptions may come out.
 
     pip install '.[fuzz]'
     python bench/fuzz_gguf_guided.py --minutes 25 --corpus build/fuzz
@@ -137,7 +137,7 @@ def read(data: bytes, folder: Path) -> str:
         file = gguf.open(paths[0])
         for use in (bind, tokenize):
             try:
-                use(file)
+                use(file, data)
                 ends.append("fine")
             except EngineError as e:
                 ends.append(type(e).__name__)
@@ -149,18 +149,19 @@ def read(data: bytes, folder: Path) -> str:
     return ", ".join(ends)
 
 
-def bind(file: gguf.File) -> None:
+def bind(file: gguf.File, data: bytes) -> None:
     for value in file.metadata.values():
         if isinstance(value, gguf.Strings):
             list(value)
     model.Model.load(file, context=100)
 
 
-def tokenize(file: gguf.File) -> None:
+def tokenize(file: gguf.File, data: bytes) -> None:
+    """Encoding never fails and its ids are of the vocabulary, whatever the text."""
     known = tokenizer.Tokenizer(file.metadata)
-    for special in (False, True):
-        ids = known.encode(TEXT, parse_special=special)
-        known.decode(ids)
+    for text in (TEXT, data[-200:]):
+        for special in (False, True):
+            known.decode(known.encode(text, parse_special=special))
     stream = known.stream()
     for i in range(min(len(known), 64)):
         stream.push(i)
