@@ -4,7 +4,7 @@ Small valid files of every variant, format and vocabulary, and of a model in par
 bytes by libFuzzer, numbers and lengths where ``fuzz_gguf.py`` finds them, and whole keys, values,
 tokens and tensors in files that stay well formed. What reaches a new branch of the reader is kept
 and changed again. Each input is opened, its model bound and texts tokenized by its vocabulary; only
-the engine's own exceptions may come out.
+the engine's own exceptions may come out, and no warning.
 
     pip install '.[fuzz]'
     python bench/fuzz_gguf_guided.py --minutes 25 --corpus build/fuzz
@@ -21,6 +21,7 @@ import inspect
 import random
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType
@@ -291,6 +292,10 @@ def pool_of(files: list[bytes], folder: Path) -> dict[str, list]:
     pool: dict[str, list] = {
         "llama.rope.scaling.type": ["none", "linear", "yarn", "longrope", "su"],
         "llama.rope.freq_base_swa": [1e4, 0.0],
+        "llama.rope.freq_base": [1.0],
+        "llama.rope.scaling.yarn_beta_fast": [16.0, 0.0, 1e-45],
+        "llama.rope.scaling.yarn_beta_slow": [2.0, 0.0],
+        "llama.rope.scaling.factor": [1e-45, 1e38],
         "llama.rope.scale_linear": [2.0],
         "llama.vocab_size": [24],
         "llama.expert_count": [0, 8],
@@ -354,6 +359,7 @@ def main() -> None:
     parser.add_argument("--coverage", action="store_true", help="say what the corpus reaches")
     parser.add_argument("--replay", type=Path, help="one input, with the traceback if it has one")
     args = parser.parse_args()
+    warnings.simplefilter("error")
     kept, findings = args.corpus / "kept", args.corpus / "findings"
     for path in (kept, findings):
         path.mkdir(parents=True, exist_ok=True)

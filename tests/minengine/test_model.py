@@ -203,6 +203,35 @@ def test_impossible_metadata_is_refused_by_name(refuse, key, value, error, words
     refuse(error, words, change)
 
 
+@pytest.mark.parametrize(
+    ("arch", "keys", "words"),
+    [
+        ("gemma3", {"freq_base_swa": 0.0}, "rope.freq_base_swa is 0.0, want at least 1"),
+        ("llama", {"freq_base": 1.0, "scaling.type": "yarn"}, "base is 1.0, yarn wants more"),
+        ("llama", {"scaling.type": "yarn", "scaling.yarn_beta_fast": 0.0}, "beta_fast is 0.0"),
+        ("llama", {"scaling.type": "yarn", "scaling.yarn_beta_slow": 0.0}, "beta_slow is 0.0"),
+        ("llama", {"scaling.attn_factor": float("inf")}, "attn_factor is inf, want a finite"),
+    ],
+)
+def test_a_rotation_that_is_no_number_is_refused_by_name(refuse, arch, keys, words):
+    def change(metadata, _):
+        metadata |= {f"{arch}.rope.{key}": value for key, value in keys.items()}
+
+    refuse(ModelError, words, change, arch=arch)
+
+
+@pytest.mark.parametrize(("key", "value"), [("factor", 1e-320), ("attn_factor", 1.7e308)])
+def test_a_rotation_past_float64_is_refused(write_model, key, value):
+    file = gguf.open(write_model(keys={"rope.scaling.type": "yarn"}))
+    file.metadata |= {"llama.rope.scaling.factor": 4.0, f"llama.rope.scaling.{key}": value}
+    with pytest.raises(ModelError, match="frequencies that are no finite numbers"):
+        Model.load(file)
+
+
+def test_a_scale_by_heads_wider_than_the_model_is_refused(refuse):
+    refuse(ModelError, "8 does not divide among 16", None, arch="gemma2", n_layers=46, D=8, H=16)
+
+
 def test_a_switch_that_is_none_is_refused_by_name(refuse):
     def change(metadata, _):
         metadata["granite.rope.scaling.finetuned"] = np.array([1, 2])
