@@ -78,7 +78,8 @@ def detokenize(path: str, n_vocab: int) -> list[str]:
 
 def ends(path: str) -> list[int]:
     """The ids that end generation."""
-    vocabulary = load(path, vocab_only=True)._model.vocab
+    model = load(path, vocab_only=True)  # the vocabulary lives as long as it
+    vocabulary = model._model.vocab
     n = llama_cpp.llama_vocab_n_tokens(vocabulary)
     return [i for i in range(n) if llama_cpp.llama_vocab_is_eog(vocabulary, i)]
 
