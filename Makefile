@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.built
 SOURCES := setup.py pyproject.toml $(wildcard minengine/*.pyx minengine/*.pxd minengine/simd/*.h)
 
-.PHONY: help build demo test lint verify wheel student-wheel clean
+.PHONY: help build demo test lint debug sanitize verify wheel student-wheel clean
 help: ## print the targets
 	@echo "make TARGET, where TARGET is one of"; \
 	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -32,6 +32,23 @@ test: build lint ## run every test
 
 lint: build ## ruff format and lint
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+
+# Other builds of the units stand beside, in build/debug and build/sanitize, with a copy of the tests.
+# What stops the process says so on stderr, which pytest must not catch: --capture=sys.
+BESIDE = rm -rf build/$@ && mkdir -p build/$@ \
+  && cp -r setup.py pyproject.toml README.md LICENSE minengine bench tests build/$@/ && cd build/$@ \
+  && export PYTHONPATH=$(CURDIR)/build/$@ && PY="$$(cd $(CURDIR) && realpath -s $(BIN))/python"
+RUNTIME = $$($${CC:-gcc} -print-file-name=libasan.so):$$($${CC:-gcc} -print-file-name=libubsan.so)
+
+debug: build ## the engine's tests on units with bounds checks
+	@$(BESIDE) && MINENGINE_DEBUG=1 $$PY setup.py -q build_ext --inplace --force \
+	  && $$PY -m pytest tests/minengine
+
+sanitize: build ## the engine's tests and 2,000 broken files under AddressSanitizer and UBSan
+	@$(BESIDE) && MINENGINE_SANITIZE=1 $$PY setup.py -q build_ext --inplace --force \
+	  && export LD_PRELOAD=$(RUNTIME) PYTHONMALLOC=malloc UBSAN_OPTIONS=print_stacktrace=1 \
+	  && export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+	  && $$PY -m pytest --capture=sys tests/minengine && $$PY bench/fuzz_gguf.py --count 2000
 
 verify: build ## grade the graders: the whole bank of right and wrong submissions
 	@$(BIN)/autograder verify

@@ -1,7 +1,8 @@
 """The compiled units, their flags, and what a wheel carries; the rest is in pyproject.toml.
 
-MINENGINE_DEBUG=1    bounds, overflow and None checks on, no optimisation
-MINENGINE_STUDENT=1  the students' wheel: closed modules compiled, their sources left out
+MINENGINE_DEBUG=1     bounds, overflow and None checks on, no optimisation
+MINENGINE_SANITIZE=1  checks of addresses and undefined behaviour compiled in (make sanitize)
+MINENGINE_STUDENT=1   the students' wheel: closed modules compiled, their sources left out
 """
 
 import os
@@ -17,6 +18,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
 DEBUG = os.environ.get("MINENGINE_DEBUG") == "1"
+SANITIZE = os.environ.get("MINENGINE_SANITIZE") == "1"
 STUDENT = os.environ.get("MINENGINE_STUDENT") == "1"
 UNITS = ["kquants", "codebooks", "codes", "formats", "ops", "integer", "attention"]
 CLOSED = [
@@ -49,9 +51,11 @@ if not openmp:
     print("minengine: the C compiler has no OpenMP; building with one thread", file=sys.stderr)
 x86 = ["-march=x86-64-v3"] if platform.machine() in ("x86_64", "AMD64") else []
 speed = ["-O0", "-g"] if DEBUG else ["-O2", "-ftree-vectorize"]
+checks = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all", "-g"]
+checks = checks if SANITIZE else []
 flags = {
-    "extra_compile_args": [*speed, *x86, "-ffp-contract=off", "-std=c11", *openmp],
-    "extra_link_args": openmp,
+    "extra_compile_args": [*speed, *x86, "-ffp-contract=off", "-std=c11", *openmp, *checks],
+    "extra_link_args": [*openmp, *checks],
 }
 directives = {
     "language_level": 3,

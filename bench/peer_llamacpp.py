@@ -7,7 +7,7 @@ Called by ``peer_logits.py``; imports nothing of ours. F32 cache, no flash atten
 job has any of ``logits`` {label: file} with ``ids``; ``greedy`` {label: file} with ``prompts`` and
 ``n_greedy``; ``vocabularies`` {label: file} with ``texts`` (hex, for a text may be no UTF-8);
 ``perplexity`` {label: file} with ``text`` (hex) and ``window``; ``embeddings`` {label: file} with
-``sentences`` and ``poolings``.
+``sentences`` and ``poolings``; ``quantize``, a list of (source, target, file type, pure).
 """
 
 from __future__ import annotations
@@ -110,6 +110,22 @@ def detokenize(path: str, n_vocab: int) -> list[str]:
     return pieces
 
 
+def ends(path: str) -> list[int]:
+    """The ids that end generation."""
+    model = load(path, vocab_only=True)  # the vocabulary lives as long as it
+    vocabulary = model._model.vocab
+    n = llama_cpp.llama_vocab_n_tokens(vocabulary)
+    return [i for i in range(n) if llama_cpp.llama_vocab_is_eog(vocabulary, i)]
+
+
+def quantize(source: str, target: str, file_type: int, pure: bool) -> None:
+    """llama.cpp's own quantizer."""
+    options = llama_cpp.llama_model_quantize_default_params()
+    options.ftype, options.pure, options.nthread = file_type, pure, 2
+    if llama_cpp.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(options)):
+        sys.exit(f"{source}: not quantized to file type {file_type}")
+
+
 def main(job_path: str, out_path: str) -> None:
     with open(job_path, encoding="utf-8") as f:
         job = json.load(f)
@@ -118,10 +134,13 @@ def main(job_path: str, out_path: str) -> None:
         found[f"logits {label}"] = logits(path, job["ids"])
     for label, path in job.get("greedy", {}).items():
         found[f"greedy {label}"] = greedy(path, job["prompts"], job["n_greedy"])
+    for source, target, file_type, pure in job.get("quantize", ()):
+        quantize(source, target, file_type, pure)
     for label, path in job.get("vocabularies", {}).items():
         ids = tokenize(path, [bytes.fromhex(t) for t in job["texts"]])
         found[f"tokens {label}"] = np.array(json.dumps(ids))
         found[f"pieces {label}"] = np.array(json.dumps(detokenize(path, job["n_vocab"])))
+        found[f"ends {label}"] = np.array(ends(path))
     for label, path in job.get("perplexity", {}).items():
         text = bytes.fromhex(job["text"])
         found[f"ids {label}"], found[f"nats {label}"] = perplexity(path, text, job["window"])

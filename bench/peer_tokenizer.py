@@ -89,7 +89,10 @@ def ask_peer(python: str, work: Path, files: dict[str, Path], texts: list[bytes]
     if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
         sys.exit(f"llama.cpp failed: {' '.join(command)}")
     found = np.load(work / "peer.npz")
-    return {k: json.loads(str(found[f"tokens {k}"])) for k in files}
+    return {
+        k: json.loads(str(found[f"tokens {k}"])) | {"ends": found[f"ends {k}"].tolist()}
+        for k in files
+    }
 
 
 def compare(label: str, path: Path, texts: list[str], theirs: dict) -> int:
@@ -101,8 +104,12 @@ def compare(label: str, path: Path, texts: list[str], theirs: dict) -> int:
         lost += tokenizer.decode(got) != text
         if got != want and differ <= 5:
             print(f"  {label}: {text!r}\n    got  {got}\n    want {want}")
-    print(f"{label:16} {len(texts)} random texts: {differ} differ, {lost} do not come back")
-    return differ
+    ends = sorted(tokenizer.ends ^ set(theirs["ends"]))
+    print(
+        f"{label:16} {len(texts)} random texts: {differ} differ, {lost} do not come back;", end=" "
+    )
+    print(f"ends that differ: {[tokenizer.texts[i].decode() for i in ends]}")
+    return differ + len(ends)
 
 
 # The small vocabularies of the golden file ------------------------------------------------------

@@ -23,6 +23,7 @@ PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 ALPHABET = {b: chr(b) for b in PRINTABLE}
 ALPHABET |= {b: chr(0x100 + i) for i, b in enumerate(b for b in range(256) if b not in ALPHABET)}
 BYTES = {c: bytes([b]) for b, c in ALPHABET.items()}
+LETTERS = [ALPHABET[b].encode() for b in range(256)]  # as they stand in a vocabulary
 MOST_WORDS = 1 << 16  # remembered; natural text repeats its words
 
 
@@ -35,18 +36,20 @@ codecs.register_error("minengine-skip-byte", skip_byte)
 
 
 class Bpe:
-    """The merges of one vocabulary. Errors: ``ModelError`` for merges that are no pairs."""
+    """The merges of one vocabulary, each b"left right". Errors: ``ModelError`` for one that is no
+    pair.
+    """
 
     def __init__(
-        self, ids: Mapping[bytes, int], merges: Sequence[str], pretokenizer: Pretokenizer
+        self, ids: Mapping[bytes, int], merges: Sequence[bytes], pretokenizer: Pretokenizer
     ) -> None:
         self.ids, self.pretokenizer = ids, pretokenizer
-        self.ranks: dict[tuple[str, str], int] = {}
         for rank, merge in enumerate(merges):
-            at = merge.find(" ", 1) if isinstance(merge, str) else -1
-            if at < 0:
+            if merge.find(b" ", 1) < 0:
                 raise ModelError(f"tokenizer.ggml.merges: {merge!r} at {rank}, want two texts")
-            self.ranks[merge[:at], merge[at + 1 :]] = rank
+        # Looked up as they stand in the file: no symbol has a space in it, so "left right" is one
+        # pair. Of a pair that stands twice the first counts.
+        self.ranks = dict(zip(reversed(merges), range(len(merges) - 1, -1, -1), strict=True))
         self._words: dict[str, list[int]] = {}
 
     def encode(self, text: bytes) -> list[int]:
@@ -55,37 +58,40 @@ class Bpe:
         for word in self.pretokenizer.split(text.decode("utf-8", "minengine-skip-byte")):
             found = self._words.get(word)
             if found is None:
-                found = self.word("".join(ALPHABET[b] for b in word.encode()))
+                found = self.word([LETTERS[b] for b in word.encode()])
                 if len(self._words) < MOST_WORDS:
                     self._words[word] = found
             out += found
         return out
 
-    def word(self, word: str) -> list[int]:
+    def word(self, letters: list[bytes]) -> list[int]:
         """Ids of one word, written in the alphabet."""
-        whole = self.ids.get(word.encode())
+        whole = self.ids.get(b"".join(letters))
         if whole is not None and self.pretokenizer.whole_words:
             return [whole]
         out = []
-        for symbol in self.merge(word):
-            i = self.ids.get(symbol.encode())
+        for symbol in self.merge(letters):
+            i = self.ids.get(symbol)
             if i is not None:
                 out.append(i)
-            else:  # its characters, where they are ASCII and tokens; others are lost, as there
-                known = (self.ids.get(c.encode()) for c in symbol if c < "\x80")
+            else:  # its bytes that are tokens, which are ASCII; other letters are lost, as there
+                known = (self.ids.get(bytes([b])) for b in symbol)
                 out += [i for i in known if i is not None]
         return out
 
-    def merge(self, word: str) -> list[str]:
+    def merge(self, letters: list[bytes]) -> list[bytes]:
         """The symbols of a word when no two neighbours have a merge any more: O(n log n)."""
-        symbols: list[str] = list(word)
+        symbols = list(letters)
         right = [*range(1, len(symbols)), -1]
         left = list(range(-1, len(symbols) - 1))
-        heap: list[tuple[int, int, str, str]] = []  # (rank, left symbol, both texts)
+        heap: list[tuple[int, int, bytes, bytes]] = []  # (rank, left symbol, both texts)
 
         def offer(a: int, b: int) -> None:
-            if a >= 0 and b >= 0 and (r := self.ranks.get((symbols[a], symbols[b]))) is not None:
-                heapq.heappush(heap, (r, a, symbols[a], symbols[b]))
+            if a < 0 or b < 0:
+                return
+            rank = self.ranks.get(b"%b %b" % (symbols[a], symbols[b]))
+            if rank is not None:
+                heapq.heappush(heap, (rank, a, symbols[a], symbols[b]))
 
         for a in range(len(symbols) - 1):
             offer(a, a + 1)
@@ -94,7 +100,7 @@ class Bpe:
             b = right[a]
             if b < 0 or symbols[a] != first or symbols[b] != second or not first:
                 continue  # another merge has overtaken this one
-            symbols[a], symbols[b] = first + second, ""
+            symbols[a], symbols[b] = first + second, b""
             right[a] = right[b]
             if right[b] >= 0:
                 left[right[b]] = a

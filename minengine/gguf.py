@@ -22,6 +22,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ VALUES = {
     11: ("i64", "q", "<i8"),
     12: ("f64", "d", "<f8"),
 }
-U32, F32, BOOL, STRING, ARRAY, U64, I64 = 4, 6, 7, 8, 9, 10, 11
+U32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = 4, 6, 7, 8, 9, 10, 11, 12
 
 # tensor type -> (name, elements a block, bytes a block); formats.FORMATS has those we compute with
 # fmt: off
@@ -104,6 +105,17 @@ class Strings(Sequence):
 
     def __iter__(self) -> Iterator[str]:
         return (self[i] for i in range(len(self)))
+
+    def encoded(self) -> list[bytes]:
+        """All of them as UTF-8, checked at once. Malformed names one that is not."""
+        data = self._data
+        found = [data[start : next_start - 8] for start, next_start in pairwise(self._starts)]
+        try:
+            b"\n".join(found).decode()  # a line feed completes no half of a character
+        except UnicodeDecodeError:
+            list(self)  # raises at the one that is wrong, with its index
+            raise
+        return found
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
@@ -276,8 +288,9 @@ def _joined(path: Path, given: File) -> File:
             raise FileError(f"{name}: part {i + 1} of {n_parts} is missing")
         part = _open(name)
         for key, want in (("split.no", i), ("split.count", n_parts)):
-            if part.metadata.get(key) != want:
-                raise Malformed(f"{name}: {key} is {part.metadata.get(key)!r}, want {want}")
+            got = part.metadata.get(key)
+            if type(got) is not int or got != want:
+                raise Malformed(f"{name}: {key} is {got!r}, want {want}")
         parts.append(part)
     whole = parts[0]
     for part in parts[1:]:
@@ -287,8 +300,8 @@ def _joined(path: Path, given: File) -> File:
         whole.tensors |= part.tensors
         whole.size += part.size
     want = whole.metadata.get("split.tensors.count", len(whole.tensors))
-    if len(whole.tensors) != want:
-        raise Malformed(f"{path}: {len(whole.tensors)} tensors in all parts, want {want}")
+    if type(want) is not int or len(whole.tensors) != want:
+        raise Malformed(f"{path}: {len(whole.tensors)} tensors in all parts, want {want!r}")
     return whole
 
 

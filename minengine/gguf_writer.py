@@ -5,6 +5,7 @@ Owns: how values and tensors are laid out. Must not know: what they mean. Read b
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +18,18 @@ from minengine.gguf import (
     ARRAY,
     BOOL,
     F32,
+    F64,
     I64,
     STRING,
     TYPE_IDS,
     U32,
     U64,
     VALUES,
+    Strings,
     size_of,
 )
+
+LARGEST_F32 = float(np.finfo(np.float32).max)
 
 
 def write(
@@ -37,10 +42,11 @@ def write(
     Blocks may be a function that gives them: it is called when they are written, so that a large
     model is never in memory as a whole.
 
-    Metadata types follow the values: bool, str, int (u32, else i64 or u64), float (f32), NumPy
-    arrays by their type, lists of str, int (i32) or float (f32). ValueError where the blocks of a
-    tensor do not have the size of its shape. The file is written beside its place and moved there
-    when it is whole: blocks may come from the file that it replaces, which stays mapped until then.
+    Metadata types follow the values: bool, str, int (u32, else i64 or u64), float (f32, else f64),
+    NumPy arrays by their type, lists of str, int (i32) or float (f32). ValueError where the blocks
+    of a tensor do not have the size of its shape. The file is written beside its place and moved
+    there when it is whole: blocks may come from the file that it replaces, which stays mapped until
+    then.
     """
     alignment = metadata.get("general.alignment", ALIGNMENT)
     head = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(metadata))]
@@ -92,8 +98,9 @@ def _packed(value) -> bytes:
         kind = U32 if 0 <= value < 2**32 else I64 if value < 2**63 else U64
         return struct.pack("<I" + VALUES[kind][1], kind, value)
     if isinstance(value, float):
-        return struct.pack("<If", F32, value)
-    if len(value) and isinstance(value[0], str):
+        kind = F64 if LARGEST_F32 < abs(value) < math.inf else F32
+        return struct.pack("<I" + VALUES[kind][1], kind, value)
+    if isinstance(value, Strings) or (len(value) and isinstance(value[0], str)):
         head = struct.pack("<IIQ", ARRAY, STRING, len(value))
         return head + b"".join(_packed_string(s) for s in value)
     a = np.asarray(value)

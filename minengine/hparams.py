@@ -82,12 +82,26 @@ class Keys:
             raise ModelError(f"{key} is {value!r}, want a positive integer")
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
+        key, value = self._value(key, default)
+        if not isinstance(value, bool):
+            raise ModelError(f"{key} is {value!r}, want true or false")
+        return value
+
     def real(self, key: str, default: float | None = None) -> float:
         """A finite float that is not negative."""
         key, value = self._value(key, default)
         if type(value) not in (int, float) or not 0 <= value < math.inf:
             raise ModelError(f"{key} is {value!r}, want a finite number, 0 or more")
         return float(value)
+
+    def base(self, key: str, default: float) -> float:
+        """The base of rotation frequencies: a finite float, 1 or more."""
+        base = self.real(key, default)
+        if base < 1:
+            raise ModelError(f"{self.prefix}.{key} is {base}, want at least 1")
+        return base
 
 
 def read(file: gguf.File, arch: Architecture) -> Hparams:
@@ -108,9 +122,6 @@ def read(file: gguf.File, arch: Architecture) -> Hparams:
         raise ModelError(f"rope.dimension_count is {n_rot}, want {want}")
     tokens = file.metadata.get("tokenizer.ggml.tokens")
     V = len(tokens) if isinstance(tokens, gguf.Strings) else keys.count("vocab_size")
-    base = keys.real("rope.freq_base", 10000.0)
-    if base < 1:
-        raise ModelError(f"{arch.name}.rope.freq_base is {base}, want at least 1")
     n_layers = keys.count("block_count")
     if f"blk.{n_layers - 1}.attn_output.weight" not in file.tensors:  # before a list of 2^31 layers
         first = next(
@@ -128,10 +139,10 @@ def read(file: gguf.File, arch: Architecture) -> Hparams:
         V=V,
         context_length=keys.count("context_length"),
         eps=keys.real("attention.layer_norm_rms_epsilon"),
-        rope_base=base,
+        rope_base=keys.base("rope.freq_base", 10000.0),
         n_rot=n_rot,
         windows=_windows(file, keys, arch, n_layers),
-        rotates=_rotates(file, arch, n_layers),
+        rotates=_rotates(keys, arch, n_layers),
         **_scales(keys, arch, D, H, n_layers),
     )
 
@@ -155,10 +166,10 @@ def _windows(file: gguf.File, keys: Keys, arch: Architecture, n_layers: int) -> 
     return tuple(size if not period or i % period < period - 1 else 0 for i in range(n_layers))
 
 
-def _rotates(file: gguf.File, arch: Architecture, n_layers: int) -> tuple[bool, ...]:
-    on = not arch.scales or file.metadata.get(f"{arch.name}.rope.scaling.finetuned", True)
+def _rotates(keys: Keys, arch: Architecture, n_layers: int) -> tuple[bool, ...]:
+    on = not arch.scales or keys.flag("rope.scaling.finetuned", True)
     every = arch.no_rope_every
-    return tuple(bool(on) and not (every and (i + 1) % every == 0) for i in range(n_layers))
+    return tuple(on and not (every and (i + 1) % every == 0) for i in range(n_layers))
 
 
 def _scales(keys: Keys, arch: Architecture, D: int, H: int, n_layers: int) -> dict[str, float]:
@@ -172,6 +183,8 @@ def _scales(keys: Keys, arch: Architecture, D: int, H: int, n_layers: int) -> di
         found["attention_scale"] = keys.real("attention.scale", 0.0)
         found["logit_scale"] = keys.real("logit_scale") or 1.0
     if arch.odd_scale_layers == n_layers:
+        if D < H:
+            raise ModelError(f"embedding_length {D} does not divide among {H} heads")
         found["attention_scale"] = 1 / math.sqrt(D // H)
     if arch.attention_softcap:
         found["attention_softcap"] = keys.real("attn_logit_softcapping", arch.attention_softcap)
@@ -185,6 +198,7 @@ def _scales(keys: Keys, arch: Architecture, D: int, H: int, n_layers: int) -> di
 SCALINGS = ("none", "linear", "yarn", "longrope")
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what comes of it is checked
 def rotations(
     file: gguf.File,
     arch: Architecture,
@@ -200,7 +214,7 @@ def rotations(
     """
     keys, prefix = Keys(file, arch.name), f"{arch.name}.rope.scaling."
     kind = file.metadata.get(prefix + "type", "linear")
-    if kind not in SCALINGS:
+    if not isinstance(kind, str) or kind not in SCALINGS:
         raise Unsupported(f"{prefix}type {kind!r}; this engine has {', '.join(SCALINGS)}")
     original = keys.count("rope.scaling.original_context_length", h.context_length)
     past = "rope_factors_long" if context > original else "rope_factors_short"
@@ -224,9 +238,12 @@ def rotations(
     windowed, window = dense, arch.window
     if window is not None and not (window.scaled and not keys.has("rope.freq_base_swa")):
         own = window.base or h.rope_base
-        own = keys.real("rope.freq_base_swa", own) if window.own_base else own
+        own = keys.base("rope.freq_base_swa", own) if window.own_base else own
         own = own ** (-2.0 * np.arange(h.n_rot // 2) / h.n_rot)
         windowed = Rotation(own / scale, magnitude) if window.scaled else Rotation(own)
+    for turned in (dense, windowed):
+        if not np.isfinite([*turned.frequencies, turned.magnitude]).all():
+            raise ModelError(f"{prefix}factor is {scale}: frequencies that are no finite numbers")
     return tuple(
         (windowed if size else dense) if on else None
         for size, on in zip(h.windows, h.rotates, strict=True)
@@ -241,12 +258,17 @@ def yarn(
     A pair is fast where it turns more than beta_fast times in the original context, slow below
     beta_slow. Peng et al. 2023, "YaRN", section 3.2.
     """
+    if base == 1:
+        raise ModelError(f"{keys.prefix}.rope.freq_base is 1.0, yarn wants more")
 
-    def pair_that_turns(times: float) -> float:
-        return n_rot * math.log(original / (times * 2 * math.pi)) / (2 * math.log(base))
+    def pair_that_turns(name: str, default: float) -> float:
+        times = keys.real(f"rope.scaling.{name}", default)
+        if times == 0:
+            raise ModelError(f"{keys.prefix}.rope.scaling.{name} is 0.0, want a positive number")
+        return n_rot * (math.log(original) - math.log(times * 2 * math.pi)) / (2 * math.log(base))
 
-    low = max(0.0, math.floor(pair_that_turns(keys.real("rope.scaling.yarn_beta_fast", 32.0))))
-    high = math.ceil(pair_that_turns(keys.real("rope.scaling.yarn_beta_slow", 1.0)))
+    low = max(0.0, math.floor(pair_that_turns("yarn_beta_fast", 32.0)))
+    high = math.ceil(pair_that_turns("yarn_beta_slow", 1.0))
     high = min(n_rot - 1.0, high)
     fast = 1 - np.clip((np.arange(n_rot // 2) - low) / max(0.001, high - low), 0, 1)
     return plain / scale * (1 - fast) + plain * fast

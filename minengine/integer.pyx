@@ -18,6 +18,7 @@ tokens, so a token's bits do not depend on the others of its batch.
 import numpy as np
 
 from cython.parallel cimport prange
+from libc.float cimport FLT_MAX
 from libc.math cimport fabsf, rintf
 
 from minengine.blocks cimport unpack_fn
@@ -50,8 +51,8 @@ def quantize(
     float[:, ::1] scales,        # OUT (T, n / 16)
     int[:, ::1] sums,            # OUT (T, n / 16)
 ):
-    """Codes ``round(x / d)`` with d = max |x| / 127 over 16, ties to even; NaN scales where x has
-    NaN or infinity.
+    """Codes ``round(x / d)`` with d = max |x| / 127 over 16, ties to even; 0 where max |x| is below
+    127 / FLT_MAX = 3.7e-37; NaN scales where x has NaN or infinity.
     """
     cdef Py_ssize_t t, n_tokens = x.shape[0], n = x.shape[1]
     if codes.shape[0] != n_tokens or codes.shape[1] != n or n % GROUP:
@@ -79,7 +80,8 @@ cdef void quantize_row(
             largest = max(largest, fabsf(x[i * GROUP + j]))
             rest += x[i * GROUP + j] * 0  # NaN where one is NaN or infinite
         scales[i] = largest / 127 + rest
-        inverse = 127 / largest if largest > 0 and rest == 0 else 0
+        # below 4e-37 its inverse is no float any more, and what is so small is 0
+        inverse = 127 / largest if largest > 127 / FLT_MAX and rest == 0 else 0
         for j in range(GROUP):
             codes[i * GROUP + j] = <short>rintf(x[i * GROUP + j] * inverse) if inverse != 0 else 0
         total = 0

@@ -107,7 +107,7 @@ def _architecture(file: gguf.File) -> Architecture:
         raise ModelError(f"general.architecture is {name!r}, want a name such as 'llama'")
     if name not in ARCHITECTURES:
         raise Unsupported(f"architecture {name!r}; this engine has {', '.join(ARCHITECTURES)}")
-    if file.metadata.get(f"{name}.expert_count", 0):
+    if hparams.Keys(file, name).count("expert_count", 0, least=0):
         raise Unsupported(f"{name} with a mixture of experts ({name}.expert_count)")
     return ARCHITECTURES[name]
 

@@ -7,11 +7,15 @@ segment what lies between special tokens; the metadata keys are ``gguf.py``'s.
 Text is bytes here: a str is UTF-8 on its way in and on its way out, and bytes that are no UTF-8
 pass through SPM's byte tokens. SPM writes a space as U+2581, so that one character comes back as a
 space; every other text comes back as it was.
+
+A vocabulary has up to a quarter of a million tokens. Opening one makes the texts and the ids by
+text, and checks what can be wrong; what a token prints is worked out when it is printed.
 """
 
 from __future__ import annotations
 
 import codecs
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +24,7 @@ import numpy as np
 import minengine.spm as spm
 from minengine.bpe import Bpe, bytes_of
 from minengine.errors import ModelError, RequestError, Unsupported
+from minengine.gguf import Strings
 from minengine.pretokenizers import PRETOKENIZERS
 
 MODELS = ("llama", "gpt2")
@@ -28,10 +33,28 @@ SPACE = "\u2581".encode()
 
 # A token with one of these texts ends generation, whatever its id and type.
 END_TEXTS = frozenset(
-    b"<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <|flush|> <|calls|> <end_of_turn> "
-    b"<|endoftext|> </s> <|eom_id|> <EOT> _<EOT> [EOT] [EOS] <|end_of_text|> <end_of_utterance> "
-    b"<eos> <turn|>".split()
+    "<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <|flush|> <|calls|> <end_of_turn> "
+    "<|endoftext|> </s> <|eom_id|> <EOT> _<EOT> [EOT] [EOS] <|end_of_text|> <end_of_utterance> "
+    "<eos> <turn|> <|tool_response> <\uff5cend\u2581of\u2581sentence\uff5c> [e~[".encode().split()
 )
+
+# Marks of code models that fill in a middle: the keys of their ids, and where a file has neither
+# the texts that such a token is known by.
+FIM = {
+    keys: texts.encode().split()
+    for keys, texts in {
+        ("fim_pre", "prefix"): "<|fim_prefix|> <fim-prefix> <fim_prefix> <PRE> \u2581<PRE> "
+        "<\uff5cfim\u2581begin\uff5c> <|code_prefix|> <|prefix|>",
+        ("fim_suf", "suffix"): "<|fim_suffix|> <fim-suffix> <fim_suffix> <SUF> \u2581<SUF> "
+        "<\uff5cfim\u2581hole\uff5c> <|code_suffix|> <|suffix|>",
+        ("fim_mid", "middle"): "<|fim_middle|> <fim-middle> <fim_middle> <MID> \u2581<MID> "
+        "<\uff5cfim\u2581end\uff5c> <|code_middle|> <|middle|>",
+        ("fim_pad",): "<|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD]",
+        ("fim_rep",): "<|fim_repo|> <|repo_name|> <fim-repo> <REPO> <reponame>",
+        ("fim_sep",): "<|file_sep|>",
+    }.items()
+}
+ENDS = ("eos", "eot", "eom", "fim_pad", "fim_rep", "fim_sep")  # those that end generation
 
 
 def utf8(text: str | bytes) -> bytes:
@@ -67,19 +90,17 @@ class Tokenizer:
             have = ", ".join(MODELS)
             raise Unsupported(f"tokenizer model {self.model!r}: this engine has {have}")
         is_bpe, self.pre = self.model == "gpt2", key("pre", "default")
-        if is_bpe and self.pre not in PRETOKENIZERS:
+        if is_bpe and (not isinstance(self.pre, str) or self.pre not in PRETOKENIZERS):
             have = ", ".join(PRETOKENIZERS)
             raise Unsupported(f"pre-tokenizer {self.pre!r}: this engine has {have}")
-        tokens = key("tokens")
-        if not isinstance(tokens, Sequence) or isinstance(tokens, str) or not len(tokens):
+        texts = strings("tokens", key("tokens", ()))
+        if not texts:
             raise ModelError("tokenizer.ggml.tokens: missing or empty")
-        if not all(isinstance(t, (str, bytes)) for t in tokens):
-            raise ModelError("tokenizer.ggml.tokens: want strings alone")
-        n = len(tokens)
-        self.texts: list[bytes] = [utf8(t) or b"[EMPTY_%d]" % i for i, t in enumerate(tokens)]
-        self.scores: list[float] = numbers("scores", key("scores", [0.0] * n), n)
-        self.types: list[int] = numbers("token_type", key("token_type", [NORMAL] * n), n)
-        self.ids: dict[bytes, int] = {text: i for i, text in enumerate(self.texts)}
+        n = len(texts)
+        self.texts: list[bytes] = [text or b"[EMPTY_%d]" % i for i, text in enumerate(texts)]
+        self.ids: dict[bytes, int] = dict(zip(self.texts, range(n), strict=True))
+        self.scores: list[float] = numbers("scores", key("scores", np.zeros(n)), n).tolist()
+        types = numbers("token_type", key("token_type", np.full(n, NORMAL)), n).copy()
         defaults = (11, 11, None) if is_bpe else (1, 2, 0)
         self.bos, self.eos, self.unknown = (
             self._id(key, name, d)
@@ -89,24 +110,21 @@ class Tokenizer:
         self.add_bos = flag(key, "add_bos_token", bos_unless) and self.bos is not None
         self.add_eos = flag(key, "add_eos_token", False) and self.eos is not None
         self.add_space_prefix = flag(key, "add_space_prefix", not is_bpe)
-        merges = key("merges", ())
-        if is_bpe and (not isinstance(merges, Sequence) or isinstance(merges, str)):
-            raise ModelError("tokenizer.ggml.merges: want a list of texts")
-        self.bpe = Bpe(self.ids, merges, PRETOKENIZERS[self.pre]) if is_bpe else None
-        ends = {self.ids[t] for t in END_TEXTS & self.ids.keys()}
-        for i in ends:
-            self.types[i] = CONTROL
-        self.ends = ends | {self._id(key, name, None) for name in ("eos", "eot", "eom")} - {None}
-        if self.eos is not None:
-            self.ends.add(self.eos)
+        self.bpe = None
+        if is_bpe:
+            merges = strings("merges", key("merges", ()))
+            self.bpe = Bpe(self.ids, merges, PRETOKENIZERS[self.pre])
+        self.ends = self._ends(key, types)
+        self.types: list[int] = types.tolist()
         # Longest first: "<|im_start|>" must not be cut at a shorter special text inside it.
-        special = [i for i, t in enumerate(self.types) if t in (CONTROL, USER_DEFINED, UNKNOWN)]
+        special = np.flatnonzero(np.isin(types, (CONTROL, USER_DEFINED, UNKNOWN))).tolist()
         self.special = sorted(special, key=lambda i: -len(self.texts[i]))
         # Phi-3's special tokens swallow the white space after them.
         name = str(metadata.get("general.name", "")).lower()
         self.strips = frozenset(special if "phi-3" in name or "phi3" in name else ())
         self.strips -= {self.ids.get(t) for t in (b"<unk>", b"<s>", b"<|endoftext|>")}
-        self.bytes_of = [self._bytes_of(i) for i in range(n)]
+        for i in np.flatnonzero(types == BYTE).tolist():
+            byte_value(self.texts[i])
         self.byte_ids = [self._byte_id(b) for b in range(256)]
 
     def _id(self, key: Callable, name: str, default: int | None) -> int | None:
@@ -118,18 +136,17 @@ class Tokenizer:
             raise ModelError(f"tokenizer.ggml.{name}_token_id: {got!r}, there are {n} tokens")
         return got
 
-    def _bytes_of(self, i: int) -> bytes:
-        """What token ``i`` prints: a byte, its text with spaces restored, or nothing for control
-        and unused tokens.
-        """
-        text, kind = self.texts[i], self.types[i]
-        if kind == BYTE:
-            return byte_value(text)
-        if kind == NORMAL and self.bpe:
-            return bytes_of(text.decode("utf-8", "replace"))
-        if kind == NORMAL:
-            return text.replace(SPACE, b" ")
-        return text if kind == USER_DEFINED else b""
+    def _ends(self, key: Callable, types: np.ndarray) -> set[int]:
+        """The ids that end generation. Tokens known by their texts become control tokens."""
+        by_text = {self.ids[t] for t in END_TEXTS if t in self.ids}
+        ends = by_text | {self.eos} | {self._id(key, name, None) for name in ENDS}
+        for names, texts in FIM.items():
+            if all(self._id(key, name, None) is None for name in names):
+                found = [self.ids[t] for t in texts if t in self.ids][:1]
+                by_text.update(found)
+                ends.update(found if names[0] in ENDS else ())
+        types[list(by_text)] = CONTROL
+        return ends - {None}
 
     def _byte_id(self, b: int) -> int | None:
         """The token of byte ``b``: ``<0xXX>``, else the byte as a text, else the unknown token."""
@@ -225,10 +242,24 @@ class Tokenizer:
         return b"".join(out)
 
     def piece(self, i: int) -> bytes:
-        """What token ``i`` prints, as bytes: one token may be half a character."""
+        """What token ``i`` prints, as bytes: its text with spaces restored, a byte that may be half
+        a character, or nothing for control and unused tokens.
+        """
         if not 0 <= i < len(self.texts):
             raise RequestError(f"token id {i}: the vocabulary has ids 0 to {len(self.texts) - 1}")
-        return self.bytes_of[i]
+        text, kind = self.texts[i], self.types[i]
+        if kind == BYTE:
+            return byte_value(text)
+        if kind == NORMAL and self.bpe:
+            return bytes_of(text.decode("utf-8", "replace"))
+        if kind == NORMAL:
+            return text.replace(SPACE, b" ")
+        return text if kind == USER_DEFINED else b""
+
+    @functools.cached_property
+    def bytes_of(self) -> list[bytes]:
+        """What each token prints, for what searches the whole vocabulary."""
+        return [self.piece(i) for i in range(len(self))]
 
     def stream(self) -> Stream:
         """A detokenizer for tokens that come one at a time, after a prompt."""
@@ -262,15 +293,26 @@ def flag(key: Callable, name: str, default: bool) -> bool:
     return got
 
 
-def numbers(name: str, values: Any, n: int) -> list:
-    """``values`` as a list of n numbers. Errors: ``ModelError`` for another length, type or NaN."""
+def strings(name: str, values: Any) -> list[bytes]:
+    """The strings of a list as UTF-8. Errors: ``ModelError`` where it is none, or has others."""
+    if isinstance(values, Strings):
+        return values.encoded()
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise ModelError(f"tokenizer.ggml.{name}: want a list of strings")
+    if not all(isinstance(v, (str, bytes)) for v in values):
+        raise ModelError(f"tokenizer.ggml.{name}: want strings alone")
+    return [utf8(v) for v in values]
+
+
+def numbers(name: str, values: Any, n: int) -> np.ndarray:
+    """``values`` as n numbers. Errors: ``ModelError`` for another length, type or NaN."""
     try:
         array = np.asarray(values)
     except ValueError:
         array = np.asarray(None)
     if array.shape != (n,) or array.dtype.kind not in "iuf" or np.isnan(array).any():
         raise ModelError(f"tokenizer.ggml.{name}: want {n} numbers, one for each token")
-    return array.tolist()
+    return array
 
 
 def byte_value(text: bytes) -> bytes:

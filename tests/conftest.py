@@ -2,6 +2,12 @@
 
 import signal
 
+from hypothesis import settings
+
 # A shell that starts the suite in the background leaves Ctrl-C ignored, and what is started from
 # here would inherit that: the tests of Ctrl-C want what a terminal gives.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test asserts a duration: a checked build or a busy machine takes longer than 0.2 s an example.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")

@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,8 @@ METADATA = {
     "a.u64": 2**40,
     "a.i64": -5,
     "a.f32": 0.5,
+    "a.f64": -1e300,
+    "a.inf": float("inf"),
     "a.yes": True,
     "a.no": False,
     "a.text": "größer\n",
@@ -125,6 +128,12 @@ def test_what_is_written_is_read_back(tmp_path):
             assert (got.name, got.format, got.shape) == (name, form, tuple(shape))
             assert got.nbytes == raw.size
             assert np.array_equal(got.data, raw.ravel())
+
+
+def test_an_empty_list_of_strings_stays_one_when_it_is_written_again(tmp_path, opened):
+    file = opened(raw_file([pair("k", 9, u32(8) + u64(0))]))
+    gguf_writer.write(tmp_path / "again.gguf", file.metadata, {})
+    assert isinstance(gguf.open(tmp_path / "again.gguf").metadata["k"], gguf.Strings)
 
 
 def test_gguf_py_reads_what_is_written(tmp_path):
@@ -315,8 +324,27 @@ def test_metadata_no_writer_produces_is_malformed(refuse, words, pairs):
 def test_a_string_of_an_array_that_is_no_utf8_is_refused_when_it_is_read(opened):
     file = opened(raw_file([pair("k", 9, u32(8) + u64(2) + text("fine") + text(b"\xff"))]))
     assert file.metadata["k"][0] == "fine"
-    with pytest.raises(Malformed, match=r"'k'\[1\]: b'.xff' is not UTF-8"):
-        file.metadata["k"][1]
+    for read in (lambda k: k[1], list, gguf.Strings.encoded):
+        with pytest.raises(Malformed, match=r"'k'\[1\]: b'.xff' is not UTF-8"):
+            read(file.metadata["k"])
+
+
+def test_two_halves_of_a_character_in_two_strings_are_no_utf8(opened):
+    halves = [text("é".encode()[:1]), text("é".encode()[1:])]
+    file = opened(raw_file([pair("k", 9, u32(8) + u64(2) + b"".join(halves))]))
+    with pytest.raises(Malformed, match=r"'k'\[0\]"):
+        file.metadata["k"].encoded()
+
+
+@given(st.lists(st.text(), max_size=20))
+def test_strings_at_once_are_the_strings_one_by_one(texts):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "m.gguf")
+        path.write_bytes(
+            raw_file([pair("k", 9, u32(8) + u64(len(texts)) + b"".join(map(text, texts)))])
+        )
+        strings = gguf.open(path).metadata["k"]
+        assert strings.encoded() == [s.encode() for s in strings] == [s.encode() for s in texts]
 
 
 @pytest.mark.parametrize(
@@ -430,6 +458,8 @@ def test_a_model_in_parts_is_the_model_in_one(tmp_path, write_model):
     ("change", "words"),
     [
         (lambda i, m, t: m.update({"split.no": 0}), "split.no is 0, want 1"),
+        (lambda i, m, t: i and m.update({"split.no": [1, 2]}), r"split.no is array.*, want 1"),
+        (lambda i, m, t: m.update({"split.tensors.count": [7, 8]}), "in all parts, want array"),
         (lambda i, m, t: i and m.pop("split.count"), "split.count is None, want 3"),
         (lambda i, m, t: m.update({"split.tensors.count": 99}), "in all parts, want 99"),
         (

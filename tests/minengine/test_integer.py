@@ -91,6 +91,14 @@ def test_codes_are_of_8_bits_and_their_sums_are_right(x):
     ).all()
 
 
+@given(hnp.arrays(np.float32, (1, 16), elements=st.floats(-(2.0**-122), 2.0**-122, width=32)))
+def test_what_is_too_small_for_a_scale_is_zero(x):
+    a = integer.Activations(x)
+    assert not a.codes.any()
+    assert not a.sums.any()
+    assert (a.scales >= 0).all()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_stays_none(value):
     x = np.ones((1, 64), np.float32)

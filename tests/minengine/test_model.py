@@ -166,6 +166,7 @@ def test_an_unsupported_format_is_named(refuse):
         ("general.architecture", None, ModelError, "general.architecture is None"),
         ("split.count", 3, Malformed, "a part of 3, want a name like x-00001-of-00003"),
         ("llama.expert_count", 8, Unsupported, "mixture of experts"),
+        ("llama.expert_count", np.array([1, 2]), Unsupported, "from layer to layer"),
         ("llama.block_count", None, ModelError, "llama.block_count is missing"),
         ("llama.block_count", 0, ModelError, "llama.block_count is 0, want a positive integer"),
         ("llama.block_count", -1, ModelError, "llama.block_count is -1"),
@@ -186,6 +187,7 @@ def test_an_unsupported_format_is_named(refuse):
             Unsupported,
             "type 'ntk'; this engine has none, linear",
         ),
+        ("llama.rope.scaling.type", np.array([1, 2]), Unsupported, "this engine has none, linear"),
         ("llama.rope.scaling.factor", -2.0, ModelError, "factor is -2.0"),
         ("llama.attention.layer_norm_rms_epsilon", float("inf"), ModelError, "epsilon is inf"),
         ("llama.attention.layer_norm_rms_epsilon", None, ModelError, "epsilon is missing"),
@@ -199,6 +201,42 @@ def test_impossible_metadata_is_refused_by_name(refuse, key, value, error, words
             metadata[key] = value
 
     refuse(error, words, change)
+
+
+@pytest.mark.parametrize(
+    ("arch", "keys", "words"),
+    [
+        ("gemma3", {"freq_base_swa": 0.0}, "rope.freq_base_swa is 0.0, want at least 1"),
+        ("llama", {"freq_base": 1.0, "scaling.type": "yarn"}, "base is 1.0, yarn wants more"),
+        ("llama", {"scaling.type": "yarn", "scaling.yarn_beta_fast": 0.0}, "beta_fast is 0.0"),
+        ("llama", {"scaling.type": "yarn", "scaling.yarn_beta_slow": 0.0}, "beta_slow is 0.0"),
+        ("llama", {"scaling.attn_factor": float("inf")}, "attn_factor is inf, want a finite"),
+    ],
+)
+def test_a_rotation_that_is_no_number_is_refused_by_name(refuse, arch, keys, words):
+    def change(metadata, _):
+        metadata |= {f"{arch}.rope.{key}": value for key, value in keys.items()}
+
+    refuse(ModelError, words, change, arch=arch)
+
+
+@pytest.mark.parametrize(("key", "value"), [("factor", 1e-320), ("attn_factor", 1.7e308)])
+def test_a_rotation_past_float64_is_refused(write_model, key, value):
+    file = gguf.open(write_model(keys={"rope.scaling.type": "yarn"}))
+    file.metadata |= {"llama.rope.scaling.factor": 4.0, f"llama.rope.scaling.{key}": value}
+    with pytest.raises(ModelError, match="frequencies that are no finite numbers"):
+        Model.load(file)
+
+
+def test_a_scale_by_heads_wider_than_the_model_is_refused(refuse):
+    refuse(ModelError, "8 does not divide among 16", None, arch="gemma2", n_layers=46, D=8, H=16)
+
+
+def test_a_switch_that_is_none_is_refused_by_name(refuse):
+    def change(metadata, _):
+        metadata["granite.rope.scaling.finetuned"] = np.array([1, 2])
+
+    refuse(ModelError, "finetuned is array.*, want true or false", change, arch="granite")
 
 
 def test_head_counts_may_be_given_once_a_layer(write_model):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,7 +13,10 @@ from minengine import Engine, gguf
 from minengine.engine import packaged_model
 from minengine.errors import RequestError
 from minengine.formats import FORMATS
-from minengine.requantize import FALLBACK, FILE_TYPES, MIXES, requantize
+from minengine.requantize import FALLBACK, FILE_TYPES, MIXES, fitting, formats_for, requantize
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "mixes.json"
+MIXED = json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
 def test_every_format_has_its_file_type():
@@ -66,6 +73,15 @@ def test_a_matrix_whose_rows_do_not_fit_gets_the_next_format_and_is_named(tmp_pa
         assert set(said.values()) == {instead}
     requantize(write_model(E=10, H=4, G=2), tmp_path / "x.gguf", "Q8_0")
     assert formats_of(tmp_path / "x.gguf")["blk.0.attn_output.weight"] == "F16"
+
+
+@pytest.mark.parametrize("case", MIXED)
+@pytest.mark.parametrize("name", MIXES)
+def test_every_matrix_gets_the_format_that_llamacpp_gives_it(case, name):
+    shapes, want = MIXED[case]["shapes"], MIXED[case]["formats"][name]
+    tensors = {n: SimpleNamespace(name=n, shape=s, format="F32") for n, s in shapes.items()}
+    chosen = formats_for(tensors, name)
+    assert [fitting(chosen[n], shape[-1]) for n, shape in shapes.items()] == want
 
 
 def test_a_mix_gives_more_bits_to_the_head_and_to_half_of_the_layers(tmp_path, write_model):

@@ -224,6 +224,25 @@ def test_end_tokens_are_eos_eot_eom_and_the_known_texts():
     assert tokenizer.piece(n) == b""
 
 
+def test_marks_of_code_models_are_control_and_three_of_them_end():
+    texts = [
+        "<fim_prefix>",
+        "<|fim_suffix|>",
+        "<MID>",
+        "<fim_pad>",
+        "<|repo_name|>",
+        "<|file_sep|>",
+    ]
+    tokenizer = Tokenizer(metadata({}, dict.fromkeys(texts, NORMAL)))
+    assert tokenizer.ends == {2, FIRST + 3, FIRST + 4, FIRST + 5}
+    assert [tokenizer.piece(FIRST + i) for i in range(6)] == [b""] * 6
+    named = Tokenizer(
+        metadata({}, dict.fromkeys(texts, NORMAL), fim_pad_token_id=5, prefix_token_id=6)
+    )
+    assert named.ends == {2, 5, FIRST + 4, FIRST + 5}  # the key counts, not the text
+    assert [named.piece(FIRST), named.piece(FIRST + 3)] == [b"<fim_prefix>", b"<fim_pad>"]
+
+
 @pytest.mark.parametrize(
     ("keys", "error", "words"),
     [
