@@ -37,6 +37,7 @@ from minengine.tokenizer import Tokenizer
 # A context of 128 k tokens is in the file of many a model and in the memory of few a laptop.
 LONGEST_CONTEXT = 4096
 BLOCK_SIZE = 32  # tokens of a block of the cache
+MOST_BREAKERS = 8  # sets of DRY's breakers that are remembered
 DRY_BREAKERS = ("\n", ":", '"', "*")
 
 
@@ -111,6 +112,7 @@ class Engine:
         self.scheduler = Scheduler(
             self.pool, n_batch=n_batch, share_prefixes=share_prefixes, queue=queue
         )
+        self._breakers: dict[tuple[str, ...], dict[int, list[list[int]]]] = {}
         self.memory = Memory(self.scheduler, self.model, self.context)
 
     def close(self) -> None:
@@ -229,13 +231,19 @@ class Engine:
 
     def breakers(self, texts: Ids[str]) -> dict[int, list[list[int]]]:
         """Where repeated passages end for DRY, as ``penalties.dry`` wants it; a control token has
-        the text that it has in the vocabulary.
+        the text that it has in the vocabulary. Found once: a large vocabulary takes a second.
         """
-        t = self.tokenizer
-        pieces = list(t.bytes_of)
-        for i in t.special:
-            pieces[i] = t.texts[i]
-        return breakers_of(pieces, t.segment, [text.encode() for text in texts])
+        key = tuple(texts)
+        if key not in self._breakers:
+            t = self.tokenizer
+            pieces = list(t.bytes_of)
+            for i in t.special:
+                pieces[i] = t.texts[i]
+            found = breakers_of(pieces, t.segment, [text.encode() for text in key])
+            if len(self._breakers) >= MOST_BREAKERS:
+                self._breakers.clear()
+            self._breakers[key] = found
+        return self._breakers[key]
 
     def generate(self, prompt: str | bytes | Ids[int], **options: Any) -> Generation:
         """Continue a prompt: an iterator of pieces of text, each whole characters, as they come.
