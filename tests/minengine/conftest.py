@@ -7,6 +7,8 @@ import itertools
 import pytest
 
 from minengine import random_model
+from minengine.engine import packaged_model
+from minengine.requantize import requantize
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,17 @@ def write_model(tmp_path_factory):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def packaged_in(tmp_path_factory):
+    """Function ``(format) -> path``: the packaged model's weights in a format, made once."""
+    folder = tmp_path_factory.mktemp("formats")
+
+    def made(name):
+        path = folder / f"{name}.gguf"
+        if not path.exists():
+            requantize(packaged_model() if name == "F32" else made("F32"), path, name)
+        return path
+
+    return made

@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minengine import Engine, integer, oracle, oracle_formats
-from minengine.engine import packaged_model
 from minengine.errors import ModelError, RequestError
 from minengine.formats import FORMATS
 from minengine.oracle import rounded
-from minengine.requantize import requantize
 
 CODED = [f for f in FORMATS.values() if f.has_codes]
 ROWS = pytest.mark.parametrize("form", CODED, ids=lambda f: f.name)
@@ -118,18 +116,14 @@ def test_wrong_shapes_and_float_formats_are_refused_in_words():
 
 
 @pytest.fixture(scope="module")
-def texts(tmp_path_factory):
-    """Logits of a text by the packaged model in each format, in fast mode, and by its F32 twin."""
-    folder, found = tmp_path_factory.mktemp("fast"), {}
+def texts(packaged_in):
+    """Logits of a text by the packaged model in each format, in fast mode and in exact mode."""
+    found = {}
     for form in CODED:
-        requantize(packaged_model(), folder / "m.gguf", form.name)
-        requantize(folder / "m.gguf", folder / "twin.gguf", "F32")
-        with (
-            Engine(folder / "m.gguf", 1, mode="fast") as fast,
-            Engine(folder / "twin.gguf") as twin,
-        ):
+        path = packaged_in(form.name)
+        with Engine(path, 1, mode="fast") as fast, Engine(path, 1) as exact:
             ids = fast.tokenize("ROMEO:\nBut, soft! what light through yonder window breaks?")
-            found[form.name] = fast.logits(ids), twin.logits(ids)
+            found[form.name] = fast.logits(ids), exact.logits(ids)
     return found
 
 

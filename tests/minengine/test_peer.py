@@ -16,7 +16,6 @@ import pytest
 from minengine import Engine, gguf, oracle
 from minengine.engine import packaged_model
 from minengine.formats import FORMATS
-from minengine.requantize import requantize
 from minengine.tokenizer import Tokenizer
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
@@ -34,14 +33,9 @@ ROUNDED = {
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
+def files(packaged_in):
     """The packaged model's weights in every format: the files that llama.cpp was given."""
-    folder = tmp_path_factory.mktemp("formats")
-    requantize(packaged_model(), folder / "F32.gguf", "F32")
-    for name in FORMATS:
-        if name != "F32":
-            requantize(folder / "F32.gguf", folder / f"{name}.gguf", name)
-    return {name: folder / f"{name}.gguf" for name in FORMATS}
+    return {name: packaged_in(name) for name in FORMATS}
 
 
 def nrms(got: np.ndarray, want: np.ndarray) -> float:
