@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # importing a file of commands registers them, in the order of --help
-from autograder.cli import collecting, course, grading, reporting, student
+from autograder.cli import collecting, course, exporting, grading, reporting, student
 from autograder.cli.app import app, err, escape
 from autograder.errors import AutograderError
 
@@ -11,6 +11,7 @@ __all__ = [
     "app",
     "collecting",
     "course",
+    "exporting",
     "grading",
     "main",
     "reporting",
