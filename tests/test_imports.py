@@ -46,6 +46,8 @@ ONE_DOOR = {
     "distributed": {"autograder/scale.py"},
     "jupytext": set(),  # tests compare with it; a student reads handouts without it
     "matplotlib": {"autograder/report.py"},
+    "copydetect": {"autograder/similarity.py"},
+    "pygments": {"autograder/similarity.py"},
     "cupy": {"cudasim/device.py"},
 }
 NEVER_IN_ENGINE = {"torch", "pandas", "dask", "nbgrader", "gguf", "llama_cpp", "scipy"}

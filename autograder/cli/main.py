@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 # importing a file of commands registers them, in the order of --help
-from autograder.cli import collecting, course, exporting, grading, reporting, student
+from autograder.cli import collecting, comparing, course, exporting, grading, reporting, student
 from autograder.cli.app import app, err, escape
 from autograder.errors import AutograderError
 
 __all__ = [
     "app",
     "collecting",
+    "comparing",
     "course",
     "exporting",
     "grading",
