@@ -235,7 +235,8 @@ def _when(found: Found, known: dict[str, Row], wishes: Wishes) -> datetime:
 
 def _row(student: str, found: Found, when: datetime, layout: str) -> Row:
     late = "late" if found.attempt.late else ""
-    return Row(student, when.isoformat(), found.digest, late, layout, found.attempt.entry.name)
+    origin = str(pages.cell(found.attempt.entry.name))  # somebody may open the log in a spreadsheet
+    return Row(student, when.isoformat(), found.digest, late, layout, origin)
 
 
 def _on_disk(path: Path) -> str | None:

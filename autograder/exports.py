@@ -24,9 +24,6 @@ from autograder.hints import Hint
 if TYPE_CHECKING:  # the gradebook's door, which a command without one does not need
     from autograder.finals import Final, Finals
 
-# A spreadsheet runs a cell that begins with one of these (their full-width forms too), blanks
-# before it or not. A ' in front makes it text.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 LTI_SUBMITTED, LTI_NOTHING = "Submitted", "Initialized"
 
 
@@ -80,21 +77,12 @@ def nameless(chosen: Format, finals: Finals) -> list[str]:
     ]
 
 
-def guarded(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if not isinstance(value, str):
-        return "" if value is None else value
-    text = pages.printable(value).replace("\n", " ")
-    risky = value.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
-    return f"'{text}" if risky else text
-
-
 def table(heading: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     """RFC 4180: commas, CRLF, quotes where needed."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([guarded(h) for h in heading])
-    writer.writerows([guarded(cell) for cell in row] for row in rows)
+    writer.writerow([pages.cell(h) for h in heading])
+    writer.writerows([pages.cell(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 

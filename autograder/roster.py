@@ -36,7 +36,8 @@ COLUMNS = {
 }
 ID_FROM = ("student", "login", "sid", "email", "lms_id")  # which becomes the student's id
 STRONG = ("student", "login", "sid", "lms_id", "email", "participant")  # each names one person
-NOT_A_NAME = re.compile(r"[+/\\\0]|^\.")  # nbgrader splits at +; the rest leads elsewhere
+# nbgrader splits at +; others lead elsewhere, or begin an option or a spreadsheet's formula
+NOT_A_NAME = re.compile(r"^\W|[+/\\\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from autograder import doctor, sandbox
+from autograder import doctor, home, sandbox
 from autograder.cli import main as cli
 
 COMMANDS = cli.app.registered_commands
@@ -112,6 +115,22 @@ def test_the_command_that_a_hidden_failure_names_shows_it(tmp_path, write_notebo
     everything = json.loads(run("check", notebook, "--all", "--json", *TINY, code=1))
     assert [r["status"] for r in everything["results"]] == ["passed"] * 2 + ["failed", "passed"]
     assert everything["sandboxed"]
+
+
+def test_on_a_narrow_terminal_words_wrap_with_their_indent_and_the_command_stays_whole(
+    tmp_path, tiny_course, write_notebook, tiny_sources
+):
+    notebook = write_notebook(tmp_path / "01_tiny.ipynb", tiny_sources["no_mean"])
+    shown = io.StringIO()
+    verdict = home.check(notebook, tiny_course)
+    home.show(verdict, Console(file=shown, width=50, force_terminal=True, no_color=True))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue()).splitlines()
+    again = "      again: autograder check 01_tiny.ipynb --only center_rows --seed 0"
+    assert again in lines
+    assert max(len(line.rstrip()) for line in lines if "again:" not in line) <= 80
+    told = [line for line in lines if "largest error" in line or "values differ" in line]
+    assert told
+    assert all(line.startswith(" " * 6) for line in told)
 
 
 def test_check_without_a_sandbox_uses_a_plain_child_and_says_so(

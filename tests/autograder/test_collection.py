@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import os
@@ -17,7 +18,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder import archive, collection, layouts, roster
+from autograder import archive, collection, layouts, pages, roster
 from autograder.collection import Wishes, collect
 from autograder.errors import CourseError
 from autograder.roster import Person, Roster
@@ -226,6 +227,21 @@ def test_whose_or_which_it_is_is_never_guessed(room, tmp_path, files, words):
     made = collect(room, ID, packed(tmp_path / "z.zip", files), CLASS)
     assert words in made.problems[0]
     assert taken(room) == {}
+
+
+@pytest.mark.parametrize("name", ["=cmd()", "-rf", "@x", ".hidden", "a+b", "tab\tx"])
+def test_a_name_that_is_no_folders_is_not_taken(room, tmp_path, name):
+    made = collect(room, ID, packed(tmp_path / "z.zip", {f"{name}.ipynb": book("x")}), Roster(()))
+    assert "cannot be a student's folder" in made.problems[0]
+    assert taken(room) == {}
+
+
+def test_the_log_has_no_formula(room, tmp_path):
+    source = packed(tmp_path / "z.zip", {"ada/=1+1.ipynb": book("x"), "=a/b.ipynb": book("y")})
+    collect(room, ID, source, CLASS)
+    (row,) = csv.reader(collection.log_path(room, ID).read_text().splitlines()[1:])
+    assert not [cell for cell in row if cell.startswith(pages.FORMULA)]
+    assert row[-2] == "ada/=1+1.ipynb"
 
 
 def test_a_name_that_two_have_matches_nobody_and_names_both():

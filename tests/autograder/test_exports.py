@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder import exports, finals, handout, roster
+from autograder import exports, finals, handout, pages, roster
 from autograder.errors import CourseError
 from autograder.exports import FORMATS, About
 from autograder.finals import Final, Finals
@@ -130,7 +130,7 @@ def test_csv_and_pandas_read_one_table_and_no_text_is_a_formula(form):
     assert [list(frame.columns), *frame.to_numpy().tolist()] == rows
     assert {len(r) for r in rows} == {len(rows[0])}
     for cell in (c for r in rows for c in r):
-        assert not cell.lstrip().startswith(exports.FORMULA)
+        assert not cell.lstrip().startswith(pages.FORMULA)
     assert text.count("\r\n") == len(rows)
     assert "Zoë \N{GRINNING FACE}" in text.encode().decode()
 
@@ -211,15 +211,15 @@ def test_what_was_graded_without_a_sandbox_is_stamped(form):
 
 @given(st.text(max_size=20))
 def test_a_guarded_text_is_no_formula_and_is_read_back_whole(text):
-    cell = exports.guarded(text)
-    assert not cell.lstrip().startswith(exports.FORMULA)
+    cell = pages.cell(text)
+    assert not cell.lstrip().startswith(pages.FORMULA)
     (heading,) = csv.reader(io.StringIO(exports.table(["a", text], []), newline=""))
     assert heading == ["a", cell]
 
 
 @pytest.mark.parametrize("value", [-1.5, 0, 3.0])
 def test_numbers_are_not_guarded(value):
-    assert exports.guarded(value) == value
+    assert pages.cell(value) == value
 
 
 # Against a gradebook of nbgrader's own
