@@ -65,10 +65,11 @@ def opened(path: Path | str) -> Iterator[Archive]:
         yield _folder(path, meter)
     elif path.is_file() and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path)):
         try:
-            with zipfile.ZipFile(path) as archive:
-                yield _zip(path, archive, meter)
-        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+            archive = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
             raise CourseError(f"{path}: not a zip that can be read: {error}") from None
+        with archive:
+            yield _zip(path, archive, meter)
     elif path.is_file():
         yield Archive(path, (_file(path, path.name, meter),))
     else:
@@ -97,7 +98,11 @@ class Meter:
 
 def _folder(root: Path, meter: Meter) -> Archive:
     entries, skipped = [], []
-    for folder, folders, files in os.walk(root):
+
+    def closed(error: OSError) -> None:
+        skipped.append(f"{error.filename}: cannot be listed: {error.strerror}")
+
+    for folder, folders, files in os.walk(root, onerror=closed):
         folders.sort()
         for name in [*folders, *sorted(files)]:
             path = Path(folder, name)

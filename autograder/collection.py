@@ -161,35 +161,28 @@ def _one(
         made.problems.append(f"{student}: {names}: which one counts cannot be told")
         return
     path = root / "submitted" / student / made.assignment / f"{made.assignment}.ipynb"
+    known = {r.digest: r for r in rows}
+    when = {f.digest: _when(f, known, wishes) for f in found}
     try:
         here = _on_disk(path)
+        state = _state(newest, here, known, wishes)
+        if state in ("new", "newer", "unchanged") and not wishes.dry_run:
+            data = None if state == "unchanged" else _again(newest)
+            _write(path, data, when[newest.digest])
     except CourseError as error:
         made.problems.append(f"{student}: {error}")
         return
-    known = {r.digest: r for r in rows}
-    when = {f.digest: _when(f, known, wishes) for f in found}
-    state = _state(newest, here, known, when[newest.digest], wishes)
+    except OSError as error:
+        made.problems.append(f"{student}: {path}: {error.strerror}")
+        return
     if state == "foreign":
         made.problems.append(
             f"{student}: {path} is another notebook, which was not collected; --force replaces it"
         )
         return
-    try:
-        data = None if state in ("unchanged", "older") else _again(newest)
-    except archive.Unreadable as error:
-        made.problems.append(str(error))
-        return
-    for one in found:
-        row = _row(student, one, when[one.digest], made.layout)
-        if one.digest not in known:
-            rows.append(row)
-        elif wishes.force:
-            rows[[r.digest for r in rows].index(one.digest)] = row
-        known[one.digest] = row
+    logged = known | {f.digest: _row(student, f, when[f.digest], made.layout) for f in found}
     stands = here if state == "older" else newest.digest
-    rows[:] = [replace(r, stands="yes" if r.digest == stands else "") for r in rows]
-    if not wishes.dry_run and state != "older":
-        _write(path, data, when[newest.digest])
+    rows[:] = [replace(r, stands="yes" if d == stands else "") for d, r in logged.items()]
     origin = newest.attempt.entry.name
     older = tuple(f.attempt.entry.name for f in found if f.digest != newest.digest)
     moment = when[newest.digest].isoformat(" ", "seconds")
@@ -205,9 +198,7 @@ def _again(found: Found) -> bytes:
     return data
 
 
-def _state(
-    newest: Found, here: str | None, known: dict[str, Row], when: datetime, wishes: Wishes
-) -> str:
+def _state(newest: Found, here: str | None, known: dict[str, Row], wishes: Wishes) -> str:
     """new, newer, unchanged, older, or foreign: a notebook lies there that nobody collected."""
     if here is None:
         return "new"
@@ -217,19 +208,25 @@ def _state(
         return "newer"
     if here not in known:
         return "foreign"
-    later = newest.attempt.sure and when < known[here].moment
-    return "older" if newest.digest in known or later else "newer"
+    if newest.attempt.sure and newest.attempt.when:
+        return "newer" if newest.attempt.when > known[here].moment else "older"
+    return "older" if newest.digest in known else "newer"
 
 
 def _when(found: Found, known: dict[str, Row], wishes: Wishes) -> datetime:
-    """When an attempt came: as the log has it, else by the wish, else by the instructor's clock."""
-    if found.digest in known and not wishes.force:
-        return known[found.digest].moment
+    """When an attempt came: as a system's clock has it, else the log, else the instructor's clock.
+
+    A wish for another clock counts for what is not in the log yet, with force for all.
+    """
     if isinstance(wishes.when, datetime):
-        return wishes.when.astimezone(UTC)
-    said = found.attempt.when if wishes.when == "source" or found.attempt.sure else None
-    if said is None or wishes.when == "now":
+        said = wishes.when
+    elif wishes.when == "source" or (wishes.when == "auto" and found.attempt.sure):
+        said = found.attempt.when or wishes.now
+    else:
         said = wishes.now
+    own = wishes.when == "auto" and found.attempt.sure
+    if found.digest in known and not wishes.force and not own:
+        said = known[found.digest].moment
     return said.astimezone(UTC)
 
 
@@ -246,6 +243,8 @@ def _on_disk(path: Path) -> str | None:
             raise CourseError(f"{part} is a symbolic link")
     if not path.exists():
         return None
+    if not path.is_file():
+        raise CourseError(f"{path} is no file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder import borrowed
@@ -69,6 +69,7 @@ def test_definitions_that_need_each_other_end():
     assert set(borrowed.taken({"f": HOLE}, cells, NP)[1]) == {"g", "h", "N", "N2"}
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_any_text_is_taken_from_or_left(hole, cell):
     made, came_from = borrowed.taken({"f": hole}, {1: cell}, NP)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder import archive, collection, layouts, pages, roster
@@ -198,6 +198,31 @@ def test_a_newer_attempt_replaces_and_an_older_archive_does_not(room, tmp_path):
     assert taken(room) == {"ada": "first"}
 
 
+def test_a_return_to_an_earlier_version_is_newer_where_the_system_knows_the_time(room, tmp_path):
+    for day, word in enumerate(("first", "second", "first"), 1):
+        row = GRADESCOPE["submission_91"] | {":created_at": datetime(2026, 1, day, tzinfo=UTC)}
+        files = {
+            "e/submission_metadata.yml": yaml.safe_dump({f"submission_{day}": row}).encode(),
+            f"e/submission_{day}/x.ipynb": book(word),
+        }
+        made = collect(room, ID, packed(tmp_path / f"{day}.zip", files), CLASS)
+    assert made.taken[0].state == "newer"
+    assert taken(room) == {"ada": "first"}
+    assert "2026-01-03 00:00:00" in collection.times_path(room, ID).read_text()
+    assert collect(room, ID, tmp_path / "2.zip", CLASS).taken[0].state == "older"
+    assert taken(room) == {"ada": "first"}
+
+
+@pytest.mark.parametrize("place", [f"ada/{ID}/{ID}.ipynb/x", "ada"])
+def test_what_stands_in_the_way_is_one_students_problem(room, tmp_path, place):
+    laid(room, {f"submitted/{place}": b"x"})
+    files = {"ada.ipynb": book("a"), "bob.ipynb": book("b")}
+    made = collect(room, ID, packed(tmp_path / "z.zip", files), CLASS)
+    assert made.problems[0].startswith("ada: ")
+    assert json.loads((room / f"submitted/bob/{ID}/{ID}.ipynb").read_bytes()) is not None
+    assert [t.student for t in made.taken] == ["bob"]
+
+
 def test_a_notebook_that_was_not_collected_is_replaced_only_by_force(room, tmp_path):
     laid(room, {f"submitted/ada/{ID}/{ID}.ipynb": book("by hand")})
     source = packed(tmp_path / "s.zip", {"ada.ipynb": book("zip")})
@@ -377,6 +402,7 @@ def test_a_link_in_submitted_is_not_written_through(room, tmp_path):
     assert sorted(p.name for p in outside.iterdir()) == ["keep.txt"]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_zip_or_one_error(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("z") / "z.zip"
@@ -387,6 +413,7 @@ def test_any_bytes_are_a_zip_or_one_error(tmp_path_factory, data):
                 assert len(entry.read()) <= archive.MAX_FILE
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("ab_+-.()/1 9LATEé", min_size=1, max_size=40), max_size=6))
 def test_any_names_are_attempts_or_lines(names):
     entries = tuple(archive.Entry(f"{n}.ipynb", 1, bytes) for n in names if n.strip("/."))

@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import pandas
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder import exports, finals, handout, pages, roster
@@ -209,6 +209,7 @@ def test_what_was_graded_without_a_sandbox_is_stamped(form):
     assert ["UNSANDBOXED" in t or '"unsandboxed": true' in t for t in texts] == [True, False]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_a_guarded_text_is_no_formula_and_is_read_back_whole(text):
     cell = pages.cell(text)
