@@ -30,6 +30,7 @@ MOODLE_FLAT = re.compile(
 )
 COPY = re.compile(r"^(?P<stem>.+?)(?: ?\((?P<browser>\d+)\)|-(?P<again>\d{1,3}))$")
 UNWANTED = ("__MACOSX", ".ipynb_checkpoints")
+NBGRADERS = ("timestamp.txt", "submission_secret.txt")  # what its submit puts beside notebooks
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,7 @@ def _exchange(archive: Archive, assignment: str) -> Iterator[Attempt | str]:
         if len(parts) == 4 and time_of(parts[2]) is None:  # no random part; a + in the user's name
             parts = folder.rsplit("+", 2)
         user, of_assignment, claimed = parts[0], parts[1], time_of(parts[2])
-        if of_assignment != assignment or entry.parts[-1] == "timestamp.txt":
+        if of_assignment != assignment or entry.parts[-1] in NBGRADERS:
             continue
         if not _is_notebook(entry):
             yield _no_notebook(entry)
@@ -252,7 +253,7 @@ def _folder(archive: Archive, assignment: str) -> Iterator[Attempt | str]:
     for entry in archive.entries:
         parts = tops[entry.name]
         if not _is_notebook(entry):
-            if parts[-1] != "timestamp.txt":
+            if parts[-1] not in NBGRADERS:
                 yield _no_notebook(entry)
             continue
         rank, number = _rank(parts[-1], assignment), copy_number(_stem(parts[-1]))[1]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import getpass
 import io
 import json
 import os
 import stat
 import struct
+import subprocess
+import sys
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,6 +173,24 @@ def test_the_time_in_an_exchange_folders_name_counts_only_on_wish(room, tmp_path
             (source / next(iter(SYSTEMS["exchange"]))).stat().st_ctime, UTC
         )
         assert (made.taken[0].when[:16] == changed.isoformat(" ")[:16]) == right
+
+
+def test_what_nbgraders_own_submit_hands_in_is_collected(room, tmp_path):
+    exchange, home = tmp_path / "exchange", tmp_path / "home"
+    (exchange / "c" / "inbound").mkdir(parents=True)
+    exchange.chmod(0o777)
+    (exchange / "c" / "inbound").chmod(0o733)
+    for place in (exchange / "c" / "outbound", home):
+        laid(place, {f"{ID}/{ID}.ipynb": book("submitted")})
+    where = f"c.Exchange.root = {str(exchange)!r}\nc.Exchange.cache = {str(tmp_path / 'cache')!r}\n"
+    (home / "nbgrader_config.py").write_text(f"c = get_config()\n{where}")
+    subprocess.run(
+        [sys.executable, "-m", "nbgrader", "submit", ID, "--course", "c"],
+        cwd=home, env={**os.environ, "HOME": str(home)}, check=True, capture_output=True,
+    )  # fmt: skip
+    made = collect(room, ID, exchange, Roster(()))
+    assert (made.layout, made.skipped, made.problems) == ("exchange", [], [])
+    assert taken(room) == {getpass.getuser(): "submitted"}
 
 
 def test_an_exchange_folder_of_another_user_is_not_taken_unasked(room, tmp_path):
