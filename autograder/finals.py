@@ -114,10 +114,12 @@ def _scores(book: ledger.Ledger) -> dict[str, tuple]:
     handed, notebook, grade = (
         book.tables[name] for name in ("submitted_assignment", "submitted_notebook", "grade")
     )
+    extra = sql.func.coalesce(grade.c.extra_credit, 0.0)
     points = sql.case(
-        (grade.c.manual_score.isnot(None), grade.c.manual_score),
-        else_=sql.func.coalesce(grade.c.auto_score, 0.0),
-    ) + sql.func.coalesce(grade.c.extra_credit, 0.0)
+        (grade.c.manual_score.isnot(None), grade.c.manual_score + extra),
+        (grade.c.auto_score.isnot(None), grade.c.auto_score + extra),
+        else_=0.0,  # nbgrader gives no extra credit to what has no score
+    )
     query = (
         sql.select(
             handed.c.student_id,

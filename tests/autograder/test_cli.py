@@ -167,6 +167,16 @@ def test_every_command_has_help_with_an_example(command):
     assert f"autograder {name_of(command)}" in said
 
 
+def test_the_instructors_page_names_commands_and_options_that_there_are():
+    page = Path(__file__).parents[2] / "course" / "instructors" / "day.md"
+    lines = [line.split() for line in page.read_text().splitlines() if line.startswith("    auto")]
+    known = {name_of(c): run(name_of(c), "--help") for c in COMMANDS}
+    assert len(lines) > 10
+    for _, command, *words in lines:
+        for option in (w for w in words if w.startswith("-")):
+            assert option in known[command], (command, option)
+
+
 def test_an_unknown_check_is_named_with_those_there_are(tmp_path, write_notebook, tiny_sources):
     notebook = write_notebook(tmp_path / "01_tiny.ipynb", tiny_sources["reference"])
     with pytest.raises(cli.AutograderError, match=r"no check nothing; there is center_rows"):

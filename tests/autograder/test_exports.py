@@ -247,6 +247,8 @@ def room(tmp_path_factory, tiny, tiny_sources, command):
         grade = book.find_grade("check_center", ID, ID, "ada")
         grade.manual_score, grade.extra_credit = 2.5, 0.25
         book.find_submission_notebook(ID, ID, "bob").late_submission_penalty = 1.5
+        grade = book.find_grade("check_Tally", ID, ID, "eve")
+        grade.auto_score, grade.extra_credit = None, 1.0
         book.db.commit()
     return root
 

@@ -88,6 +88,7 @@ def test_a_submission_cannot_read_the_secret_nor_the_checks(container, write_not
     _, made = autograde(container)
     secret = (container / "source" / "secret").read_text()
     assert secret[:9] not in json.dumps(made)
+    assert "ValueError: []" in made["tests"][0]["output"]
 
 
 def test_two_notebooks_are_not_graded_and_no_score_is_made_up(container, write_notebook):
