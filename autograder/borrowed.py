@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 BUILT_IN = frozenset(dir(builtins))
 BROKEN = (SyntaxError, ValueError, RecursionError, MemoryError)
+MAGIC = re.compile(r"^(\s*)[%!].*$", re.M)
 MOST = 200  # names followed for one submission
 
 
@@ -42,6 +44,8 @@ def taken(
     ``cells`` are the other code cells in order, ``given`` the names that need nothing: a later
     definition of a name stands for an earlier one, as in a notebook that is run from the top.
     """
+    if not any(uses(source) - given - holes.keys() for source in holes.values()):
+        return dict(holes), {}
     known: dict[str, Definition] = {}
     for number, source in cells.items():
         for one in definitions(number, source):
@@ -95,11 +99,15 @@ def uses(source: str) -> frozenset[str]:
 
 
 def definitions(number: int, source: str) -> list[Definition]:
-    """The statements at a source's top level that only define."""
+    """The statements at a source's top level that only define; lines of IPython are passed over."""
     try:
         body = ast.parse(source).body
     except BROKEN:
-        return []
+        source = without_magic(source)
+        try:
+            body = ast.parse(source).body
+        except BROKEN:
+            return []
     found = []
     for node in body:
         names = _defined(node)
@@ -110,6 +118,11 @@ def definitions(number: int, source: str) -> list[Definition]:
             )
             found.append(Definition(number, names, text, node.lineno, node.col_offset))
     return found
+
+
+def without_magic(source: str) -> str:
+    """A source whose lines of IPython (% or !) do nothing."""
+    return MAGIC.sub(r"\1pass", source)
 
 
 def _defined(node: ast.stmt) -> frozenset[str]:

@@ -194,7 +194,8 @@ def _of_group(entry: Entry, folder: str, row: dict, assignment: str) -> Iterator
         yield f"{entry.name}: {GRADESCOPE} names nobody for {folder}"
     digits = re.sub(r"\D", "", folder)
     for one in people:
-        who = {f: str(one[f":{f}"]) for f in ("email", "sid", "name") if one.get(f":{f}")}
+        said = {f: one.get(f":{f}") for f in ("email", "sid", "name")}
+        who = {f: str(text) for f, text in said.items() if text and isinstance(text, str | int)}
         if not who:
             yield f"{entry.name}: a submitter without name, number and address"
             continue

@@ -32,7 +32,7 @@ LEAST = 0.6  # share in common from which a pair is listed
 ALIKE = 0.95  # share from which texts make a group
 MOST_PAIRS = 200
 FOREIGN = ("numpy", "autograder")  # modules that say nothing of this assignment
-MOST_LONG = 200_000  # characters of one text that are looked at
+MOST_LONG = 40_000  # characters of one source that are looked at
 
 
 @dataclass(frozen=True)

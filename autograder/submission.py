@@ -13,7 +13,6 @@ import ast
 import hashlib
 import json
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,8 +26,8 @@ from autograder.handout import Handout
 MAX_BYTES = 50 * 2**20  # of a notebook
 MAX_HOLE = 256 * 2**10  # characters of one hole; the handouts' own holes have under 4,000
 MAX_CELLS = 10_000
-MOST_TRIES = 20_000  # places at which a cell may begin in a damaged notebook
-MAGIC = re.compile(r"^(\s*)[%!].*$", re.M)
+MAX_CELL = 4 * 2**20  # characters of a cell in a damaged notebook
+MOST_TRIES, MOST_WORK = 5_000, 64 * 2**20  # places where one may begin, characters read for it
 
 
 @dataclass(frozen=True)
@@ -82,22 +81,15 @@ def read(path: Path | str, handout: Handout) -> Submission:
         notes += [f"{hole}: {n}" for n in _notes(best, found)]
     ours = {name for c in handout.cells if c.kind == "code" for name in _defines(c.source)}
     ours |= set(handout.holes)
-    others = {n: cells[n]["source"] for n in code if n not in used}
-    others = {n: _without_magic(s) for n, s in others.items() if len(s) <= MAX_HOLE}
+    rest = [n for n in code if n not in used]
+    others = {n: s for n in rest if len(s := cells[n]["source"]) <= MAX_HOLE}
     own = {name for source in holes.values() for name in _defines(source)}
     holes, taken = borrowed.taken(holes, others, frozenset(ours | own))
     for number in sorted(set(taken.values())):
         names = ", ".join(sorted(n for n, at in taken.items() if at == number))
         notes.append(f"{names}: taken from cell {number}, which is no task's cell")
-    elsewhere = {
-        name: n for n, s in others.items() for name in _defines(s) - ours if name not in taken
-    }
+    elsewhere = {name: n for n in rest for name in code[n] - ours if name not in taken}
     return Submission(holes, tuple(notes), elsewhere)
-
-
-def _without_magic(source: str) -> str:
-    """A source that Python can read: without IPython's lines where these are what stops it."""
-    return MAGIC.sub(r"\1pass", source) if not _defines(source) else source
 
 
 def _load(path: Path) -> tuple[dict[int, dict[str, Any]], list[str]]:
@@ -129,22 +121,29 @@ def _load(path: Path) -> tuple[dict[int, dict[str, Any]], list[str]]:
 
 
 def whole_cells(text: str) -> list[dict[str, Any]]:
-    """The cells that can be read of a notebook cut short, or with the marks of a git conflict."""
-    decoder, cells, at = json.JSONDecoder(), [], text.find('"cells"')
+    """The cells that can be read of a notebook cut short, or with the marks of a git conflict.
+
+    What is tried is bounded: by tries, and by the characters read in all of them.
+    """
+    decoder, cells, work = json.JSONDecoder(), [], 0
+    at = text.find('"cells"')
     for _ in range(MOST_TRIES if at >= 0 else 0):
         at = text.find("{", at)
-        if at < 0:
+        if at < 0 or work > MOST_WORK:
             break
+        window, step = text[at : at + MAX_CELL], 1
         try:
-            found, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            at += 1
-            continue
-        if isinstance(found, dict) and "cell_type" in found:
-            cells.append(found)
-            at = end
-        else:
-            at += 1
+            found, end = decoder.raw_decode(window)
+            work += end
+            if isinstance(found, dict) and "cell_type" in found:
+                cells.append(found)
+                step = end
+        except json.JSONDecodeError as error:
+            # of a text without an end the place is where it began
+            work += len(window) if "Unterminated" in error.msg else error.pos
+        except RecursionError:
+            work += len(window)
+        at += step
     return cells
 
 
@@ -225,8 +224,8 @@ def _candidate(
     if len(source) > MAX_HOLE:
         source, note = "", f"cell {number} has more than {MAX_HOLE // 1024} KiB; it was not read"
     names = _defines(source)
-    if not names and MAGIC.search(source):
-        plain = MAGIC.sub(r"\1pass", source)
+    if not names and borrowed.MAGIC.search(source):
+        plain = borrowed.without_magic(source)
         if hole in _defines(plain):
             source, names = plain, _defines(plain)
             note = "lines of IPython (% or !) were left out"
