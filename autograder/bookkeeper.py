@@ -56,7 +56,7 @@ def write(
     config = settings(root)
     handed_in = Classroom(root).submissions(assignment)
     n = 0
-    with ledger.opened(_url(root, config), assignment) as book:
+    with ledger.opened(url(root, config), assignment) as book:
         for batch in ledger.batches(records):
             rows = []
             for record in batch:
@@ -77,12 +77,12 @@ def settings(root: Path) -> Config:
     return PyFileConfigLoader(CONFIG, path=str(root)).load_config()
 
 
-def _url(root: Path, config: Config) -> str:
+def url(root: Path, config: Config) -> str:
     """Of the database: CourseDirectory.db_url, or gradebook.db in the folder."""
-    url = config.CourseDirectory.get("db_url", f"sqlite:///{root / 'gradebook.db'}")
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+    found = config.CourseDirectory.get("db_url", f"sqlite:///{root / 'gradebook.db'}")
+    if found.startswith("sqlite:///") and not Path(found.removeprefix("sqlite:///")).exists():
         raise CourseError(f"{root} has no gradebook: run `autograder init {root}`")
-    return url
+    return found
 
 
 def _sources(path: Path | None, handout: Handout) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from autograder import catalog, checks
 from autograder.checks import Result, Seeds
+from autograder.feedback import RUNGS
 from autograder.hints import Hint
 from autograder.local import LocalStudent
 
@@ -20,6 +21,12 @@ STYLE = (
     "border-left:4px solid {color};padding:.3em .8em;margin:.3em 0;font-family:sans-serif;"
     "line-height:1.4;overflow-wrap:anywhere"
 )
+# grey that is seen on a notebook's white and on its dark theme
+PRE = (
+    "white-space:pre-wrap;margin:.25em 0;padding:.4em .6em;border-radius:4px;"
+    "background:rgba(128,128,128,.13);font-size:.95em"
+)
+CALLED = "called: "
 GREEN, RED = "#2a9d4a", "#d1342f"
 
 
@@ -67,9 +74,15 @@ def show(hole: str, found: Iterable[Result], hints: Mapping[str, Hint]) -> None:
 
 
 def html(hole: str, found: Iterable[Result], hints: Mapping[str, Hint]) -> str:
-    """A panel: each check with its verdict in words, and the ladder of hints to unfold."""
-    found = list(found)
-    rows = "".join(_row(r, hints.get(r.tag)) for r in found)
+    """A panel: each check with its verdict in words, and the ladder of hints to unfold.
+
+    An idea that several checks fail for is explained at the first of them.
+    """
+    found, said = list(found), set()
+    rows = ""
+    for r in found:
+        rows += _row(r, hints.get(r.tag), r.tag in said)
+        said.add(r.tag)
     style = STYLE.format(color=GREEN if all(r.passed for r in found) else RED)
     return f'<div style="{style}"><b>{escape(_headline(hole, found))}</b>{rows}</div>'
 
@@ -97,22 +110,30 @@ def _headline(hole: str, found: list[Result]) -> str:
     return f"{hole}: {passed} of {len(found)} checks passed, {points:g} of {most:g} points"
 
 
-def _row(r: Result, hint: Hint | None) -> str:
+def _row(r: Result, hint: Hint | None, again: bool) -> str:
+    """One check; ``again``: its idea was explained above."""
     note = f" <i>({escape(r.note)})</i>" if r.note else ""
     if r.passed:
-        return f'<div><span style="color:{GREEN}">passed</span> {escape(r.title)}{note}</div>'
-    ladder = ""
-    for rung in ("where", "example") if hint else ():
-        if said := getattr(hint, rung):
-            ladder += (
-                f"<details><summary>{rung.capitalize()}</summary>"
-                f'<pre style="white-space:pre-wrap">{escape(said)}</pre></details>'
-            )
+        sign = f'<span style="color:{GREEN}">✓ passed</span>'
+        return f'<div style="margin-top:.3em">{sign} {escape(r.title)}{note}</div>'
     title = escape(f"{r.tag}: {hint.title}" if hint else r.tag)
-    idea = escape(hint.idea if hint else r.hint)
+    if again:
+        idea, ladder = f"<b>{title}</b>, as above.", ""
+    else:
+        idea = f"<b>{title}</b>. {escape(hint.idea if hint else r.hint)}"
+        rungs = [(label, getattr(hint, rung)) for rung, label in RUNGS] if hint else []
+        ladder = "".join(_fold(label, text) for label, text in rungs if text)
+    calls = [line for line in r.message.splitlines() if line.startswith(CALLED)]
+    seen = "\n".join(line for line in r.message.splitlines() if line not in calls)
+    call = _fold("The call", "\n".join(line.removeprefix(CALLED) for line in calls))
+    sign = f'<span style="color:{RED};font-weight:bold">✗ {escape(r.status)}</span>'
     return (
-        f'<div style="margin-top:.4em"><span style="color:{RED}">{escape(r.status)}</span> '
-        f"{escape(r.title)}<div><b>{title}</b>. {idea}</div>"
-        f'<pre style="white-space:pre-wrap">{escape(r.message)}</pre>{ladder}'
-        f"<div>again: <code>{escape(r.replay)}</code></div></div>"
+        f'<div style="margin-top:.6em">{sign} {escape(r.title)}<div>{idea}</div>'
+        f'<pre style="{PRE}">{escape(seen)}</pre>{call if calls else ""}{ladder}'
+        f'<div style="opacity:.75">again: <code>{escape(r.replay)}</code></div></div>'
     )
+
+
+def _fold(label: str, text: str) -> str:
+    summary = f'<summary style="cursor:pointer">{escape(label)}</summary>'
+    return f'<details>{summary}<pre style="{PRE}">{escape(text)}</pre></details>'

@@ -13,11 +13,15 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
 
 from autograder import grade, sandbox, submission
 from autograder.catalog import Assignment, Course
+from autograder.checker import CALLED
 from autograder.checks import Result, Seeds
 from autograder.errors import CourseError, SubmissionError
+from autograder.pages import printable
 
 
 def check(
@@ -57,31 +61,53 @@ def check(
 
 
 def show(verdict: dict[str, Any], out: Console) -> None:
-    """The verdict for a person: each hole, each check, and for a failure its whole ladder."""
+    """The verdict for a person: each hole, each check, and for a failure its whole ladder.
+
+    An idea that several checks of a hole fail for is explained at the first of them.
+    """
     rows = [Result.from_dict(r) for r in verdict["results"]]
     for hole in dict.fromkeys(r.hole for r in rows):
-        mine = [r for r in rows if r.hole == hole]
+        mine, said = [r for r in rows if r.hole == hole], set()
         got, most = sum(r.points for r in mine), sum(r.max_points for r in mine)
-        out.print(f"[b]{hole}[/b]  {got:g} of {most:g} points")
+        color = "green" if got == most else "yellow" if got else "red"
+        out.print(f"[b]{escape(hole)}[/b]  [{color}]{got:g} of {most:g} points[/{color}]")
         for r in mine:
             sign = "[green]passed[/green]" if r.passed else f"[red]{escape(r.status)}[/red]"
-            out.print(f"  {sign}  {escape(r.title)}", soft_wrap=True)
-            for line in [] if r.passed else _lines(r, verdict["ladder"].get(r.tag, {})):
-                out.print(f"      {escape(line)}", soft_wrap=True, highlight=False)
+            out.print(f"  {sign}  {escape(printable(r.title))}", soft_wrap=True, highlight=False)
             if r.note:
-                out.print(f"      [dim]{escape(r.note)}[/dim]", soft_wrap=True)
+                _line(out, r.note, "dim")
+            if not r.passed:
+                _explain(out, r, verdict["ladder"].get(r.tag, {}), r.tag in said)
+                said.add(r.tag)
     for note in verdict["notes"]:
-        out.print(f"[yellow]note[/yellow] {escape(note)}", soft_wrap=True)
+        out.print(f"[yellow]note[/yellow] {escape(printable(note))}", soft_wrap=True)
     if not verdict["sandboxed"]:
         out.print("[dim]no sandbox works here: your code ran in a plain child process[/dim]")
     passed = sum(r.passed for r in rows)
     out.print(f"{passed} of {len(rows)} checks passed (public inputs; worth no marks)")
 
 
-def _lines(r: Result, rungs: dict[str, str]) -> list[str]:
+def _explain(out: Console, r: Result, rungs: dict[str, str], again: bool) -> None:
     title = f"{r.tag}: {rungs['title']}" if rungs else r.tag
-    more = [f"{k}: {rungs[k]}" for k in ("idea", "where", "example") if rungs.get(k)]
-    return [title, *r.message.splitlines(), *"\n".join(more).splitlines(), f"again: {r.replay}"]
+    _line(out, f"{title} (as above)" if again else title, "bold")
+    for line in r.message.splitlines():
+        _line(out, line, "dim" if line.startswith(CALLED) else "")
+    if not again:
+        for rung in ("idea", "where", "example"):
+            for line in f"{rung}: {rungs.get(rung, '')}".splitlines() if rungs.get(rung) else ():
+                _line(out, line)
+    # never broken: it is there to be copied
+    again = Text(f"      again: {printable(r.replay)}", "dim")
+    out.print(again, soft_wrap=True)
+
+
+def _line(out: Console, text: str, style: str = "") -> None:
+    """An indented line: wrapped with its indent on a terminal, whole where a program reads it."""
+    text = printable(text)
+    if out.is_terminal:
+        out.print(Padding(Text(text, style), (0, 0, 0, 6)))
+    else:
+        out.print(Text(f"      {text}", style), soft_wrap=True)
 
 
 def _ladder(assignment: Assignment, rows: list[Result]) -> dict[str, dict[str, str]]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
+# a spreadsheet runs a cell that begins with one of these, their full-width forms too
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 CLIP = 4000  # characters of one message shown on a page; records keep all
 STAMP = "UNSANDBOXED"
 WITHOUT = ("none", "")  # names of the sandbox in records that were made without one
@@ -41,6 +43,18 @@ def clip(text: str, most: int = CLIP) -> str:
     if len(text) <= most:
         return text
     return f"{text[:most]}\n… and {len(text) - most} more characters"
+
+
+def cell(value: Any) -> Any:
+    """A cell of a table that no spreadsheet takes for a formula; numbers stay numbers.
+
+    A text that begins with one of FORMULA, blanks before it or not, gets a ' in front.
+    """
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = printable(value).replace("\n", " ")
+    risky = value.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
+    return f"'{text}" if risky else text
 
 
 def unsandboxed(record: Any) -> bool:

@@ -80,16 +80,18 @@ def write(
     *,
     hints: Mapping[str, Hint] | None = None,
     title: str = "",
+    sections: Iterable[Any] = (),
 ) -> Path:
     """Write the report of an assignment's records, of none too, to ``path``; returns it.
 
     ``hints`` gives the misconceptions their titles. Students' names lead to their feedback pages in
-    ``course_dir`` where these exist.
+    ``course_dir`` where these exist. ``sections`` is markup that others made for this page.
     """
     everyone = Class()
     for record in records:
         everyone.add(record)
-    text = page(everyone, assignment, hints=hints, title=title, links=_links(course_dir, path))
+    links = _links(course_dir, path)
+    text = page(everyone, assignment, hints=hints, title=title, links=links, sections=sections)
     return pages.write(Path(path), text)
 
 
@@ -100,6 +102,7 @@ def page(
     hints: Mapping[str, Hint] | None = None,
     title: str = "",
     links: Any = None,
+    sections: Iterable[Any] = (),
 ) -> str:
     """The report as HTML; ``links(student, assignment)`` gives the address of a feedback page."""
     names = SHARED if hints is None else hints
@@ -121,6 +124,7 @@ def page(
         total_s=sum(everyone.seconds),
         tags=tags,
         charts=charts(everyone, tags) if percents else {},
+        sections=list(sections),
         rows=[
             _row(m, s, everyone, links)
             for m, s in zip(everyone.marks, everyone.seconds, strict=True)

@@ -1,9 +1,10 @@
 """What a student handed in: the sources of the holes, taken from a notebook that may be damaged.
 
 Owns: reading an untrusted .ipynb without running or trusting any of it. Of the file only the
-sources of holes are used; all other cells, metadata, tags, points and outputs come from the
-handout. What was repaired or chosen is said in ``notes``. Must not know: checks, sandboxes, marks;
-it imports no notebook library, so that it works wherever Python does. Read before: handout.py.
+sources of holes are used, and definitions of other cells that they need; all else, metadata, tags,
+points and outputs, comes from the handout. What was repaired or chosen is said in ``notes``.
+Must not know: checks, sandboxes, marks; it imports no notebook library, so that it works wherever
+Python does. Read before: handout.py, borrowed.py.
 """
 
 from __future__ import annotations
@@ -12,28 +13,30 @@ import ast
 import hashlib
 import json
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder import borrowed
 from autograder.errors import SubmissionError
 from autograder.handout import Handout
 
 MAX_BYTES = 50 * 2**20  # of a notebook
 MAX_HOLE = 256 * 2**10  # characters of one hole; the handouts' own holes have under 4,000
 MAX_CELLS = 10_000
-MAGIC = re.compile(r"^(\s*)[%!].*$", re.M)
+MAX_CELL = 4 * 2**20  # characters of a cell in a damaged notebook
+MOST_TRIES, MOST_WORK = 5_000, 64 * 2**20  # places where one may begin, characters read for it
 
 
 @dataclass(frozen=True)
 class Submission:
     """Sources of the holes that were found, in the handout's order.
 
-    ``notes`` say what was odd, for student and instructor. ``elsewhere`` maps a name that another
-    cell defines to that cell's number (from 1), to explain a NameError; those cells do not run.
+    A hole comes with the definitions it uses from other cells (borrowed.py). ``notes`` say what was
+    odd, for student and instructor. ``elsewhere`` maps a name that another cell defines and that
+    was not taken along to that cell's number (from 1), to explain a NameError.
     """
 
     holes: Mapping[str, str]
@@ -78,7 +81,14 @@ def read(path: Path | str, handout: Handout) -> Submission:
         notes += [f"{hole}: {n}" for n in _notes(best, found)]
     ours = {name for c in handout.cells if c.kind == "code" for name in _defines(c.source)}
     ours |= set(handout.holes)
-    elsewhere = {name: n for n, names in code.items() if n not in used for name in names - ours}
+    rest = [n for n in code if n not in used]
+    others = {n: s for n in rest if len(s := cells[n]["source"]) <= MAX_HOLE}
+    own = {name for source in holes.values() for name in _defines(source)}
+    holes, taken = borrowed.taken(holes, others, frozenset(ours | own))
+    for number in sorted(set(taken.values())):
+        names = ", ".join(sorted(n for n, at in taken.items() if at == number))
+        notes.append(f"{names}: taken from cell {number}, which is no task's cell")
+    elsewhere = {name: n for n in rest for name in code[n] - ours if name not in taken}
     return Submission(holes, tuple(notes), elsewhere)
 
 
@@ -96,7 +106,11 @@ def _load(path: Path) -> tuple[dict[int, dict[str, Any]], list[str]]:
     except RecursionError:
         raise SubmissionError("not a notebook: nested too deeply") from None
     except ValueError as error:
-        raise SubmissionError(f"not a notebook: broken JSON: {str(error)[:120]}") from None
+        notebook = {"cells": whole_cells(text)}
+        why = f"broken JSON: {str(error)[:120]}"
+        if not notebook["cells"]:
+            raise SubmissionError(f"not a notebook: {why}") from None
+        notes.append(f"{why}; {len(notebook['cells'])} cells could be read")
     rows = _rows(notebook)
     if rows is None:
         raise SubmissionError("not a notebook: it has no list of cells")
@@ -104,6 +118,33 @@ def _load(path: Path) -> tuple[dict[int, dict[str, Any]], list[str]]:
         notes.append(f"{len(rows)} cells; only the first {MAX_CELLS} are looked at")
     cells = {n: cell for n, row in enumerate(rows[:MAX_CELLS], 1) if (cell := _cell(row))}
     return cells, notes
+
+
+def whole_cells(text: str) -> list[dict[str, Any]]:
+    """The cells that can be read of a notebook cut short, or with the marks of a git conflict.
+
+    What is tried is bounded: by tries, and by the characters read in all of them.
+    """
+    decoder, cells, work = json.JSONDecoder(), [], 0
+    at = text.find('"cells"')
+    for _ in range(MOST_TRIES if at >= 0 else 0):
+        at = text.find("{", at)
+        if at < 0 or work > MOST_WORK:
+            break
+        window, step = text[at : at + MAX_CELL], 1
+        try:
+            found, end = decoder.raw_decode(window)
+            work += end
+            if isinstance(found, dict) and "cell_type" in found:
+                cells.append(found)
+                step = end
+        except json.JSONDecodeError as error:
+            # of a text without an end the place is where it began
+            work += len(window) if "Unterminated" in error.msg else error.pos
+        except RecursionError:
+            work += len(window)
+        at += step
+    return cells
 
 
 def _bytes(path: Path) -> bytes:
@@ -183,8 +224,8 @@ def _candidate(
     if len(source) > MAX_HOLE:
         source, note = "", f"cell {number} has more than {MAX_HOLE // 1024} KiB; it was not read"
     names = _defines(source)
-    if not names and MAGIC.search(source):
-        plain = MAGIC.sub(r"\1pass", source)
+    if not names and borrowed.MAGIC.search(source):
+        plain = borrowed.without_magic(source)
         if hole in _defines(plain):
             source, names = plain, _defines(plain)
             note = "lines of IPython (% or !) were left out"

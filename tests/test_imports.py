@@ -49,6 +49,8 @@ ONE_DOOR = {
     "distributed": {"autograder/scale.py"},
     "jupytext": set(),  # tests compare with it; a student reads handouts without it
     "matplotlib": {"autograder/report.py"},
+    "copydetect": {"autograder/similarity.py"},
+    "pygments": {"autograder/similarity.py"},
     "cupy": {"cudasim/device.py"},
     "jinja2": {"minengine/render.py", "autograder/pages.py"},
     "starlette": {"minengine/server/app.py"},

@@ -73,6 +73,21 @@ def test_a_wrong_solution_fails_the_checks_it_names_with_their_tags_and_no_other
     assert results(solution, 2) == {c.id: named.get(c.id, {""}) for c in ASSIGNMENT.checks}
 
 
+@pytest.mark.parametrize("solution", OF_KIND["wrong"][::9], ids=lambda s: s.name)
+def test_the_command_that_a_failure_names_shows_the_same_mistake(solution):
+    """On public inputs, also where only a secret draw showed it and nothing of it is told."""
+    student = LocalStudent(namespace(solution), ASSIGNMENT.handout.holes)
+    seeds = Seeds.of(b"x" * 32, ASSIGNMENT.id, "ada")
+    found = checks.run(ASSIGNMENT.checks, student, seeds, hints=ASSIGNMENT.hints)
+    failed = [r for r in found if not r.passed]
+    assert failed
+    for r in failed:
+        check_id, seed = re.search(r"--only (\S+) --seed (\d+)$", r.replay).groups()
+        one = next(c for c in ASSIGNMENT.checks if c.id == check_id)
+        again = checks.attempt(one, student, Seeds.rng(check_id, int(seed)))
+        assert (check_id, again.tag) == (r.check, r.tag)
+
+
 def test_the_stub_gets_nothing_anywhere():
     found = results(ASSIGNMENT.stub(), 1)
     assert found == {c.id: {"not-implemented"} for c in ASSIGNMENT.checks}

@@ -42,3 +42,20 @@ def write_notebook(tiny):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def command():
+    """``command("grade", "1", ..., code=0)``: run it in this process; what it printed on stdout."""
+    from typer.testing import CliRunner
+
+    from autograder.cli import main as cli
+
+    def run(*args, code=0):
+        result = CliRunner().invoke(cli.app, [str(a) for a in args], env={"COLUMNS": "160"})
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result.stdout
+
+    return run

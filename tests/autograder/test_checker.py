@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import subprocess
 import sys
 import warnings
@@ -88,7 +90,19 @@ def test_the_panel_says_the_verdict_in_words_and_unfolds_the_ladder():
     panel = checker.html("h", [row], hints.SHARED)
     assert "failed" in panel
     assert "NaN in the result" in panel
-    assert "<details><summary>Where</summary>" in panel
+    assert re.search(r"<details><summary[^>]*>Where to look</summary>", panel)
+
+
+def test_an_idea_that_several_checks_fail_for_is_explained_once():
+    rows = [
+        Result(c, "h", c, 0, 2, "failed", "nan", f"got {c}\ncalled: f({c})", "hint", "visible", 0.0)
+        for c in ("a", "b")
+    ]
+    panel = checker.html("h", rows, hints.SHARED)
+    assert panel.count(html.escape(hints.SHARED["nan"].where)) == 1
+    assert panel.count("as above") == 1
+    for c in ("a", "b"):
+        assert re.search(rf"The call</summary><pre[^>]*>f\({c}\)</pre>", panel)
 
 
 def test_in_a_kernel_the_panel_is_html_and_the_error_one_line(tmp_path, namespace, tiny_sources):

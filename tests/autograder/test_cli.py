@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from autograder import doctor, sandbox
+from autograder import doctor, home, sandbox
 from autograder.cli import main as cli
 
+COMMANDS = cli.app.registered_commands
 TINY = ["--course", str(Path(__file__).parent / "tiny")]
+
+
+def name_of(command):
+    return command.name or command.callback.__name__
 
 
 def run(*args, code=0):
@@ -109,6 +117,22 @@ def test_the_command_that_a_hidden_failure_names_shows_it(tmp_path, write_notebo
     assert everything["sandboxed"]
 
 
+def test_on_a_narrow_terminal_words_wrap_with_their_indent_and_the_command_stays_whole(
+    tmp_path, tiny_course, write_notebook, tiny_sources
+):
+    notebook = write_notebook(tmp_path / "01_tiny.ipynb", tiny_sources["no_mean"])
+    shown = io.StringIO()
+    verdict = home.check(notebook, tiny_course)
+    home.show(verdict, Console(file=shown, width=50, force_terminal=True, no_color=True))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue()).splitlines()
+    again = "      again: autograder check 01_tiny.ipynb --only center_rows --seed 0"
+    assert again in lines
+    assert max(len(line.rstrip()) for line in lines if "again:" not in line) <= 80
+    told = [line for line in lines if "largest error" in line or "values differ" in line]
+    assert told
+    assert all(line.startswith(" " * 6) for line in told)
+
+
 def test_check_without_a_sandbox_uses_a_plain_child_and_says_so(
     tmp_path, write_notebook, tiny_sources, monkeypatch
 ):
@@ -136,13 +160,21 @@ def test_wrong_usage_is_one_message_and_exit_code_two(tmp_path, args, words):
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize(
-    "command", ["init", "release", "check", "grade", "feedback", "report", "verify", "doctor"]
-)
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not c.hidden], ids=name_of)
 def test_every_command_has_help_with_an_example(command):
-    said = run(command, "--help")
+    said = run(name_of(command), "--help")
     assert "Example" in said
-    assert f"autograder {command}" in said
+    assert f"autograder {name_of(command)}" in said
+
+
+def test_the_instructors_page_names_commands_and_options_that_there_are():
+    page = Path(__file__).parents[2] / "course" / "instructors" / "day.md"
+    lines = [line.split() for line in page.read_text().splitlines() if line.startswith("    auto")]
+    known = {name_of(c): run(name_of(c), "--help") for c in COMMANDS}
+    assert len(lines) > 10
+    for _, command, *words in lines:
+        for option in (w for w in words if w.startswith("-")):
+            assert option in known[command], (command, option)
 
 
 def test_an_unknown_check_is_named_with_those_there_are(tmp_path, write_notebook, tiny_sources):

@@ -19,15 +19,21 @@ EXPECTED = {
     "first_name": (4, ("first-name",)),
     "exits": (3, ("killed",)),
     "hangs": (3, ("timeout",)),
-    "helper": (3, ("error",)),
+    "helper": (6, ()),
+    "computed": (3, ("error",)),
     "broken": (0, ("missing",)),
     "linked": (0, ("missing",)),
+}
+# a cell at the end of the notebook
+MORE = {
+    "helper": "def taken_off(x):\n    return x - x.mean(-1, keepdims=True)",
+    "computed": "WAY = dict(keepdims=True)",
 }
 
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory, tiny, tiny_sources):
-    """A class of nine, not graded yet."""
+    """A class of ten, not graded yet."""
     from autograder import handout
 
     room = Classroom(tmp_path_factory.mktemp("class"))
@@ -38,6 +44,7 @@ def room(tmp_path_factory, tiny, tiny_sources):
         "exits": {**right, "center": f"import os\n{head}os._exit(0)\n"},
         "hangs": {**right, "center": f"{head}while True: pass\n"},
         "helper": {**right, "center": f"{head}return taken_off(x) * weight\n"},
+        "computed": {**right, "center": f"{head}return (x - x.mean(-1, **WAY)) * weight\n"},
         "broken": right,
         "linked": right,
     }
@@ -45,8 +52,7 @@ def room(tmp_path_factory, tiny, tiny_sources):
         path = room.root / "submitted" / student / "01_tiny" / "01_tiny.ipynb"
         path.parent.mkdir(parents=True)
         notebook = handout.fill(tiny.handout, holes)
-        if student == "helper":
-            more = "def taken_off(x):\n    return x - x.mean(-1, keepdims=True)"
+        if more := MORE.get(student):
             notebook.cells.append({"cell_type": "code", "source": more, "metadata": {}})
         path.write_text(json.dumps(notebook)[: 300 if student == "broken" else None])
         if student == "linked":
@@ -62,7 +68,7 @@ def summary(room, tiny):
 
 def test_everybody_gets_the_marks_of_their_holes(summary):
     assert {m.student: (m.points, m.tags) for m in summary.marks} == EXPECTED
-    assert (summary.graded, summary.reused, summary.lost) == (9, 0, ())
+    assert (summary.graded, summary.reused, summary.lost) == (10, 0, ())
     assert summary.sandbox != "none"
 
 
@@ -76,7 +82,8 @@ def test_what_was_odd_is_noted(summary):
     notes = {m.student: " ".join(m.notes) for m in summary.marks}
     assert "broken JSON" in notes["broken"]
     assert "symbolic link" in notes["linked"]
-    assert "taken_off is defined in cell 7, which is no task's cell" in notes["helper"]
+    assert notes["helper"] == "taken_off: taken from cell 7, which is no task's cell"
+    assert "WAY is defined in cell 7, which is no task's cell and is not run" in notes["computed"]
     assert notes["loops"] == ""
 
 
@@ -84,7 +91,7 @@ def test_a_rerun_is_free_a_change_is_graded_and_force_grades_all(room, tiny, sum
     from autograder import handout
 
     again = grade.grade(room, tiny, jobs=2, limits=LIMITS)
-    assert (again.graded, again.reused) == (0, 9)
+    assert (again.graded, again.reused) == (0, 10)
     assert again.marks == summary.marks
     path = room.root / "submitted" / "stub" / "01_tiny" / "01_tiny.ipynb"
     before = path.read_text()

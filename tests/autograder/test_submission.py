@@ -198,6 +198,30 @@ def test_what_is_no_notebook_is_refused_in_words(tmp_path, tiny, data, words):
         submission.read(path, tiny.handout)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"cells": ' + '{"x": ' * 900 + "[" + "1," * 2_000_000,
+        '{"cells": ' + '{"x": "' * 20_000 + "y" * 4_000_000,
+        '{"cells": ' + "{" * 4_000_000,
+        '{"cells": ' + '{"a": {}}' * 400_000 + "]",
+    ],
+    ids=["no end", "texts without an end", "nested", "no cells"],
+)
+def test_the_search_for_whole_cells_is_bounded(text, monkeypatch):
+    read = 0
+
+    class Decoder(json.JSONDecoder):
+        def raw_decode(self, s, idx=0):
+            nonlocal read
+            read += 1
+            return super().raw_decode(s, idx)
+
+    monkeypatch.setattr(submission.json, "JSONDecoder", Decoder)
+    assert submission.whole_cells(text) == []
+    assert read <= submission.MOST_TRIES
+
+
 def test_a_file_beyond_the_cap_is_refused(tmp_path, tiny):
     path = tmp_path / "x.ipynb"
     with path.open("wb") as file:
