@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 # importing a file of commands registers them, in the order of --help
-from autograder.cli import course, grading, reporting, student
+from autograder.cli import course, grading, late, reporting, student
 from autograder.cli.app import app, err, escape
 from autograder.errors import AutograderError
 
-__all__ = ["app", "course", "grading", "main", "reporting", "student"]
+__all__ = ["app", "course", "grading", "late", "main", "reporting", "student"]
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from autograder.cli.app import (
     escape,
     out,
     records_of,
+    standings_of,
 )
 
 
@@ -27,9 +28,9 @@ def feedback(name: Name, folder: Dir = Path(), course: CourseOption = None) -> N
 
     assignment = catalog.find_course(course).assignment(name)
     records = records_of(folder, assignment.id)
-    pages.write(
-        folder, assignment.id, records, hints=assignment.hints, title=assignment.handout.title
-    )
+    how = {"hints": assignment.hints, "title": assignment.handout.title}
+    how["standings"] = standings_of(folder, assignment.id, records)
+    pages.write(folder, assignment.id, records, **how)
     out.print(
         f"[green]feedback[/green] for {len(records)} in {escape(str(folder / 'feedback'))}",
         soft_wrap=True,
@@ -49,6 +50,7 @@ def report(
     assignment = catalog.find_course(course).assignment(name)
     path = to or Classroom(folder).report_path(assignment.id)
     records = records_of(folder, assignment.id)
-    title = assignment.handout.title
-    page.write(folder, assignment.id, records, path, hints=assignment.hints, title=title)
+    how = {"hints": assignment.hints, "title": assignment.handout.title}
+    how["standings"] = standings_of(folder, assignment.id, records)
+    page.write(folder, assignment.id, records, path, **how)
     out.print(f"[green]report[/green] {escape(str(path))}", soft_wrap=True)
