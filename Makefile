@@ -33,8 +33,8 @@ test: build lint ## run every test
 lint: build ## ruff format and lint
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 
-verify: build ## grade the graders: the whole bank of right and wrong submissions
-	@$(BIN)/autograder verify
+verify: build ## grade the graders: the whole bank, right ones on 100 seeds; build/verify.html
+	@mkdir -p build && $(BIN)/autograder verify --html build/verify.html
 
 wheel: build ## sdist and wheel into dist/
 	@rm -rf dist && $(BIN)/python -m build --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }

@@ -63,7 +63,7 @@ def _matrix(matrix: Matrix, assignment: Assignment) -> dict[str, Any]:
     kinds = [
         {"heading": heading, "must": must, "rows": rows}
         for kind, (heading, must) in KINDS.items()
-        if (rows := [_row(matrix, r, ideas) for r in matrix.rows if r.kind == kind])
+        if (rows := [_row(matrix, r, ideas) for r in _in_order(matrix, kind)])
     ]
     caught = {c: sum(bool(r.tags.get(c)) for r in matrix.rows if r.kind == "wrong")
               for c in matrix.checks}  # fmt: skip
@@ -78,6 +78,14 @@ def _matrix(matrix: Matrix, assignment: Assignment) -> dict[str, Any]:
         "n_rows": len(matrix.rows),
         "off": off,
     }
+
+
+def _in_order(matrix: Matrix, kind: str) -> list[Row]:
+    """Wrong ones by the checks they fail, so that the cells run down a diagonal."""
+    rows = [r for r in matrix.rows if r.kind == kind]
+    if kind != "wrong":
+        return rows
+    return sorted(rows, key=lambda r: [n for n, c in enumerate(matrix.checks) if r.tags.get(c)])
 
 
 def _row(matrix: Matrix, row: Row, ideas: Mapping[tuple[str, str], str]) -> dict[str, Any]:

@@ -81,7 +81,10 @@ def grade(
         print_json({**asdict(summary), "marks": [asdict(m) for m in summary.marks], "late": late})
     else:
         _print_marks(summary, standings)
-    raise typer.Exit(1 if summary.lost else 0)
+    refused = classroom.refused(assignment.id)
+    for student, why in refused.items():
+        err.print(f"[red]not graded[/red] {escape(student)}: {why}", soft_wrap=True)
+    raise typer.Exit(1 if summary.lost or refused else 0)
 
 
 @app.command(epilog="Examples: autograder verify   |   autograder verify 1 --seeds 10 --jobs 2")
