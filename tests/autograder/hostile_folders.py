@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SECRET = "SECRET_d41d8cd98f00"
+from tests.autograder.effects import SECRET
+
 SCRIPT = "<script>alert('autograder')</script><img src=x onerror=alert(1)>"
 CODES = "\x1b]0;owned\x07\x1b[31m\x1b[2J\u202e"
 NOTEBOOK = "01_tiny.ipynb"

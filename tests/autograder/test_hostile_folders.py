@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from autograder import bookkeeper, grade, handout, nbgrader_bridge, sandbox
 from autograder.classroom import Classroom
 from autograder.cli.main import app
-from tests.autograder.hostile_folders import FOLDERS, SECRET, build
+from tests.autograder.effects import SECRET
+from tests.autograder.hostile_folders import FOLDERS, build
 
 ID = "01_tiny"
 GRADED = [name for name, row in FOLDERS.items() if row.honest is not None]
