@@ -63,7 +63,7 @@ def write(
                 when = (submitted or {}).get(student) or clock.when(student, path)
                 sources = _sources(path, handout)
                 rows.append(ledger.row(record, handout, sources, when))
-                _write_autograded(root, config, handout, sources, record, when)
+                _write_autograded(root, config, handout, sources, record, lateness.timestamp(path))
             book.write(rows)
             n += len(rows)
         return Written(n, book.settle())
@@ -117,7 +117,7 @@ def _write_autograded(
     handout: Handout,
     sources: Mapping[str, str],
     record: Record,
-    when: datetime | None,
+    stamp: datetime | None,
 ) -> None:
     """The notebook that formgrader shows, read-only as nbgrader's own are."""
     places = config.CourseDirectory
@@ -129,10 +129,12 @@ def _write_autograded(
     )
     made = gradebook.notebook(handout, sources, record)
     pages.write(folder / f"{assignment}.ipynb", notebooks.text(made), 0o444)
-    write_timestamp(folder, when)
+    write_timestamp(folder, stamp)
 
 
-def write_timestamp(folder: Path, when: datetime | None) -> None:
-    """timestamp.txt, by which nbgrader sees whether a newer submission came in."""
-    if when is not None:
-        pages.write(folder / "timestamp.txt", f"{when.isoformat(' ')} UTC\n", 0o444)
+def write_timestamp(folder: Path, stamp: datetime | None) -> None:
+    """timestamp.txt as it is in submitted/: for formgrader, what differs needs grading again."""
+    if stamp is None:
+        (folder / lateness.TIMESTAMP).unlink(missing_ok=True)
+    else:
+        pages.write(folder / lateness.TIMESTAMP, f"{stamp.isoformat(' ')} UTC\n", 0o444)

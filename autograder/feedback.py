@@ -20,6 +20,8 @@ from autograder.results import Record
 if TYPE_CHECKING:
     from autograder.standings import Standing
 
+# nbgrader's exchange finds by these which page is whose; they come from the submission
+RECEIPTS = ("timestamp.txt", "submission_secret.txt")
 RUNGS = (("where", "Where to look"), ("example", "A small example"))
 
 
@@ -44,8 +46,19 @@ def write(
         standing = (standings or {}).get(student)
         html = page(record, hints=hints, title=title, standing=standing)
         pages.write(folder / f"{assignment}.html", html)
+        receipts(Path(course_dir, "submitted", student, assignment), folder)
         n += 1
     return n
+
+
+def receipts(submitted: Path, folder: Path) -> None:
+    """Put beside a page what ``nbgrader release_feedback`` asks for, and no other file."""
+    for name in RECEIPTS:
+        text = pages.small(submitted / name)
+        if text is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
+            pages.write(folder / name, text)
 
 
 def page(

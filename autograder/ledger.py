@@ -9,11 +9,13 @@ not know: nbgrader's package, notebooks. Read before: gradebook.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -93,6 +95,37 @@ def opened(url: str, assignment: str) -> Iterator[Ledger]:
         raise unreachable(url, error) from None
     finally:
         engine.dispose()
+
+
+def complete(url: str, schema: sql.MetaData, version: Callable[[], str]) -> bool:
+    """Make a gradebook's tables, or what is missing of one that a failed ``alembic`` left without a
+    version; False where nothing is missing. A file appears under its name when it is whole.
+    """
+    path, part = None, None
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///"))
+        if not path.exists() or path.stat().st_size == 0:
+            part = path.with_name(f".{path.name}.{os.getpid()}.part")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.unlink(missing_ok=True)
+            url = f"sqlite:///{part}"
+    engine = connected(url)
+    try:
+        with engine.begin() as connection:
+            whole = "alembic_version" in sql.inspect(connection).get_table_names()
+            if not whole:
+                schema.create_all(bind=connection)
+                make = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"
+                connection.execute(sql.text(make))
+                row = sql.text("INSERT INTO alembic_version VALUES (:version)")
+                connection.execute(row, {"version": version()})
+    except sql.exc.OperationalError as error:
+        raise unreachable(url, error) from None
+    finally:
+        engine.dispose()
+    if part:
+        part.replace(path)
+    return not whole
 
 
 def connected(url: str, **options: Any) -> sql.Engine:

@@ -29,6 +29,7 @@ from autograder import notebooks  # before nbgrader, which imports nbformat
 
 # isort: split
 from nbgrader import api
+from nbgrader.apps.api import NbGraderAPI
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
@@ -36,10 +37,19 @@ from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.plugins import BasePlugin
 from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import capture_log
-from sqlalchemy import exc, inspect, text
 from traitlets import Bool, Enum, Float, Unicode
 
-from autograder import bookkeeper, catalog, grade, gradebook, lateness, ledger, pages, submission
+from autograder import (
+    bookkeeper,
+    catalog,
+    feedback,
+    grade,
+    gradebook,
+    lateness,
+    ledger,
+    pages,
+    submission,
+)
 from autograder.catalog import Assignment
 from autograder.classroom import Classroom
 from autograder.errors import CourseError
@@ -169,40 +179,53 @@ def set_due(course_dir: Path | str, assignment: str, due: datetime | None) -> No
         book.db.commit()
 
 
-def guard(**_: Any) -> None:
-    """Make nbgrader refuse what it would copy blindly; a hook that runs before its converting.
+def guard() -> None:
+    """Make nbgrader refuse what it would copy, open or believe; nbgrader_config.py calls this.
 
     nbgrader copies every file of a submission to autograded/ and feedback/ and follows links, so a
-    link to gradebook.db would end up in a student's feedback; and it believes timestamp.txt. Only
-    a method stands before the copying (what a hook raises is ignored): it is wrapped, once.
+    link to gradebook.db would end up in a student's feedback; a timestamp.txt that is damaged or a
+    pipe stops formgrader for all, and decides what is late. No setting reaches these methods.
     """
     if getattr(Autograde.init_assignment, "guarded", False):
         return
     plain = Autograde.init_assignment
 
     def init_assignment(self: Autograde, assignment_id: str, student_id: str) -> None:
-        folder, root = Path(self._format_source(assignment_id, student_id)), self.coursedir.root
+        folder = Path(self._format_source(assignment_id, student_id))
         refuse_odd_files(folder)
-        when = bookkeeper.clock_of(Path(root), assignment_id).when(
-            student_id, folder / f"{assignment_id}.ipynb"
-        )
+        when = came_in(self.coursedir, assignment_id, student_id)
         self.coursedir.get_existing_timestamp = lambda _: when
         try:
             plain(self, assignment_id, student_id)
         finally:
             del self.coursedir.get_existing_timestamp
-        bookkeeper.write_timestamp(Path(self._format_dest(assignment_id, student_id)), when)
+        dest = Path(self._format_dest(assignment_id, student_id))
+        bookkeeper.write_timestamp(dest, lateness.timestamp(folder / lateness.TIMESTAMP))
 
-    def no_copies(self: GenerateFeedback, assignment_id: str, student_id: str) -> None:
-        stamp, dest = "timestamp.txt", Path(self._format_dest(assignment_id, student_id))
-        source = Path(self._format_source(assignment_id, student_id), stamp)
+    def init_feedback(self: GenerateFeedback, assignment: str, student: str) -> None:
+        places, dest = self.coursedir, Path(self._format_dest(assignment, student))
         dest.mkdir(parents=True, exist_ok=True)
-        (dest / stamp).unlink(missing_ok=True)
-        if source.is_file():
-            shutil.copyfile(source, dest / stamp)
+        handed_in = places.format_path(places.submitted_directory, student, assignment)
+        feedback.receipts(Path(handed_in), dest)
+
+    def get_existing_timestamp(self: CourseDirectory, dest_path: str) -> datetime | None:
+        return lateness.timestamp(Path(dest_path, lateness.TIMESTAMP))
+
+    def get_submitted_timestamp(self: NbGraderAPI, assignment: str, student: str) -> Any:
+        # formgrader compares it with the gradebook's: what came in later needs grading again
+        return came_in(self.coursedir, assignment, student)
 
     init_assignment.guarded = True
-    Autograde.init_assignment, GenerateFeedback.init_assignment = init_assignment, no_copies
+    Autograde.init_assignment, GenerateFeedback.init_assignment = init_assignment, init_feedback
+    CourseDirectory.get_existing_timestamp = get_existing_timestamp
+    NbGraderAPI.get_submitted_timestamp = get_submitted_timestamp
+
+
+def came_in(coursedir: CourseDirectory, assignment: str, student: str) -> datetime | None:
+    """When a submission came in, as lateness.py says."""
+    folder = coursedir.format_path(coursedir.submitted_directory, student, assignment)
+    clock = bookkeeper.clock_of(Path(coursedir.root), assignment)
+    return clock.when(student, Path(folder, f"{assignment}.ipynb"))
 
 
 def refuse_odd_files(folder: Path) -> None:
@@ -317,37 +340,12 @@ def _open(coursedir: CourseDirectory) -> Iterator[api.Gradebook]:
 
 
 def _make_database(coursedir: CourseDirectory) -> bool:
-    """Make the gradebook whole, or complete one that a failed ``alembic`` left without a version.
+    """Make the gradebook whole; False where it is.
 
     nbgrader itself makes the tables first and then asks the command ``alembic`` for the number of
-    its schema; here Python is asked. A file appears under its name when it is whole.
+    its schema; here Python is asked.
     """
-    url, path, part = coursedir.db_url, None, None
-    if url.startswith("sqlite:///"):
-        path = Path(url.removeprefix("sqlite:///"))
-        if not path.exists() or path.stat().st_size == 0:
-            part = path.with_name(f".{path.name}.{os.getpid()}.part")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.unlink(missing_ok=True)
-            url = f"sqlite:///{part}"
-    engine = ledger.connected(url)
-    try:
-        with engine.begin() as connection:
-            whole = "alembic_version" in inspect(connection).get_table_names()
-            if not whole:
-                api.Base.metadata.create_all(bind=connection)
-                connection.execute(
-                    text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-                )
-                version = {"version": _schema_version()}
-                connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), version)
-    except exc.OperationalError as error:
-        raise ledger.unreachable(url, error) from None
-    finally:
-        engine.dispose()
-    if part:
-        part.replace(path)
-    return not whole
+    return ledger.complete(coursedir.db_url, api.Base.metadata, _schema_version)
 
 
 def _schema_version() -> str:

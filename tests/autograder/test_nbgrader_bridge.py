@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime
 
 import nbformat
 import pytest
 from nbgrader import api
+from nbgrader.apps.api import NbGraderAPI
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute
@@ -22,6 +25,7 @@ from autograder import (
     grade,
     gradebook,
     handout,
+    lateness,
     ledger,
     nbgrader_bridge,
     sandbox,
@@ -343,11 +347,38 @@ def test_a_link_in_a_submission_is_refused_and_the_class_goes_on(
     assert nbgrader_bridge.scores(spring, ID)["ada"] == 6.0
     assert not (spring / "autograded" / "mallory" / ID).exists()
     nbgrader_bridge.write_gradebook(spring, ID, [record(tiny, "mallory")], tiny.handout)
-    files = {p.name for p in (spring / "autograded" / "mallory" / ID).iterdir()}
-    assert files <= {f"{ID}.ipynb", "timestamp.txt"}
+    assert os.listdir(spring / "autograded" / "mallory" / ID) == [f"{ID}.ipynb"]
     sources = [c.source for c in autograded(spring, "mallory").cells]
     wanted = handout.student_notebook(tiny.handout).cells
     assert place == "file" or sources == [c.source for c in wanted]
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda p: p.write_text("tomorrow"), os.mkfifo, lambda p: p.symlink_to("/dev/zero"),
+    lambda p: p.write_text("2026-02-02 10:00:00 UTC"), lambda p: None, os.mkdir,
+])  # fmt: skip
+@pytest.mark.parametrize("light", [True, False])
+def test_formgrader_lists_a_class_whatever_a_timestamp_says(
+    spring, hand_in, autograde, tiny, spoil, light
+):
+    spoil(hand_in("mallory").parent / "timestamp.txt")
+    hand_in("ada")
+    if light:
+        rows = [record(tiny, s) for s in ("ada", "mallory")]
+        nbgrader_bridge.write_gradebook(spring, ID, rows, tiny.handout)
+    else:
+        with contextlib.suppress(NbGraderException):  # a pipe or a link, for one of them
+            autograde()
+    coursedir = nbgrader_bridge._course(spring)
+    listed = NbGraderAPI(coursedir, config=coursedir.config).get_submissions(ID)
+    status = {row["student"]: row["autograded"] for row in listed}
+    assert status["ada"]
+    assert set(status) == {"ada", "mallory"}
+    hand_in("ada", "loops")  # again, later
+    os.utime(spring / "submitted" / "ada" / ID / f"{ID}.ipynb", (1, 1))
+    lateness.write_times(spring, ID, {"ada": datetime(2030, 1, 1)})
+    again = NbGraderAPI(coursedir, config=coursedir.config).get_submissions(ID)
+    assert not next(row["autograded"] for row in again if row["student"] == "ada")
 
 
 def test_a_pipe_in_a_submission_does_not_hang_the_class(spring, hand_in, autograde):
@@ -390,11 +421,28 @@ def test_no_file_of_a_submission_gets_into_feedback(spring, hand_in, autograde, 
     own = hand_in("mallory", "no_mean").parent
     (own / "page.html").write_text("<script>alert(1)</script>")
     (own / f"{ID}.html").write_text("<script>alert(1)</script>")
+    (own / "timestamp.txt").write_text("2026-02-02 10:00:00 UTC\n<script>alert(1)</script>")
     autograde()
     generate_feedback()
     files = [p for p in (spring / "feedback").rglob("*") if p.is_file()]
-    assert {p.name for p in files} == {f"{ID}.html", "timestamp.txt"}
+    assert {p.name for p in files} == {f"{ID}.html"}
     assert not any("<script" in p.read_text() for p in files)
+
+
+@pytest.mark.parametrize("command", ["ours", "nbgrader's"])
+def test_the_exchange_finds_what_it_releases_a_page_by(
+    spring, hand_in, tiny, generate_feedback, command
+):
+    own = hand_in("ada").parent
+    (own / "submission_secret.txt").write_text("0123456789abcdef")
+    (own / "timestamp.txt").write_text("2026-02-02 10:00:00.5 UTC\n")
+    made = record(tiny, "ada")
+    Classroom(spring).results(ID).append(made)
+    nbgrader_bridge.write_gradebook(spring, ID, [made], tiny.handout)
+    feedback.write(spring, ID, [made]) if command == "ours" else generate_feedback()
+    folder = spring / "feedback" / "ada" / ID
+    assert (folder / "submission_secret.txt").read_text() == "0123456789abcdef"
+    assert (folder / "timestamp.txt").read_text() == "2026-02-02 10:00:00.5 UTC"
 
 
 def test_a_students_words_are_escaped_and_a_humans_are_shown(
