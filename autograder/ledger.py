@@ -136,7 +136,8 @@ def connected(url: str, **options: Any) -> sql.Engine:
         raise CourseError(f"{url!r} is no URL of a database; want postgresql://...") from None
     except ImportError as error:
         raise CourseError(
-            f"{error.name} is missing for {shown(url)}: pip install 'minengine[postgres]'"
+            f"{error.name} is missing for {shown(url)}; PostgreSQL's driver comes with "
+            "pip install 'minengine[postgres]'"
         ) from None
 
 

@@ -71,12 +71,13 @@ def init(course_dir: Path | str, course: Path | str | None = None, db: str = "")
     root = Path(course_dir).resolve()
     # SQLAlchemy takes these for psycopg2, which is another package than psycopg
     url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", db)
-    made = []
+    config, made = root / bookkeeper.CONFIG, []
+    if url and not config.exists():  # before anything is written that names it
+        ledger.complete(url, api.Base.metadata, _schema_version)
     for folder in FOLDERS:
         if not (root / folder).is_dir():
             (root / folder).mkdir(parents=True)
             made.append(f"{folder}/")
-    config = root / bookkeeper.CONFIG
     if not config.exists():
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", root.name).strip("-") or "course"
         where = str(Path(course).resolve()) if course else ""
@@ -93,7 +94,7 @@ def init(course_dir: Path | str, course: Path | str | None = None, db: str = "")
             f"{config} names another gradebook: change c.CourseDirectory.db_url there"
         )
     if _make_database(coursedir):
-        made.append("gradebook.db" if not url else "the gradebook's tables")
+        made.append("gradebook.db")
     return made
 
 

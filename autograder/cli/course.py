@@ -29,9 +29,10 @@ def init(
     db: Annotated[
         str, typer.Option("--db", metavar="URL", help="Gradebook; default: gradebook.db in DIR.")
     ] = "",
+    course: CourseOption = None,
 ) -> None:
     """Make an instructor's course folder: nbgrader's layout, its settings, the secret seed."""
-    needs_nbgrader("nbgrader_bridge").init(folder, db=db)
+    needs_nbgrader("nbgrader_bridge").init(folder, course, db)
     made = Classroom(folder).make_secret()
     out.print(f"[green]ready[/green] {escape(str(folder))}", soft_wrap=True)
     out.print("a new secret seed was drawn" if made else "the secret seed was kept", style="dim")

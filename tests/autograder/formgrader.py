@@ -31,7 +31,7 @@ from autograder.classroom import Classroom
 ID = "01_tiny"
 TINY = Path(__file__).parent / "tiny"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
-START_S, STEP_MS = 60.0, 60_000
+START_S, STEP_MS = 180.0, 180_000  # a machine may be busy
 EVIL = (
     "def center(x, weight):\n"
     "    # <script>document.title = 'owned'</script><img src=x onerror=alert(1)>\n"

@@ -10,7 +10,10 @@ import pytest
 from autograder import nbgrader_bridge
 from tests.autograder import formgrader
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning"),  # of nbgrader
+    pytest.mark.timeout(900),  # two tries
+]
 
 
 @pytest.fixture(scope="module")

@@ -211,4 +211,15 @@ def test_a_database_that_does_not_answer_is_said_without_its_password(tmp_path, 
     with pytest.raises(CourseError, match=words) as caught:
         nbgrader_bridge.init(tmp_path / "c", db=url)
     assert "hunter2" not in str(caught.value)
+    assert not (tmp_path / "c").exists()  # so that the next try is a first one
+
+
+@needs_postgres
+def test_settings_that_may_hold_a_password_are_its_owners_alone(tmp_path, database):
+    nbgrader_bridge.init(tmp_path / "c", db=database)
     assert (tmp_path / "c" / "nbgrader_config.py").stat().st_mode & 0o077 == 0
+
+
+def test_a_driver_that_is_missing_is_named(tmp_path):
+    with pytest.raises(CourseError, match=r"missing for oracle.*minengine\[postgres\]"):
+        nbgrader_bridge.init(tmp_path / "c", db="oracle+cx_oracle://u@h/x")
