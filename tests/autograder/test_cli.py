@@ -137,7 +137,8 @@ def test_wrong_usage_is_one_message_and_exit_code_two(tmp_path, args, words):
 
 
 @pytest.mark.parametrize(
-    "command", ["init", "release", "check", "grade", "late", "feedback", "report", "verify", "doctor"]
+    "command",
+    ["init", "release", "check", "grade", "late", "feedback", "report", "verify", "doctor"],
 )
 def test_every_command_has_help_with_an_example(command):
     said = run(command, "--help")

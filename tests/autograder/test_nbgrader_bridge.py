@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -427,6 +428,25 @@ def test_no_file_of_a_submission_gets_into_feedback(spring, hand_in, autograde, 
     files = [p for p in (spring / "feedback").rglob("*") if p.is_file()]
     assert {p.name for p in files} == {f"{ID}.html"}
     assert not any("<script" in p.read_text() for p in files)
+
+
+def test_a_hidden_check_shows_its_idea_and_no_value_in_nbgraders_feedback(
+    spring, hand_in, autograde, generate_feedback, tiny
+):
+    own = hand_in("ada", "first_name").parent
+    assert (own / f"{ID}.ipynb").exists()
+    autograde()
+    generate_feedback()
+    html = (spring / "feedback" / "ada" / ID / f"{ID}.html").read_text()
+    row = next(r for r in Classroom(spring).results(ID).get("ada")["results"]
+               if r["check"] == "tally_counts")  # fmt: skip
+    assert (row["status"], row["tag"], row["visibility"]) == ("failed", "first-name", "hidden")
+    part = html[html.index("counts add up") :]
+    part = re.sub(r"<[^>]*>", " ", part[: part.index("of equals the first")])
+    assert tiny.hints["first-name"].title in part
+    assert "--only tally_counts" in part
+    for value in ("want", "got", "&#39;z&#39;", "most()"):
+        assert value not in part
 
 
 @pytest.mark.parametrize("command", ["ours", "nbgrader's"])
