@@ -50,8 +50,8 @@ sanitize: build ## the engine's tests and 2,000 broken files under AddressSaniti
 	  && export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 	  && $$PY -m pytest --capture=sys tests/minengine && $$PY bench/fuzz_gguf.py --count 2000
 
-verify: build ## grade the graders: the whole bank of right and wrong submissions
-	@$(BIN)/autograder verify
+verify: build ## grade the graders: the whole bank, right ones on 100 seeds; build/verify.html
+	@mkdir -p build && $(BIN)/autograder verify --html build/verify.html
 
 wheel: build ## sdist and wheel into dist/
 	@rm -rf dist && $(BIN)/python -m build --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }

@@ -2,29 +2,27 @@
 
 Everything nbgrader knows of the folder (where its database and folders are) is read from
 nbgrader_config.py; its package, which takes most of a second to import, is not needed. Owns:
-autograded/ and when a notebook came in. Must not know: nbgrader's package, its tables, how a
-verdict arises. Read before: gradebook.py, ledger.py, classroom.py, submission.py.
+autograded/, where the gradebook is. Must not know: nbgrader's package, its tables, how a verdict
+arises. Read before: gradebook.py, ledger.py, lateness.py, classroom.py, submission.py.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from traitlets.config.loader import Config, PyFileConfigLoader
 
-from autograder import gradebook, ledger, notebooks, pages, submission
+from autograder import gradebook, lateness, ledger, notebooks, pages, standings, submission
 from autograder.classroom import Classroom
-from autograder.errors import CourseError
+from autograder.errors import NotInGradebook
 from autograder.handout import Handout
 from autograder.results import Record
+from autograder.standings import Standing
 
 CONFIG = "nbgrader_config.py"
-MAX_TIMESTAMP = 200  # bytes of a timestamp.txt that are read
 
 
 @dataclass(frozen=True)
@@ -46,25 +44,26 @@ def write(
     """Write scores, comments and autograded/ of these records.
 
     Repeatable: what is right already stays, a human's score and comment always stay. A student not
-    in the gradebook is added. ``submitted`` is when each notebook came in, for lateness; without
-    it timestamp.txt beside the notebook says so, as with nbgrader's own collecting (a file that a
-    student could have written). Where the assignment has a due date, late penalties were taken
-    back and ``nbgrader_bridge.penalize`` has to reckon them anew. CourseError where the gradebook
+    in the gradebook is added. ``submitted`` is when each notebook came in, in UTC; without it
+    lateness.py says so. Where the assignment has a due date, late penalties were taken back and
+    ``nbgrader_bridge.penalize`` has to reckon them anew. CourseError where the gradebook
     has no such assignment or other points than the records.
     """
     root = Path(course_dir).resolve()
     config = settings(root)
     handed_in = Classroom(root).submissions(assignment)
+    clock = clock_of(root, assignment)
     n = 0
     with ledger.opened(url(root, config), assignment) as book:
         for batch in ledger.batches(records):
             rows = []
             for record in batch:
                 path = handed_in.get(pages.one_name(record["student"]))
-                when = (submitted or {}).get(record["student"]) or _timestamp(path)
+                student = record["student"]
+                when = (submitted or {}).get(student) or clock.when(student, path)
                 sources = _sources(path, handout)
                 rows.append(ledger.row(record, handout, sources, when))
-                _write_autograded(root, config, handout, sources, record, when)
+                _write_autograded(root, config, handout, sources, record, lateness.timestamp(path))
             book.write(rows)
             n += len(rows)
         return Written(n, book.settle())
@@ -81,8 +80,25 @@ def url(root: Path, config: Config) -> str:
     """Of the database: CourseDirectory.db_url, or gradebook.db in the folder."""
     found = config.CourseDirectory.get("db_url", f"sqlite:///{root / 'gradebook.db'}")
     if found.startswith("sqlite:///") and not Path(found.removeprefix("sqlite:///")).exists():
-        raise CourseError(f"{root} has no gradebook: run `autograder init {root}`")
+        raise NotInGradebook(f"{root} has no gradebook: run `autograder init {root}`")
     return found
+
+
+def clock_of(root: Path, assignment: str) -> lateness.Clock:
+    """When this assignment's notebooks came in, as the configuration wants it."""
+    return lateness.Clock.of(root, assignment, lateness.Policy.of(settings(root)))
+
+
+def standing(
+    course_dir: Path | str, assignment: str, students: Iterable[str]
+) -> dict[str, Standing]:
+    """What the gradebook says of these students; nothing where it has no such assignment."""
+    root = Path(course_dir).resolve()
+    try:
+        with ledger.opened(url(root, settings(root)), assignment) as book:
+            return standings.of(book, students)
+    except NotInGradebook:
+        return {}
 
 
 def _sources(path: Path | None, handout: Handout) -> dict[str, str]:
@@ -95,47 +111,13 @@ def _sources(path: Path | None, handout: Handout) -> dict[str, str]:
         return {}
 
 
-def _timestamp(path: Path | None) -> datetime | None:
-    """When a notebook was handed in, as timestamp.txt says; None where it says nothing readable."""
-    if path is None:
-        return None
-    try:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        handle = os.open(path.with_name("timestamp.txt"), flags)
-        with os.fdopen(handle, "rb") as file:
-            return utc(file.read(MAX_TIMESTAMP).decode("utf-8").strip())
-    except (OSError, ValueError, OverflowError, ZoneInfoNotFoundError):
-        return None
-
-
-def utc(text: str) -> datetime:
-    """``2026-02-02 15:58:23.94 America/Los_Angeles`` (or +0100, or no zone: UTC), in UTC.
-
-    Without a time zone of its own, as nbgrader's database keeps it. ValueError or
-    ZoneInfoNotFoundError for anything else.
-    """
-    parts = text.split(" ")
-    if len(parts) != 3:
-        moment = datetime.fromisoformat(text)
-    else:
-        moment = datetime.fromisoformat(" ".join(parts[:2]))
-        try:
-            zone = datetime.strptime(parts[2], "%z").tzinfo
-        except ValueError:
-            zone = ZoneInfo(parts[2])
-        moment = moment.replace(tzinfo=zone)
-    if moment.tzinfo is None:
-        return moment
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
 def _write_autograded(
     root: Path,
     config: Config,
     handout: Handout,
     sources: Mapping[str, str],
     record: Record,
-    when: datetime | None,
+    stamp: datetime | None,
 ) -> None:
     """The notebook that formgrader shows, read-only as nbgrader's own are."""
     places = config.CourseDirectory
@@ -147,5 +129,12 @@ def _write_autograded(
     )
     made = gradebook.notebook(handout, sources, record)
     pages.write(folder / f"{assignment}.ipynb", notebooks.text(made), 0o444)
-    if when is not None:  # nbgrader compares it to see whether a newer submission came in
-        pages.write(folder / "timestamp.txt", f"{when.isoformat(' ')} UTC\n", 0o444)
+    write_timestamp(folder, stamp)
+
+
+def write_timestamp(folder: Path, stamp: datetime | None) -> None:
+    """timestamp.txt as it is in submitted/: for formgrader, what differs needs grading again."""
+    if stamp is None:
+        (folder / lateness.TIMESTAMP).unlink(missing_ok=True)
+    else:
+        pages.write(folder / lateness.TIMESTAMP, f"{stamp.isoformat(' ')} UTC\n", 0o444)

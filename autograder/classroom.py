@@ -21,6 +21,7 @@ from autograder.errors import CourseError
 from autograder.results import Results
 
 SECRET_BYTES = 32
+MAX_NAME = 128  # characters of a student's name in nbgrader's tables
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class Classroom:
         for path in sorted(folder.glob("*")):
             if path.name.startswith(".") or not fnmatch.fnmatchcase(path.name, students):
                 continue
+            if unusable(path.name):
+                continue
             own = path / assignment
             if not (own.is_dir() or own.is_symlink()):
                 continue
@@ -84,6 +87,30 @@ class Classroom:
             known = named in others or len(others) != 1
             found[path.name] = named if known else others[0]
         return found
+
+    def refused(self, assignment: str) -> dict[str, str]:
+        """Name of a folder in ``submitted/`` that is no student's, because its name cannot be one.
+
+        Its value says why, and what to do.
+        """
+        names = (p.name for p in sorted((self.root / "submitted").glob("*")))
+        found = {n: why for n in names if (why := unusable(n))}
+        return {
+            n: why
+            for n, why in found.items()
+            if (self.root / "submitted" / n / assignment).is_dir()
+        }
+
+
+def unusable(name: str) -> str:
+    """Why a folder's name is no student's, "" if it can be one."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8: rename the folder"
+    if len(name) > MAX_NAME:
+        return f"its name has {len(name)} characters, a gradebook takes {MAX_NAME}: shorten it"
+    return ""
 
 
 def secret_id(secret: bytes) -> str:

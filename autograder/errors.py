@@ -2,6 +2,7 @@
 
 AutograderError
 ├── CourseError           a course folder, handout, checks or hints file: missing or malformed
+│   └── NotInGradebook    there is no gradebook, or the assignment was not released into it
 ├── SubmissionError       a submission that cannot be read at all
 ├── SandboxUnavailable    no sandbox works here; says what to install
 └── CheckFailed           one check of one submission failed: a tag (which idea) and a message
@@ -15,6 +16,10 @@ class AutograderError(Exception):
 
 class CourseError(AutograderError):
     """A course folder, handout, checks or hints file that is missing or malformed."""
+
+
+class NotInGradebook(CourseError):
+    """There is no gradebook, or the assignment was not released into it."""
 
 
 class SubmissionError(AutograderError):

@@ -2,28 +2,37 @@
 
 nbgrader's own calls commit every cell of every student (0.2 s a submission), and its package takes
 most of a second to import; here its tables are read as they are in the database, and a batch of
-students is compared and written in one transaction. What is right already is not touched. Owns:
-which rows change. Must not know: nbgrader's package, notebooks. Read before: gradebook.py.
+students is compared and written in one transaction. What is right already is not touched. Writers
+take turns (TURNS). The same statements serve SQLite and PostgreSQL. Owns: which rows change. Must
+not know: nbgrader's package, notebooks. Read before: gradebook.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sql
 
 from autograder import gradebook
-from autograder.errors import CourseError
+from autograder.errors import CourseError, NotInGradebook
 from autograder.handout import Handout
 from autograder.results import Record
 
 BATCH = 200  # students in a transaction; far below SQLite's limit of parameters
+# How a writer begins, so that two that start together come one after the other: what the second
+# compares with is then what the first has written. A database without a row has its own locks.
+TURNS = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SELECT pg_advisory_xact_lock(7190462181)",  # a number that stands for us
+}
 
 
 @dataclass(frozen=True)
@@ -47,9 +56,9 @@ def row(
     return Row(record["student"], submitted, gradebook.points(record), said)
 
 
-def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """The records in lists of BATCH."""
-    rest = iter(records)
+def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    """Records, or names of students, in lists of BATCH."""
+    rest = iter(items)
     while batch := list(islice(rest, BATCH)):
         yield batch
 
@@ -75,14 +84,72 @@ def same_points(name: str, gradebook_has: float, record_has: float) -> None:
 @contextmanager
 def opened(url: str, assignment: str) -> Iterator[Ledger]:
     """The ledger of one assignment in the gradebook at a database URL."""
-    # formgrader may be writing at the same time; SQLite's own patience is 5 s
-    options = {"timeout": 60} if url.startswith("sqlite") else {}
-    engine = sql.create_engine(url, connect_args=options)
+    # formgrader may be writing at the same time; SQLite's own patience is 5 s. Without an isolation
+    # level its driver leaves it to TURNS where a transaction begins.
+    options = {"timeout": 60, "isolation_level": None} if url.startswith("sqlite") else {}
+    engine = connected(url, connect_args=options)
     try:
         with engine.connect() as connection:
             yield Ledger(connection, assignment)
+    except sql.exc.OperationalError as error:
+        raise unreachable(url, error) from None
     finally:
         engine.dispose()
+
+
+def complete(url: str, schema: sql.MetaData, version: Callable[[], str]) -> bool:
+    """Make a gradebook's tables, or what is missing of one that a failed ``alembic`` left without a
+    version; False where nothing is missing. A file appears under its name when it is whole.
+    """
+    path, part = None, None
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///"))
+        if not path.exists() or path.stat().st_size == 0:
+            part = path.with_name(f".{path.name}.{os.getpid()}.part")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.unlink(missing_ok=True)
+            url = f"sqlite:///{part}"
+    engine = connected(url)
+    try:
+        with engine.begin() as connection:
+            whole = "alembic_version" in sql.inspect(connection).get_table_names()
+            if not whole:
+                schema.create_all(bind=connection)
+                make = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"
+                connection.execute(sql.text(make))
+                row = sql.text("INSERT INTO alembic_version VALUES (:version)")
+                connection.execute(row, {"version": version()})
+    except sql.exc.OperationalError as error:
+        raise unreachable(url, error) from None
+    finally:
+        engine.dispose()
+    if part:
+        part.replace(path)
+    return not whole
+
+
+def connected(url: str, **options: Any) -> sql.Engine:
+    """An engine for a database; CourseError for a URL that is none or whose driver is not there."""
+    try:
+        return sql.create_engine(url, future=True, **options)
+    except sql.exc.ArgumentError:
+        raise CourseError(f"{url!r} is no URL of a database; want postgresql://...") from None
+    except ImportError as error:
+        raise CourseError(
+            f"{error.name} is missing for {shown(url)}; PostgreSQL's driver comes with "
+            "pip install 'minengine[postgres]'"
+        ) from None
+
+
+def shown(url: str) -> str:
+    """A database's URL without its password."""
+    return sql.make_url(url).render_as_string(hide_password=True)
+
+
+def unreachable(url: str, error: Exception) -> CourseError:
+    """In words: the database does not answer, or somebody holds it for too long."""
+    first = str(getattr(error, "orig", error)).strip().splitlines()[0]
+    return CourseError(f"the gradebook {shown(url)} cannot be used now: {first}")
 
 
 class Ledger:
@@ -98,7 +165,7 @@ class Ledger:
         query = sql.select(of.c.id, of.c.duedate, notebook.c.id.label("notebook"))
         found = connection.execute(query.where(mine, of.c.name == assignment)).first()
         if found is None:
-            raise CourseError(
+            raise NotInGradebook(
                 f"the gradebook has no assignment {assignment}: run `autograder release` first"
             )
         self.assignment_id, self.duedate, self.notebook_id = found
@@ -118,7 +185,14 @@ class Ledger:
                         f"{name} is not in the gradebook: release the assignment again, then grade"
                     )
                 same_points(name, self.grade_cells[name][1], most)
+        longest = self.tables["student"].c.id.type.length or 0
+        for one in rows:
+            if len(one.student) > longest > 0:
+                raise CourseError(
+                    f"{one.student}: {len(one.student)} characters, a gradebook takes {longest}"
+                )
         try:
+            self._take_turn()
             self._students(rows)
             notebooks = self._notebooks(rows, self._submissions(rows))
             self._grades(rows, notebooks)
@@ -134,9 +208,15 @@ class Ledger:
         late = (table.c.notebook_id == self.notebook_id) & table.c.late_submission_penalty.isnot(
             None
         )
+        self._take_turn()
         self.connection.execute(table.update().where(late).values(late_submission_penalty=None))
         self.connection.commit()
         return self.duedate is not None
+
+    def _take_turn(self) -> None:
+        """Begin a transaction that no other writer of ours is in; waits for it."""
+        if begin := TURNS.get(self.connection.dialect.name):
+            self.connection.exec_driver_sql(begin)
 
     def _students(self, rows: list[Row]) -> None:
         table = self.tables["student"]
@@ -237,7 +317,8 @@ class Ledger:
         self._update(table, changed)
 
     def _select(self, table: sql.Table, column: Any, values: set, *conditions: Any) -> list[Any]:
-        query = sql.select(table).where(column.in_(sorted(values)), *conditions)
+        """Rows with these values, held against formgrader's writing until the transaction ends."""
+        query = sql.select(table).where(column.in_(sorted(values)), *conditions).with_for_update()
         return list(self.connection.execute(query))
 
     def _insert(self, table: sql.Table, rows: list[dict[str, Any]]) -> None:

@@ -5,7 +5,8 @@
 
 ``nbgrader autograde`` and formgrader's button run Rebuild, Grade and SaveResults (below), because
 nbgrader_config.py names them: of a submission only the sources of its holes are looked at, and no
-student's code runs in a kernel. Owns: every import of nbgrader, its configuration, the meaning of
+student's code runs in a kernel; for ``nbgrader generate_feedback`` it names feedback_exporter.py.
+Owns: every import of nbgrader, its configuration, the meaning of
 its schema's making. Must not know: how a verdict arises. Read before: bookkeeper.py, grade.py;
 nbgrader 0.9's own ``api.py`` and ``converters/autograde.py`` for what is hooked into here.
 """
@@ -15,7 +16,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sqlite3
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,15 +29,27 @@ from autograder import notebooks  # before nbgrader, which imports nbformat
 
 # isort: split
 from nbgrader import api
-from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.apps.api import NbGraderAPI
+from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.dbutil import ALEMBIC_DIR
+from nbgrader.plugins import BasePlugin
 from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import capture_log
-from traitlets import Bool, Unicode
+from traitlets import Bool, Enum, Float, Unicode
 
-from autograder import bookkeeper, catalog, grade, gradebook, ledger, pages, submission
+from autograder import (
+    bookkeeper,
+    catalog,
+    feedback,
+    grade,
+    gradebook,
+    lateness,
+    ledger,
+    pages,
+    submission,
+)
 from autograder.catalog import Assignment
 from autograder.classroom import Classroom
 from autograder.errors import CourseError
@@ -45,29 +57,43 @@ from autograder.handout import Handout
 from autograder.notebooks import NotebookNode
 from autograder.results import Record
 
+DEFAULT_DB = "# c.CourseDirectory.db_url = 'postgresql+psycopg://USER@HOST/DATABASE'"
 FOLDERS = ("source", "release", "submitted", "autograded", "feedback")
 
 
-def init(course_dir: Path | str, course: Path | str | None = None) -> list[str]:
-    """Make nbgrader's folders, configuration and database in ``course_dir``; keep what is there.
+def init(course_dir: Path | str, course: Path | str | None = None, db: str = "") -> list[str]:
+    """Make nbgrader's folders, configuration and gradebook for ``course_dir``; keep what is there.
 
     ``course`` is the course's text (assignments/ and so on) where it is not the one that
-    ``catalog.find_course`` finds. Returns what was made, in words.
+    ``catalog.find_course`` finds; ``db`` is the gradebook's URL, gradebook.db in the folder without
+    it. Returns what was made, in words. CourseError where the settings name another gradebook.
     """
     root = Path(course_dir).resolve()
-    made = []
+    # SQLAlchemy takes these for psycopg2, which is another package than psycopg
+    url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", db)
+    config, made = root / bookkeeper.CONFIG, []
+    if url and not config.exists():  # before anything is written that names it
+        ledger.complete(url, api.Base.metadata, _schema_version)
     for folder in FOLDERS:
         if not (root / folder).is_dir():
             (root / folder).mkdir(parents=True)
             made.append(f"{folder}/")
-    config = root / bookkeeper.CONFIG
     if not config.exists():
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", root.name).strip("-") or "course"
         where = str(Path(course).resolve()) if course else ""
-        text = pages.TEMPLATES.joinpath("nbgrader_config.py.txt").read_text(encoding="utf-8")
-        pages.write(config, text.replace("@SLUG@", repr(slug)).replace("@COURSE@", repr(where)))
+        said = pages.TEMPLATES.joinpath("nbgrader_config.py.txt").read_text(encoding="utf-8")
+        line = f"c.CourseDirectory.db_url = {url!r}" if url else DEFAULT_DB
+        for name, value in (("@SLUG@", repr(slug)), ("@COURSE@", repr(where)), ("@DB@", line)):
+            said = said.replace(name, value)
+        # the URL may hold a password
+        pages.write(config, said, 0o600 if url else 0o644)
         made.append(bookkeeper.CONFIG)
-    if _make_database(_course(root)):
+    coursedir = _course(root)
+    if url and coursedir.db_url != url:
+        raise CourseError(
+            f"{config} names another gradebook: change c.CourseDirectory.db_url there"
+        )
+    if _make_database(coursedir):
         made.append("gradebook.db")
     return made
 
@@ -147,23 +173,60 @@ def penalize(course_dir: Path | str, assignment: str) -> None:
         book.db.commit()
 
 
-def guard(**_: Any) -> None:
-    """Make nbgrader refuse what it would copy blindly; a hook that runs before its grading.
+def set_due(course_dir: Path | str, assignment: str, due: datetime | None) -> None:
+    """The due date of an assignment in UTC, None for none; penalties are reckoned anew."""
+    with _open(_course(course_dir)) as book:
+        book.find_assignment(assignment).duedate = due
+        book.db.commit()
 
-    nbgrader copies every file of a submission to autograded/ and follows links, so a link to
-    gradebook.db would end up in a student's feedback. Only a method of Autograde stands before the
-    copying (what a hook raises is ignored), so that one is wrapped, once.
+
+def guard() -> None:
+    """Make nbgrader refuse what it would copy, open or believe; nbgrader_config.py calls this.
+
+    nbgrader copies every file of a submission to autograded/ and feedback/ and follows links, so a
+    link to gradebook.db would end up in a student's feedback; a timestamp.txt that is damaged or a
+    pipe stops formgrader for all, and decides what is late. No setting reaches these methods.
     """
     if getattr(Autograde.init_assignment, "guarded", False):
         return
     plain = Autograde.init_assignment
 
     def init_assignment(self: Autograde, assignment_id: str, student_id: str) -> None:
-        refuse_odd_files(Path(self._format_source(assignment_id, student_id)))
-        plain(self, assignment_id, student_id)
+        folder = Path(self._format_source(assignment_id, student_id))
+        refuse_odd_files(folder)
+        when = came_in(self.coursedir, assignment_id, student_id)
+        self.coursedir.get_existing_timestamp = lambda _: when
+        try:
+            plain(self, assignment_id, student_id)
+        finally:
+            del self.coursedir.get_existing_timestamp
+        dest = Path(self._format_dest(assignment_id, student_id))
+        bookkeeper.write_timestamp(dest, lateness.timestamp(folder / lateness.TIMESTAMP))
+
+    def init_feedback(self: GenerateFeedback, assignment: str, student: str) -> None:
+        places, dest = self.coursedir, Path(self._format_dest(assignment, student))
+        dest.mkdir(parents=True, exist_ok=True)
+        handed_in = places.format_path(places.submitted_directory, student, assignment)
+        feedback.receipts(Path(handed_in), dest)
+
+    def get_existing_timestamp(self: CourseDirectory, dest_path: str) -> datetime | None:
+        return lateness.timestamp(Path(dest_path, lateness.TIMESTAMP))
+
+    def get_submitted_timestamp(self: NbGraderAPI, assignment: str, student: str) -> Any:
+        # formgrader compares it with the gradebook's: what came in later needs grading again
+        return came_in(self.coursedir, assignment, student)
 
     init_assignment.guarded = True
-    Autograde.init_assignment = init_assignment
+    Autograde.init_assignment, GenerateFeedback.init_assignment = init_assignment, init_feedback
+    CourseDirectory.get_existing_timestamp = get_existing_timestamp
+    NbGraderAPI.get_submitted_timestamp = get_submitted_timestamp
+
+
+def came_in(coursedir: CourseDirectory, assignment: str, student: str) -> datetime | None:
+    """When a submission came in, as lateness.py says."""
+    folder = coursedir.format_path(coursedir.submitted_directory, student, assignment)
+    clock = bookkeeper.clock_of(Path(coursedir.root), assignment)
+    return clock.when(student, Path(folder, f"{assignment}.ipynb"))
 
 
 def refuse_odd_files(folder: Path) -> None:
@@ -248,6 +311,19 @@ class SaveResults(SaveAutoGrades):
         self.gradebook.db.commit()
 
 
+class LatePolicy(BasePlugin):
+    """nbgrader's way to ask for the penalty; what it is stands in lateness.py."""
+
+    method = Enum(lateness.METHODS, "none", help="none, per_day, or zero points").tag(config=True)
+    grace_hours = Float(0.0, help="hours after the due date that cost nothing").tag(config=True)
+    per_day = Float(10.0, help="percent of the points for each day begun").tag(config=True)
+    cap = Float(100.0, help="percent of the points that are lost at most").tag(config=True)
+    clock = Enum(lateness.CLOCKS, "collected", help="what tells the time").tag(config=True)
+
+    def late_submission_penalty(self, _student: str, score: float, late_s: float) -> float:
+        return lateness.Policy.of(self.config).penalty(score or 0.0, late_s)
+
+
 def _course(course_dir: Path | str) -> CourseDirectory:
     """nbgrader's view of the folder, as its own commands get it from nbgrader_config.py."""
     root = Path(course_dir).resolve()
@@ -265,33 +341,12 @@ def _open(coursedir: CourseDirectory) -> Iterator[api.Gradebook]:
 
 
 def _make_database(coursedir: CourseDirectory) -> bool:
-    """Make gradebook.db whole, or complete one that a failed ``alembic`` left without a version.
+    """Make the gradebook whole; False where it is.
 
     nbgrader itself makes the tables first and then asks the command ``alembic`` for the number of
-    its schema; here Python is asked. Other databases than SQLite are nbgrader's own affair.
+    its schema; here Python is asked.
     """
-    prefix = "sqlite:///"
-    if not coursedir.db_url.startswith(prefix):
-        return False
-    path = Path(coursedir.db_url.removeprefix(prefix))
-    new = not path.exists() or path.stat().st_size == 0
-    part = path.with_name(f".{path.name}.{os.getpid()}.part") if new else path
-    if new:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        engine = api.create_engine(prefix + str(part), future=True)
-        api.Base.metadata.create_all(bind=engine)
-        engine.dispose()
-    with sqlite3.connect(part, timeout=60) as db:
-        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
-        whole = "alembic_version" in tables
-        if not whole:
-            db.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-            db.execute("INSERT INTO alembic_version VALUES (?)", (_schema_version(),))
-    db.close()
-    if new:
-        part.replace(path)
-    return new or not whole
+    return ledger.complete(coursedir.db_url, api.Base.metadata, _schema_version)
 
 
 def _schema_version() -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from autograder import pages, score
+from autograder import lateness, pages, score
 from autograder.hints import SHARED, Hint
 from autograder.results import Record
 from autograder.score import Mark
@@ -25,6 +25,8 @@ from autograder.score import Mark
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from autograder.standings import Standing
 
 MOST_TAGS = 15
 INK, SOFT, BLUE, GREEN, RED = "#1d2129", "#5b6472", "#3b6fb6", "#2a9d4a", "#d9534a"
@@ -81,17 +83,20 @@ def write(
     hints: Mapping[str, Hint] | None = None,
     title: str = "",
     sections: Iterable[Any] = (),
+    standings: Mapping[str, Standing] | None = None,
 ) -> Path:
     """Write the report of an assignment's records, of none too, to ``path``; returns it.
 
-    ``hints`` gives the misconceptions their titles. Students' names lead to their feedback pages in
-    ``course_dir`` where these exist. ``sections`` is markup that others made for this page.
+    ``hints`` gives the misconceptions their titles, ``standings`` what a human and lateness change.
+    Students' names lead to their feedback pages in ``course_dir`` where these exist. ``sections``
+    is markup that others made for this page.
     """
     everyone = Class()
     for record in records:
         everyone.add(record)
     links = _links(course_dir, path)
-    text = page(everyone, assignment, hints=hints, title=title, links=links, sections=sections)
+    how = {"title": title, "links": links, "sections": sections, "standings": standings}
+    text = page(everyone, assignment, hints=hints, **how)
     return pages.write(Path(path), text)
 
 
@@ -103,6 +108,7 @@ def page(
     title: str = "",
     links: Any = None,
     sections: Iterable[Any] = (),
+    standings: Mapping[str, Standing] | None = None,
 ) -> str:
     """The report as HTML; ``links(student, assignment)`` gives the address of a feedback page."""
     names = SHARED if hints is None else hints
@@ -125,8 +131,9 @@ def page(
         tags=tags,
         charts=charts(everyone, tags) if percents else {},
         sections=list(sections),
+        standings=bool(standings),
         rows=[
-            _row(m, s, everyone, links)
+            _row(m, s, everyone, links) | _standing(m, standings or {})
             for m, s in zip(everyone.marks, everyone.seconds, strict=True)
         ],
     )
@@ -141,6 +148,14 @@ def _row(mark: Mark, seconds: float, everyone: Class, links: Any) -> dict[str, A
         cells.append({"points": got, "most": most, "level": 4 if share >= 1 else int(share * 4)})
     link = links(mark.student) if links else ""
     return {"mark": mark, "seconds": seconds, "cells": cells, "link": link}
+
+
+def _standing(mark: Mark, standings: Mapping[str, Standing]) -> dict[str, Any]:
+    """What counts in the end, and how late it came at which price."""
+    found = standings.get(mark.student)
+    late = lateness.lasted(found.late_s) if found and found.late_s else ""
+    price = f" (−{found.penalty:.10g})" if late and found.penalty else ""
+    return {"counts": found.score if found else mark.points, "late": late + price}
 
 
 def _links(course_dir: Path | str, path: Path | str) -> Any:

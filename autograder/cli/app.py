@@ -11,6 +11,7 @@ import json
 import sys
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,6 +76,18 @@ def records_of(folder: Path, assignment: str) -> Any:
     if not len(records):
         raise CourseError(f"nothing graded yet: run `autograder grade {assignment} --dir {folder}`")
     return records
+
+
+def standings_of(folder: Path, assignment: str, records: Any) -> dict[str, Any]:
+    """What the gradebook adds to these records: a human's points and words, lateness.
+
+    Nothing where the grading extra, and so a gradebook, is not there.
+    """
+    if find_spec("sqlalchemy") is None:
+        return {}
+    students = (r["student"] for r in records)
+    found = needs_nbgrader("bookkeeper").standing(folder, assignment, students)
+    return {student: s for student, s in found.items() if not s.plain}
 
 
 @contextmanager

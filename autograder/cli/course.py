@@ -20,10 +20,19 @@ from autograder.cli.app import (
 )
 
 
-@app.command(epilog="Example: autograder init spring")
-def init(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+@app.command(
+    epilog="Examples: autograder init spring   |   "
+    "autograder init spring --db postgresql://grader@db.example.edu/spring"
+)
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    db: Annotated[
+        str, typer.Option("--db", metavar="URL", help="Gradebook; default: gradebook.db in DIR.")
+    ] = "",
+    course: CourseOption = None,
+) -> None:
     """Make an instructor's course folder: nbgrader's layout, its settings, the secret seed."""
-    needs_nbgrader("nbgrader_bridge").init(folder)
+    needs_nbgrader("nbgrader_bridge").init(folder, course, db)
     made = Classroom(folder).make_secret()
     out.print(f"[green]ready[/green] {escape(str(folder))}", soft_wrap=True)
     out.print("a new secret seed was drawn" if made else "the secret seed was kept", style="dim")

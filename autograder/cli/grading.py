@@ -28,6 +28,7 @@ from autograder.cli.app import (
     print_json,
     progress_bar,
 )
+from autograder.lateness import lasted
 from autograder.pages import STAMP, WITHOUT
 
 
@@ -64,10 +65,7 @@ def grade(
             allow_unsandboxed=unsafe,
             progress=progress,
         )
-    if as_json:
-        print_json({**asdict(summary), "marks": [asdict(m) for m in summary.marks]})
-    else:
-        _print_marks(summary)
+    standings = {}
     if gradebook:
         with err.status("writing the gradebook"):
             chosen = {m.student for m in summary.marks}
@@ -76,7 +74,17 @@ def grade(
             written = books.write(folder, assignment.id, records, assignment.handout)
             if written.due:
                 needs_nbgrader("nbgrader_bridge").penalize(folder, assignment.id)
-    raise typer.Exit(1 if summary.lost else 0)
+                found = books.standing(folder, assignment.id, chosen)
+                standings = {name: s for name, s in found.items() if s.late_s}
+    if as_json:
+        late = {name: {"late_s": s.late_s, "penalty": s.penalty} for name, s in standings.items()}
+        print_json({**asdict(summary), "marks": [asdict(m) for m in summary.marks], "late": late})
+    else:
+        _print_marks(summary, standings)
+    refused = classroom.refused(assignment.id)
+    for student, why in refused.items():
+        err.print(f"[red]not graded[/red] {escape(student)}: {why}", soft_wrap=True)
+    raise typer.Exit(1 if summary.lost or refused else 0)
 
 
 @app.command(epilog="Examples: autograder verify   |   autograder verify 1 --seeds 10 --jobs 2")
@@ -84,6 +92,7 @@ def verify(
     name: Annotated[str | None, typer.Argument(metavar="[ASSIGNMENT]")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Draws for reference and alternates.")] = 100,
     exploits: Annotated[bool, typer.Option(help="Also the hostile submissions.")] = True,
+    html: Annotated[Path | None, typer.Option("--html", help="Also write a page here.")] = None,
     jobs: Jobs = None,
     unsafe: Unsafe = False,
     course: CourseOption = None,
@@ -101,6 +110,12 @@ def verify(
         with progress_bar(f"verifying {id_}", as_json) as progress:
             how = {"seeds": seeds, "jobs": jobs, "exploits": exploits, "progress": progress}
             matrices.append(bank.verify(found.assignment(id_), backend, **how))
+    if html:
+        from autograder import matrix_page
+
+        titles = {id_: found.assignment(id_) for id_ in ids}
+        matrix_page.write(html, matrices, titles, seeds=seeds, sandbox=backend)
+        err.print(f"[green]matrix[/green] {escape(str(html))}", soft_wrap=True)
     if as_json:
         print_json([asdict(m) | {"sound": m.sound} for m in matrices])
     else:
@@ -109,13 +124,14 @@ def verify(
     raise typer.Exit(0 if all(m.sound for m in matrices) else 1)
 
 
-def _print_marks(summary: Any) -> None:
+def _print_marks(summary: Any, standings: dict[str, Any]) -> None:
     holes = list(summary.marks[0].holes)
     names = max(len(m.student) for m in summary.marks)
     if names + sum(len(h) + 3 for h in holes) + 50 > out.width:
         holes = []  # a narrow terminal: the marks and what to look at, whole
     table = Table(title=summary.assignment, box=box.SIMPLE_HEAD)
-    for column in ("student", "mark", *holes):
+    late = ["late"] if standings else []
+    for column in ("student", "mark", *late, *holes):
         table.add_column(column, no_wrap=True)
     table.add_column("what to look at", overflow="fold")
     for m in summary.marks:
@@ -123,7 +139,9 @@ def _print_marks(summary: Any) -> None:
         cells = [f"{m.holes.get(h, (0, 0))[0]:g}/{m.holes.get(h, (0, 0))[1]:g}" for h in holes]
         tags = ", ".join(m.tags[:4]) + (f" and {len(m.tags) - 4} more" if len(m.tags) > 4 else "")
         mark = f"[{color}]{m.points:g}/{m.max_points:g}[/{color}]"
-        table.add_row(escape(m.student), mark, *cells, escape(tags))
+        table.add_row(
+            escape(m.student), mark, *(_late(m, standings) for _ in late), *cells, escape(tags)
+        )
     out.print(table)
     for m in summary.marks:
         for note in m.notes:
@@ -134,6 +152,15 @@ def _print_marks(summary: Any) -> None:
         walls = f"[red]{STAMP}: no sandbox, marks can be forged[/red]"
     lost = f", [red]{len(summary.lost)} not graded[/red]" if summary.lost else ""
     out.print(f"{said}{lost}; {summary.seconds:.1f} s in {walls}")
+
+
+def _late(mark: Any, standings: dict[str, Any]) -> str:
+    """How late a submission came, and what that costs."""
+    if mark.student not in standings:
+        return ""
+    found = standings[mark.student]
+    price = f" [red]-{found.penalty:g}[/red]" if found.penalty else ""
+    return lasted(found.late_s) + price
 
 
 def _print_matrix(matrix: Any) -> None:

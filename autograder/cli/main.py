@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 # importing a file of commands registers them, in the order of --help
-from autograder.cli import collecting, comparing, course, exporting, grading, reporting, student
+from autograder.cli import (
+    collecting,
+    comparing,
+    course,
+    exporting,
+    grading,
+    late,
+    reporting,
+    student,
+)
 from autograder.cli.app import app, err, escape
 from autograder.errors import AutograderError
 
@@ -14,6 +23,7 @@ __all__ = [
     "course",
     "exporting",
     "grading",
+    "late",
     "main",
     "reporting",
     "student",

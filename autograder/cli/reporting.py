@@ -20,6 +20,7 @@ from autograder.cli.app import (
     out,
     print_json,
     records_of,
+    standings_of,
 )
 from autograder.errors import CourseError
 
@@ -31,9 +32,9 @@ def feedback(name: Name, folder: Dir = Path(), course: CourseOption = None) -> N
 
     assignment = catalog.find_course(course).assignment(name)
     records = records_of(folder, assignment.id)
-    pages.write(
-        folder, assignment.id, records, hints=assignment.hints, title=assignment.handout.title
-    )
+    how = {"hints": assignment.hints, "title": assignment.handout.title}
+    how["standings"] = standings_of(folder, assignment.id, records)
+    pages.write(folder, assignment.id, records, **how)
     out.print(
         f"[green]feedback[/green] for {len(records)} in {escape(str(folder / 'feedback'))}",
         soft_wrap=True,
@@ -65,14 +66,14 @@ def report(
     assignment = catalog.find_course(course).assignment(name)
     path = to or Classroom(folder).report_path(assignment.id)
     records = records_of(folder, assignment.id)
-    title = assignment.handout.title
     found = items.of(records, collection.attempts(folder, assignment.id))
     of_quizzes = items.of_quiz([paper for q in quizzes or () for paper in _papers(q)])
     sections = (
         items.section(found, of_quizzes, assignment.hints),
         similar_page.section(folder, assignment.id),
     )
-    how = {"hints": assignment.hints, "title": title, "sections": sections}
+    how = {"hints": assignment.hints, "title": assignment.handout.title, "sections": sections}
+    how["standings"] = standings_of(folder, assignment.id, records)
     page.write(folder, assignment.id, records, path, **how)
     if as_json:
         print_json({

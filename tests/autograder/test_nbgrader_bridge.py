@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 from datetime import datetime
-from zoneinfo import ZoneInfoNotFoundError
 
 import nbformat
 import pytest
 from nbgrader import api
+from nbgrader.apps.api import NbGraderAPI
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute
-from nbgrader.utils import parse_utc
 
-from autograder import bookkeeper, grade, gradebook, handout, ledger, nbgrader_bridge, sandbox
+from autograder import (
+    bookkeeper,
+    feedback,
+    grade,
+    gradebook,
+    handout,
+    lateness,
+    ledger,
+    nbgrader_bridge,
+    sandbox,
+)
 from autograder.classroom import Classroom
 from autograder.errors import CourseError
 
@@ -221,44 +232,6 @@ def test_an_assignment_that_is_not_released_or_has_other_points_is_refused(sprin
     assert nbgrader_bridge.scores(spring, ID) == {}
 
 
-@pytest.mark.parametrize(
-    ("text", "late"),
-    [("2026-01-02 10:00:00 UTC", 86400), ("2025-12-31 10:00:00 UTC", 0), ("tomorrow", 0)],
-)
-def test_lateness_is_nbgraders_and_a_damaged_timestamp_is_none(spring, hand_in, tiny, text, late):
-    (hand_in("ada").parent / "timestamp.txt").write_text(text)
-    config = spring / "nbgrader_config.py"
-    config.write_text(config.read_text() + '\nc.LateSubmissionPlugin.penalty_method = "zero"\n')
-    with api.Gradebook(f"sqlite:///{spring}/gradebook.db") as book:
-        book.update_or_create_assignment(ID, duedate="2026-01-01 10:00:00 UTC")
-    nbgrader_bridge.write_gradebook(spring, ID, [record(tiny, "ada")], tiny.handout)
-    with api.Gradebook(f"sqlite:///{spring}/gradebook.db") as book:
-        assert book.find_submission(ID, "ada").total_seconds_late == late
-    assert nbgrader_bridge.scores(spring, ID) == {"ada": 0.0 if late else 6.0}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-02-02 15:58:23.948203 America/Los_Angeles", "2026-07-02 15:58:23 Europe/Berlin",
-        "2026-02-02 15:58:23 UTC", "2026-02-02 15:58:23", "2026-02-02T15:58:23+01:00",
-    ],
-)  # fmt: skip
-def test_a_timestamp_means_what_nbgrader_takes_it_for(text):
-    assert bookkeeper.utc(text) == parse_utc(text)
-
-
-def test_an_offset_is_hours_and_minutes():
-    # nbgrader 0.9.6 takes +0530 for 530 seconds
-    assert bookkeeper.utc("2026-02-02 15:58:23 +0530") == datetime(2026, 2, 2, 10, 28, 23)
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-02 15:58 Mars/Base", "a b ../../etc"])
-def test_a_damaged_timestamp_is_an_error_of_a_kind_that_is_caught(text):
-    with pytest.raises((ValueError, ZoneInfoNotFoundError)):
-        bookkeeper.utc(text)
-
-
 def test_the_light_way_to_the_gradebook_does_not_import_nbgrader(spring, tiny):
     (spring / "record.json").write_text(json.dumps(record(tiny, "ada")))
     code = (
@@ -381,24 +354,146 @@ def test_a_link_in_a_submission_is_refused_and_the_class_goes_on(
     assert place == "file" or sources == [c.source for c in wanted]
 
 
+@pytest.mark.parametrize("spoil", [
+    lambda p: p.write_text("tomorrow"), os.mkfifo, lambda p: p.symlink_to("/dev/zero"),
+    lambda p: p.write_text("2026-02-02 10:00:00 UTC"), lambda p: None, os.mkdir,
+])  # fmt: skip
+@pytest.mark.parametrize("light", [True, False])
+def test_formgrader_lists_a_class_whatever_a_timestamp_says(
+    spring, hand_in, autograde, tiny, spoil, light
+):
+    spoil(hand_in("mallory").parent / "timestamp.txt")
+    hand_in("ada")
+    if light:
+        rows = [record(tiny, s) for s in ("ada", "mallory")]
+        nbgrader_bridge.write_gradebook(spring, ID, rows, tiny.handout)
+    else:
+        with contextlib.suppress(NbGraderException):  # a pipe or a link, for one of them
+            autograde()
+    coursedir = nbgrader_bridge._course(spring)
+    listed = NbGraderAPI(coursedir, config=coursedir.config).get_submissions(ID)
+    status = {row["student"]: row["autograded"] for row in listed}
+    assert status["ada"]
+    assert set(status) == {"ada", "mallory"}
+    hand_in("ada", "loops")  # again, later
+    os.utime(spring / "submitted" / "ada" / ID / f"{ID}.ipynb", (1, 1))
+    lateness.write_times(spring, ID, {"ada": datetime(2030, 1, 1)})
+    again = NbGraderAPI(coursedir, config=coursedir.config).get_submissions(ID)
+    assert not next(row["autograded"] for row in again if row["student"] == "ada")
+
+
 def test_a_pipe_in_a_submission_does_not_hang_the_class(spring, hand_in, autograde):
     os.mkfifo(hand_in("mallory").parent / "pipe")
     with pytest.raises(NbGraderException):
         autograde()
 
 
-def test_nbgraders_own_feedback_works_and_shows_no_markup_of_a_student(spring, hand_in, tiny):
+@pytest.fixture
+def generate_feedback(spring):
+    """``nbgrader generate_feedback``, which formgrader's button runs with force."""
+
+    def run(force=True):
+        coursedir = nbgrader_bridge._course(spring)
+        coursedir.assignment_id = ID
+        app = GenerateFeedback(coursedir=coursedir, config=coursedir.config)
+        app.force = force
+        app.start()
+
+    return run
+
+
+def test_nbgraders_own_feedback_command_writes_our_page(spring, hand_in, tiny, generate_feedback):
     hand_in("ada", "no_mean")
     failed = record(tiny, "ada", {"center_rows": ("no-mean", EVIL)})
+    Classroom(spring).results(ID).append(failed)
     nbgrader_bridge.write_gradebook(spring, ID, [failed], tiny.handout)
-    coursedir = nbgrader_bridge._course(spring)
-    coursedir.assignment_id = ID
-    GenerateFeedback(coursedir=coursedir, config=coursedir.config).start()
+    how = {"hints": tiny.hints, "title": tiny.handout.title}
+    feedback.write(spring, ID, [failed], **how)
+    path = spring / "feedback" / "ada" / ID / f"{ID}.html"
+    ours = path.read_text()
+    generate_feedback()
+    assert path.read_text() == ours
+    assert "4</b><span>of 6 points" in ours
+    assert "<script" not in ours
+    assert "<img" not in ours
+
+
+def test_no_file_of_a_submission_gets_into_feedback(spring, hand_in, autograde, generate_feedback):
+    own = hand_in("mallory", "no_mean").parent
+    (own / "page.html").write_text("<script>alert(1)</script>")
+    (own / f"{ID}.html").write_text("<script>alert(1)</script>")
+    (own / "timestamp.txt").write_text("2026-02-02 10:00:00 UTC\n<script>alert(1)</script>")
+    autograde()
+    generate_feedback()
+    files = [p for p in (spring / "feedback").rglob("*") if p.is_file()]
+    assert {p.name for p in files} == {f"{ID}.html"}
+    assert not any("<script" in p.read_text() for p in files)
+
+
+def test_a_hidden_check_shows_its_idea_and_no_value_in_nbgraders_feedback(
+    spring, hand_in, autograde, generate_feedback, tiny
+):
+    own = hand_in("ada", "first_name").parent
+    assert (own / f"{ID}.ipynb").exists()
+    autograde()
+    generate_feedback()
     html = (spring / "feedback" / "ada" / ID / f"{ID}.html").read_text()
-    assert "Score: 4.0 / 6.0" in html
-    assert "no-mean" in html
-    assert "<script>alert" not in html
-    assert "<img src=x" not in html
+    row = next(r for r in Classroom(spring).results(ID).get("ada")["results"]
+               if r["check"] == "tally_counts")  # fmt: skip
+    assert (row["status"], row["tag"], row["visibility"]) == ("failed", "first-name", "hidden")
+    part = html[html.index("counts add up") :]
+    part = re.sub(r"<[^>]*>", " ", part[: part.index("of equals the first")])
+    assert tiny.hints["first-name"].title in part
+    assert "--only tally_counts" in part
+    for value in ("want", "got", "&#39;z&#39;", "most()"):
+        assert value not in part
+
+
+@pytest.mark.parametrize("command", ["ours", "nbgrader's"])
+def test_the_exchange_finds_what_it_releases_a_page_by(
+    spring, hand_in, tiny, generate_feedback, command
+):
+    own = hand_in("ada").parent
+    (own / "submission_secret.txt").write_text("0123456789abcdef")
+    (own / "timestamp.txt").write_text("2026-02-02 10:00:00.5 UTC\n")
+    made = record(tiny, "ada")
+    Classroom(spring).results(ID).append(made)
+    nbgrader_bridge.write_gradebook(spring, ID, [made], tiny.handout)
+    feedback.write(spring, ID, [made]) if command == "ours" else generate_feedback()
+    folder = spring / "feedback" / "ada" / ID
+    assert (folder / "submission_secret.txt").read_text() == "0123456789abcdef"
+    assert (folder / "timestamp.txt").read_text() == "2026-02-02 10:00:00.5 UTC"
+
+
+def test_a_students_words_are_escaped_and_a_humans_are_shown(
+    spring, hand_in, tiny, generate_feedback
+):
+    hand_in("ada", "no_mean")
+    failed = record(tiny, "ada", {"center_rows": ("no-mean", "got 1")})
+    Classroom(spring).results(ID).append(failed)
+    nbgrader_bridge.write_gradebook(spring, ID, [failed], tiny.handout)
+    with api.Gradebook(f"sqlite:///{spring}/gradebook.db") as book:
+        grade_ = book.find_grade("check_center", ID, ID, "ada")
+        grade_.manual_score, grade_.extra_credit = 2.5, 0.5
+        book.find_comment("center", ID, ID, "ada").manual_comment = "Nearly! <b>See me</b>"
+        book.db.commit()
+    generate_feedback()
+    html = (spring / "feedback" / "ada" / ID / f"{ID}.html").read_text()
+    assert "1 by the checks, 2.5 by hand" in html
+    assert "0.5 points of extra credit" in html
+    assert "Nearly! &lt;b&gt;See me&lt;/b&gt;" in html
+    assert "<b>6</b><span>of 6 points" in html  # 2.5 + 0.5 of the center, 3 of the tally
+    assert nbgrader_bridge.scores(spring, ID) == {"ada": 6.0}
+
+
+def test_feedback_for_whom_there_is_no_result_says_what_to_run(
+    spring, hand_in, tiny, generate_feedback, caplog
+):
+    hand_in("ada")
+    nbgrader_bridge.write_gradebook(spring, ID, [record(tiny, "ada")], tiny.handout)
+    with pytest.raises(NbGraderException):
+        generate_feedback()
+    assert "run `autograder grade 01_tiny` first" in caplog.text
 
 
 def test_a_name_that_leads_out_of_the_folder_is_refused(spring, tiny):
