@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder import archive, layouts, pages
+from autograder import archive, lateness, layouts, pages
 from autograder.errors import CourseError
 from autograder.layouts import Attempt
 from autograder.roster import NOT_A_NAME, Roster
@@ -288,26 +288,16 @@ def _write_log(root: Path, assignment: str, log: dict[str, list[Row]]) -> None:
     pages.write(log_path(root, assignment), text.getvalue(), 0o600)
 
 
-def times_path(root: Path, assignment: str) -> Path:
-    return Path(root) / ".autograder" / "times" / f"{assignment}.csv"
-
-
 def _write_times(root: Path, assignment: str, log: dict[str, list[Row]]) -> None:
     """When the notebook that counts came, by student: the table from which lateness is reckoned.
 
     Students who are in it and were never collected keep their line.
     """
-    path, stands = times_path(root, assignment), {}
-    if path.exists():
-        with path.open(encoding="utf-8", newline="") as file:
-            stands = {row["student"]: row["time"] for row in csv.DictReader(file)}
+    path = lateness.times_path(root, assignment)
+    stands = lateness.read_times(path) if path.exists() else {}
     rows = (row for rows in log.values() for row in rows if row.stands)
-    stands |= {r.student: f"{_utc(r.moment)} UTC" for r in rows}
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(("student", "time"))
-    writer.writerows(sorted(stands.items()))
-    pages.write(path, text.getvalue(), 0o600)
+    stands |= {r.student: r.moment.astimezone(UTC).replace(tzinfo=None) for r in rows}
+    lateness.write_times(root, assignment, stands)
 
 
 def _utc(moment: datetime) -> str:

@@ -144,7 +144,7 @@ def enrol(root: Path, people: Iterable[Person]) -> int:
     """
     root = Path(root).resolve()
     wanted = {p.student: _columns(p) for p in people}
-    engine = sql.create_engine(bookkeeper.url(root, bookkeeper.settings(root)))
+    engine = ledger.connected(bookkeeper.url(root, bookkeeper.settings(root)))
     changed = 0
     try:
         with engine.begin() as connection:

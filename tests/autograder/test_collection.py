@@ -21,7 +21,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder import archive, collection, layouts, pages, roster
+from autograder import archive, collection, lateness, layouts, pages, roster
 from autograder.collection import Wishes, collect
 from autograder.errors import CourseError
 from autograder.roster import Person, Roster
@@ -146,7 +146,7 @@ def test_the_time_is_the_instructors_or_the_systems_never_the_students(room, tmp
     at = room / "submitted" / "ada" / ID
     assert (at / "timestamp.txt").read_text() == "2026-02-01 12:00:00 UTC\n"
     assert (at / f"{ID}.ipynb").stat().st_mtime == NOON.timestamp()
-    assert collection.times_path(room, ID).read_text().split() == [
+    assert lateness.times_path(room, ID).read_text().split() == [
         *("student,time", "ada,2026-02-01", "12:00:00", "UTC")
     ]
 
@@ -204,9 +204,9 @@ def test_an_exchange_folder_of_another_user_is_not_taken_unasked(room, tmp_path)
 def test_times_stay_when_the_same_work_is_collected_again(room, tmp_path):
     source = packed(tmp_path / "s.zip", {"ada.ipynb": book("a")})
     collect(room, ID, source, CLASS, Wishes(now=NOON))
-    before = collection.times_path(room, ID).read_text()
+    before = lateness.times_path(room, ID).read_text()
     collect(room, ID, source, CLASS)
-    assert collection.times_path(room, ID).read_text() == before
+    assert lateness.times_path(room, ID).read_text() == before
 
 
 def test_a_newer_attempt_replaces_and_an_older_archive_does_not(room, tmp_path):
@@ -229,7 +229,7 @@ def test_a_return_to_an_earlier_version_is_newer_where_the_system_knows_the_time
         made = collect(room, ID, packed(tmp_path / f"{day}.zip", files), CLASS)
     assert made.taken[0].state == "newer"
     assert taken(room) == {"ada": "first"}
-    assert "2026-01-03 00:00:00" in collection.times_path(room, ID).read_text()
+    assert "2026-01-03 00:00:00" in lateness.times_path(room, ID).read_text()
     assert collect(room, ID, tmp_path / "2.zip", CLASS).taken[0].state == "older"
     assert taken(room) == {"ada": "first"}
 
