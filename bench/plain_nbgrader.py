@@ -131,12 +131,13 @@ def contained(folder: Path, name: str, kind: str, number: int) -> tuple[float, l
     walls = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     for place, size in (("/dev/shm", 16 << 20), ("/tmp", 128 << 20), ("/var/tmp", 16 << 20)):
         walls += ["--size", str(size), "--perms", "1777", "--tmpfs", place]
-    for bound in (str(ROOT), sys.prefix):  # they may lie below /tmp
-        walls += ["--ro-bind", bound, bound]
+    python, variables = interpreter()
+    for bound in (str(ROOT), sys.prefix, str(Path(python).parent.parent)):
+        if bound != "/usr":  # they may lie below /tmp
+            walls += ["--ro-bind", bound, bound]
     walls += ["--ro-bind", str(folder / kind), "/tmp/template", "--chdir", "/tmp"]
     walls += ["--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1"]
     limits = ["prlimit", *LIMITS, "--"]
-    python, variables = interpreter()
     command = [python, str(Path(__file__).resolve()), name or kind, "" if name else "honest"]
     try:
         ran = subprocess.run(
@@ -245,13 +246,17 @@ def environment(home: Path, python_path: str) -> dict[str, str]:
 def interpreter() -> tuple[str, dict[str, str]]:
     """A Python that an ordinary user can run, and the environment in which it finds everything.
 
-    This one, if its folders are open to all; the system's with the packages of this one if not.
+    This one, if its folders are open to all; if not, OPEN_PYTHON or the system's,
+    with the packages of this one.
     """
     real = Path(sys.executable).resolve()
     packages = next(p for p in sys.path if p.endswith("site-packages"))
     if all(p.stat().st_mode & 0o005 == 0o005 for p in (real, *real.parents)):
         return sys.executable, environment(Path("/tmp/home"), str(ROOT))
-    system = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+    system = (
+        os.environ.get("OPEN_PYTHON")
+        or f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+    )
     if not os.path.exists(system):
         sys.exit(f"{real} is in a folder that only root may enter, and there is no {system}")
     return system, environment(Path("/tmp/home"), f"{ROOT}{os.pathsep}{packages}")
