@@ -27,7 +27,7 @@ from minengine.kvcache import BlockPool
 from minengine.memory import Memory
 from minengine.model import Model
 from minengine.penalties import breakers_of
-from minengine.perplexity import METHODS, Perplexity, Progress
+from minengine.perplexity import Perplexity, Progress, measure
 from minengine.reading import read
 from minengine.sampling import Chain
 from minengine.scheduler import QUEUES, Scheduler
@@ -314,9 +314,7 @@ class Engine:
         ``progress`` is called with tokens scored, tokens in all and the perplexity so far. Errors:
         ``RequestError`` for a text too short, a method, window or stride out of range.
         """
-        if method not in METHODS:
-            raise RequestError(f"method: got {method!r}, want {' or '.join(METHODS)}")
-        return METHODS[method](self, text, window=window, stride=stride, progress=progress)
+        return measure(self, text, method=method, window=window, stride=stride, progress=progress)
 
     def embed(
         self, texts: Ids[str | bytes], *, pooling: str = "mean", normalize: bool = True
