@@ -20,6 +20,7 @@ import minengine.state as state
 from minengine.embeddings import embed
 from minengine.errors import RequestError
 from minengine.eviction import EVICTION
+from minengine.formats import FORMATS
 from minengine.generation import Generation
 from minengine.grammar import Grammar, Matcher, Vocabulary
 from minengine.graph import MODES, Batch, forward
@@ -97,6 +98,9 @@ class Engine:
             raise RequestError(f"context: got {context}, the model was made for {h.context_length}")
         if eviction not in EVICTION:
             raise RequestError(f"eviction: got {eviction!r}, want {', '.join(EVICTION)}")
+        fitting = [name for name, f in FORMATS.items() if h.E % f.block_size == 0]
+        if cache_format not in fitting:
+            raise RequestError(f"cache_format: got {cache_format!r}, want {', '.join(fitting)}")
         if mode not in MODES:
             raise RequestError(f"mode: got {mode!r}, want {' or '.join(MODES)}")
         if queue not in QUEUES:
