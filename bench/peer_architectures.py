@@ -12,14 +12,11 @@ an environment with llama-cpp-python, see ``peer_logits.py``.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+from peer import GATES, ask, finish, nrms, parser
 
 from minengine import Engine, random_model
 from minengine.arch import ARCHITECTURES
@@ -34,21 +31,23 @@ SEED = 11
 
 def make(work: Path, name: str, form: str) -> tuple[Path, Path]:
     """The file of a variant in a format, and its twin in F32."""
-    variant = random_model.VARIANTS[name]
     stem = f"{name} {form}".replace(" ", "-").replace(",", "")
     path, twin = work / f"{stem}.gguf", work / f"{stem}-twin.gguf"
-    options = {**SIZES, **variant.options}
-    random_model.write(path, variant.arch, form, seed=SEED, keys=variant.keys, **options)
+    write(path, name, form)
     requantize(path, twin, "F32")
     return path, twin
 
 
+def write(path: Path, name: str, form: str = "F32", *, seed: int = SEED, **keys) -> None:
+    """A random model of a variant, with more metadata."""
+    variant = random_model.VARIANTS[name]
+    options = {**SIZES, **variant.options, "keys": {**variant.keys, **keys}}
+    random_model.write(path, variant.arch, form, seed=seed, **options)
+
+
 def gate(name: str) -> float:
-    return 1e-3 if ARCHITECTURES[random_model.VARIANTS[name].arch].gate == "gelu" else 1e-5
-
-
-def nrms(got: np.ndarray, want: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((got.astype(np.float64) - want) ** 2)) / np.std(want))
+    """What nrms may be for a variant."""
+    return GATES[ARCHITECTURES[random_model.VARIANTS[name].arch].gate]
 
 
 def logits(path: Path, **options) -> np.ndarray:
@@ -56,35 +55,16 @@ def logits(path: Path, **options) -> np.ndarray:
         return engine.logits(IDS)
 
 
-def ask_peer(python: str, work: Path, files: dict[str, Path], ids: list[int] = IDS) -> dict:
-    return run_peer(python, work, {"logits": {k: str(f) for k, f in files.items()}, "ids": ids})
-
-
-def run_peer(python: str, work: Path, job: dict) -> dict:
-    """What ``peer_llamacpp.py`` finds for a job."""
-    (work / "job.json").write_text(json.dumps(job))
-    script = Path(__file__).with_name("peer_llamacpp.py")
-    command = [python, str(script), str(work / "job.json"), str(work / "peer.npz")]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-        sys.exit(f"llama.cpp failed: {' '.join(command)}")
-    return dict(np.load(work / "peer.npz"))
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--formats", default=",".join(FORMATS))
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    parser.add_argument("--golden", type=Path, help="write the golden file to this folder")
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    flags = parser(__doc__)
+    flags.add_argument("--formats", default=",".join(FORMATS))
+    args = flags.parse_args()
     forms, missed, golden = args.formats.split(","), [], {}
     print(f"{'':26} {'gate':>7} " + " ".join(f"{f:>7}" for f in (*forms, "F16 kv")))
     for name in random_model.VARIANTS:
         files = {form: make(args.work, name, form) for form in forms}
-        peer = ask_peer(args.peer, args.work, {f: twin for f, (_, twin) in files.items()})
+        job = {"logits": {form: twin for form, (_, twin) in files.items()}, "ids": IDS}
+        peer = ask(args.peer, "peer_llamacpp.py", args.work, job)
         errors = [nrms(logits(files[f][0]), peer[f"logits {f}"]) for f in forms]
         halves = nrms(logits(files[forms[0]][0], cache_format="F16"), peer[f"logits {forms[0]}"])
         cells = " ".join(f"{e:7.1e}" for e in (*errors, halves))
@@ -99,8 +79,7 @@ def main() -> None:
     if args.golden:
         arrays = {"ids": np.array(IDS, np.int32), "rows": np.array(ROWS, np.int32), **golden}
         np.savez_compressed(args.golden / "architectures.npz", **arrays)
-    print(f"{len(missed)} gates missed" + "".join(f"\n  {m}" for m in missed))
-    sys.exit(bool(missed))
+    finish(missed)
 
 
 if __name__ == "__main__":

@@ -14,14 +14,11 @@ cells move alike (``tests/minengine/test_memory.py``). Exits with 1 where a gate
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
-from peer_architectures import SEED, SIZES, gate, make, nrms
+from peer import ask, finish, nrms, parser
+from peer_architectures import SEED, SIZES, gate, make
 
 from minengine import Engine, ops, random_model
 from minengine.cells import Cells
@@ -112,22 +109,11 @@ def turn_unmoved(engine: Engine, sequence: Sequence, before: np.ndarray) -> None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    parser.add_argument("--golden", type=Path, help="write the golden file to this folder")
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    args = parser(__doc__).parse_args()
     files = {name: make(args.work, name, "F32")[0] for name in random_model.VARIANTS}
-    job = {"files": {n: str(f) for n, f in files.items()}, "scripts": SCRIPTS, "leave": ABORTS}
-    (args.work / "job.json").write_text(json.dumps(job))
-    script = Path(__file__).with_name("peer_llamacpp_cache.py")
-    command = [args.peer, str(script), str(args.work / "job.json"), str(args.work / "peer.npz")]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-        sys.exit(f"llama.cpp failed: {' '.join(command)}")
-    peer, missed, golden = dict(np.load(args.work / "peer.npz")), [], {}
+    job = {"files": files, "scripts": SCRIPTS, "leave": ABORTS}
+    peer = ask(args.peer, "peer_llamacpp_cache.py", args.work, job)
+    missed, golden = [], {}
     print(f"{'':26} {'gate':>7} " + " ".join(f"{s:>9}" for s in SCRIPTS))
     for name, path in files.items():
         cells = []
@@ -147,8 +133,7 @@ def main() -> None:
         arrays = {"seed": np.array(SEED), "version": peer["version"], **golden}
         np.savez_compressed(args.golden / "cache.npz", **arrays)
     print("* keys turned in llama.cpp's way, not in ours")
-    print(f"{len(missed)} gates missed" + "".join(f"\n  {m}" for m in missed))
-    sys.exit(bool(missed))
+    finish(missed)
 
 
 if __name__ == "__main__":

@@ -15,17 +15,16 @@ PEER is an environment with llama-cpp-python, see ``peer_logits.py``.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import random
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from peer import ask, parser, store
 from peer_tokenizer import ask_peer as ask_tokenizer
 
 from minengine import gguf, render
@@ -75,13 +74,8 @@ def ours(case: dict) -> str:
     return str.__str__(render.render(template, OWN, given))
 
 
-def ask_peer(python: str, work: Path, found: list[dict]) -> list[str]:
-    (work / "chat.json").write_text(json.dumps(found))
-    script = Path(__file__).with_name("peer_llamacpp_chat.py")
-    command = [python, str(script), str(work / "chat.json"), str(work / "chat-out.json")]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-        sys.exit(f"llama.cpp failed: {' '.join(command)}")
-    return json.loads((work / "chat-out.json").read_text())
+def ask_peer(python: str, work: Path, found: list[dict]) -> list[str | None]:
+    return json.loads(str(ask(python, "peer_llamacpp_chat.py", work, found)["texts"]))
 
 
 def plain(template: str, given: dict) -> str:
@@ -155,18 +149,12 @@ def compare_ids(folder: Path, count: int, python: str, work: Path) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--templates", type=Path, help="a folder of *.jinja files")
-    parser.add_argument("--vocabularies", type=Path, help="a folder of ggml-vocab-*.gguf files")
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    parser.add_argument("--golden", type=Path, help="write the golden file to this folder")
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    flags = parser(__doc__)
+    flags.add_argument("--count", type=int, default=1000)
+    flags.add_argument("--seed", type=int, default=1)
+    flags.add_argument("--templates", type=Path, help="a folder of *.jinja files")
+    flags.add_argument("--vocabularies", type=Path, help="a folder of ggml-vocab-*.gguf files")
+    args = flags.parse_args()
     found, failed = cases(args.count, args.seed), 0
     counts = {row.name: [0, 0] for row in FAMILIES if row.markers}
     for case, want in zip(found, ask_peer(args.peer, args.work, found), strict=True):
@@ -183,9 +171,7 @@ def main() -> None:
             c | {"text": t}
             for c, t in zip(small, ask_peer(args.peer, args.work, small), strict=True)
         ]
-        path = args.golden / "chat.json"
-        path.write_text(json.dumps(rows, separators=(",", ":")) + "\n")
-        print(f"{path}: {len(rows)} conversations, {path.stat().st_size:,} bytes")
+        store(args.golden / "chat.json", rows, f"{len(rows)} conversations, ")
     if args.templates:
         failed += compare_files(args.templates, count=40)
     if args.vocabularies:

@@ -12,15 +12,14 @@ for ``tests/minengine/test_peer_texts.py``. PEER is an environment with llama-cp
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import sys
 from pathlib import Path
 
 import numpy as np
-from peer_architectures import SEED, SIZES, nrms, run_peer
+from peer import GATES, ask, finish, nrms, parser
+from peer_architectures import write
 
-from minengine import Engine, random_model
+from minengine import Engine
 from minengine.arch import ARCHITECTURES
 from minengine.embeddings import POOLING
 from minengine.engine import packaged_model
@@ -32,16 +31,14 @@ SENTENCES = [
     "na\u00efve \U0001f600",
 ]
 CONTEXT = 128  # a byte a token
-GATES = {"silu": 1e-5, "gelu": 1e-3}
 
 
 def compare(path: Path, label: str, python: str, work: Path) -> tuple[dict, list[str]]:
     """llama.cpp's vectors and the poolings whose gate was missed."""
     twin = work / "embeddings-twin.gguf"
     requantize(path, twin, "F32")
-    files = {"twin": str(twin)}
-    job = {"embeddings": files, "sentences": SENTENCES, "poolings": list(POOLING)}
-    peer, errors = run_peer(python, work, job), {}
+    job = {"embeddings": {"twin": twin}, "sentences": SENTENCES, "poolings": list(POOLING)}
+    peer, errors = ask(python, "peer_llamacpp.py", work, job), {}
     twin.unlink()
     with Engine(path) as engine:
         most = GATES[engine.model.arch.gate]
@@ -55,15 +52,9 @@ def compare(path: Path, label: str, python: str, work: Path) -> tuple[dict, list
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--model", type=Path, action="append", default=[])
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    parser.add_argument("--golden", type=Path, help="write the golden file to this folder")
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    flags = parser(__doc__)
+    flags.add_argument("--model", type=Path, action="append", default=[])
+    args = flags.parse_args()
     print(f"{'nrms':28} {'gate':>7} " + " ".join(f"{p:>7}" for p in POOLING))
     golden, missed = {"sentences": np.array(SENTENCES)}, []
     for path in args.model or [Path(packaged_model())]:
@@ -75,10 +66,8 @@ def main() -> None:
                 for p in POOLING for i in range(len(SENTENCES))
             }  # fmt: skip
     for arch in ARCHITECTURES:
-        variant, path = random_model.VARIANTS[arch], args.work / "embeddings.gguf"
-        options = {**SIZES, **variant.options}
-        keys = {**variant.keys, "context_length": CONTEXT}
-        random_model.write(path, arch, seed=SEED, keys=keys, **options)
+        path = args.work / "embeddings.gguf"
+        write(path, arch, context_length=CONTEXT)
         peer, over = compare(path, arch, args.peer, args.work)
         missed += over
         golden |= {f"mean {i} {arch}": peer[f"mean {i} twin"] for i in range(len(SENTENCES))}
@@ -86,8 +75,7 @@ def main() -> None:
         path.unlink()
     if args.golden:
         np.savez_compressed(args.golden / "embeddings.npz", **golden)
-    print(f"{len(missed)} gates missed" + "".join(f"\n  {m}" for m in missed))
-    sys.exit(bool(missed))
+    finish(missed)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,13 @@ tokens. Exits with 1 where it is missed. PEER is an environment with llama-cpp-p
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
-from peer_architectures import SIZES, ask_peer
+from peer import ask, finish, kl, parser
+from peer_architectures import SIZES, write
 
-from minengine import Engine, oracle, random_model
+from minengine import Engine
 from minengine.arch import ARCHITECTURES
 from minengine.formats import FORMATS
 from minengine.requantize import requantize
@@ -28,18 +27,12 @@ N_TOKENS = 200
 TEXT = Path(__file__).with_name("peer_logits.py")  # any text of a few thousand characters
 
 
-def kl(want: np.ndarray, got: np.ndarray) -> float:
-    p, q = oracle.softmax(want), oracle.softmax(got)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(p > 0, p * (np.log(p) - np.log(q)), 0)
-    return float(np.mean(terms.sum(axis=1)))
-
-
 def compare(path: Path, ids: list[int], python: str, work: Path) -> tuple[float, float]:
     """KL of ours and of llama.cpp from the twin."""
     twin = work / "twin.gguf"
     requantize(path, twin, "F32")
-    peer = ask_peer(python, work, {"file": path, "twin": twin}, ids)
+    job = {"logits": {"file": path, "twin": twin}, "ids": ids}
+    peer = ask(python, "peer_llamacpp.py", work, job)
     twin.unlink()
     with Engine(path, mode="fast") as engine:
         mine = engine.logits(ids)
@@ -47,15 +40,10 @@ def compare(path: Path, ids: list[int], python: str, work: Path) -> tuple[float,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--model", type=Path, action="append", default=[])
-    parser.add_argument("--formats", default=",".join(n for n, f in FORMATS.items() if f.has_codes))
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    flags = parser(__doc__, golden=False)
+    flags.add_argument("--model", type=Path, action="append", default=[])
+    flags.add_argument("--formats", default=",".join(n for n, f in FORMATS.items() if f.has_codes))
+    args = flags.parse_args()
     missed, path = [], args.work / "fast.gguf"
     print(f"{'':28} {'minengine':>10} {'llama.cpp':>10}  ratio")
 
@@ -70,15 +58,10 @@ def main() -> None:
         row(model.name, *compare(model, ids, args.peer, args.work))
     for arch in ARCHITECTURES:
         for form in filter(None, args.formats.split(",")):
-            variant = random_model.VARIANTS[arch]
-            options = {**SIZES, **variant.options}
-            random_model.write(
-                path, arch, form, seed=3, keys={**variant.keys, "context_length": 256}, **options
-            )
+            write(path, arch, form, seed=3, context_length=256)
             ids = np.random.default_rng(6).integers(3, SIZES["V"], N_TOKENS).tolist()
             row(f"{arch} {form}", *compare(path, ids, args.peer, args.work))
-    print(f"{len(missed)} gates missed" + "".join(f"\n  {m}" for m in missed))
-    sys.exit(bool(missed))
+    finish(missed)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,13 @@ packaged one then. Exits with 1 where masks differ otherwise. PEER: see ``peer_l
 
 from __future__ import annotations
 
-import argparse
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from peer import ask, parser
 
 from minengine import gguf, grammar
 from minengine.tokenizer import CONTROL, UNKNOWN, Tokenizer
@@ -116,34 +115,21 @@ def write_golden(
     print(f"{path}: {len(masks)} masks, {path.stat().st_size:,} bytes")
 
 
-def ask_peer(python: str, work: Path, job: dict) -> dict:
-    (work / "grammar.json").write_text(json.dumps(job))
-    script = Path(__file__).with_name("peer_llamacpp_grammar.py")
-    command = [python, str(script), str(work / "grammar.json"), str(work / "grammar.npz")]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-        sys.exit(f"llama.cpp failed: {' '.join(command)}")
-    return dict(np.load(work / "grammar.npz"))
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--walks", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    parser.add_argument("--golden", type=Path, help="write the golden file to this folder")
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    flags = parser(__doc__)
+    flags.add_argument("model", type=Path)
+    flags.add_argument("--walks", type=int, default=8)
+    flags.add_argument("--steps", type=int, default=12)
+    args = flags.parse_args()
     with gguf.open(args.model) as file:
         t = Tokenizer(file.metadata)
     texts = [f.read_text(encoding="utf-8") for f in FILES] + list(GRAMMARS)
     avoid = [i for i, piece in enumerate(t.bytes_of) if not piece or b"\0" in piece]
     avoid += [i for i, piece in enumerate(t.bytes_of) if len(piece) == 1 and piece >= b"\xf5"]
-    job = {"model": str(args.model), "grammars": texts, "walks": args.walks, "steps": args.steps}
-    peer = ask_peer(args.peer, args.work, job | {"avoid": avoid + sorted(t.ends)})
+    avoid += sorted(t.ends)
+    job = {"model": args.model, "grammars": texts, "walks": args.walks, "steps": args.steps}
+    job |= {"avoid": avoid}
+    peer = ask(args.peer, "peer_llamacpp_grammar.py", args.work, job)
     rows, walks, found = compare(t, texts, peer, args.walks)
     names = [f.name for f in FILES] + [repr(g) for g in GRAMMARS]
     print(f"{'':44} " + " ".join(f"{k:>8}" for k in (*KINDS, "differs", "slowest")))

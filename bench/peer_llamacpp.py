@@ -3,11 +3,12 @@ llama-cpp-python is installed.
 
     python bench/peer_llamacpp.py JOB.json OUT.npz
 
-Called by ``peer_logits.py``; imports nothing of ours. F32 cache, no flash attention, two threads. A
-job has any of ``logits`` {label: file} with ``ids``; ``greedy`` {label: file} with ``prompts`` and
-``n_greedy``; ``vocabularies`` {label: file} with ``texts`` (hex, for a text may be no UTF-8);
-``perplexity`` {label: file} with ``text`` (hex) and ``window``; ``embeddings`` {label: file} with
-``sentences`` and ``poolings``; ``quantize``, a list of (source, target, file type, pure).
+Called by most of ``peer_*.py``; imports nothing of minengine. F32 cache, no flash attention, two
+threads. A job has any of ``logits`` {label: file} with ``ids``; ``greedy`` {label: file} with
+``prompts`` and ``n_greedy``; ``vocabularies`` {label: file} with ``texts`` (hex, for a text may be
+no UTF-8); ``perplexity`` {label: file} with ``text`` (hex) and ``window``; ``embeddings`` {label:
+file} with ``sentences`` and ``poolings``; ``quantize``, a list of (source, target, file type,
+pure).
 """
 
 from __future__ import annotations
@@ -18,16 +19,7 @@ import sys
 
 import llama_cpp
 import numpy as np
-
-F32 = 0  # ggml type id of the cache
-
-
-def load(path: str, window: int = 512, **options) -> llama_cpp.Llama:
-    return llama_cpp.Llama(
-        path, n_ctx=window, n_batch=window, n_ubatch=window, n_threads=2, n_threads_batch=2,
-        type_k=F32, type_v=F32, flash_attn=False, verbose=False,
-        **{"logits_all": True} | options,
-    )  # fmt: skip
+from peer_answer import answer, load
 
 
 def logits(path: str, ids: list[int]) -> np.ndarray:
@@ -126,10 +118,8 @@ def quantize(source: str, target: str, file_type: int, pure: bool) -> None:
         sys.exit(f"{source}: not quantized to file type {file_type}")
 
 
-def main(job_path: str, out_path: str) -> None:
-    with open(job_path, encoding="utf-8") as f:
-        job = json.load(f)
-    found = {"version": np.array(llama_cpp.__version__)}
+def find(job: dict) -> dict[str, np.ndarray]:
+    found = {}
     for label, path in job.get("logits", {}).items():
         found[f"logits {label}"] = logits(path, job["ids"])
     for label, path in job.get("greedy", {}).items():
@@ -148,8 +138,8 @@ def main(job_path: str, out_path: str) -> None:
         for pooling in job["poolings"]:
             for i, rows in enumerate(embeddings(path, job["sentences"], pooling)):
                 found[f"{pooling} {i} {label}"] = rows
-    np.savez(out_path, **found)
+    return found
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    answer(find)

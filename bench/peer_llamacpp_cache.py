@@ -3,7 +3,7 @@ llama-cpp-python is installed.
 
     python bench/peer_llamacpp_cache.py JOB.json OUT.npz
 
-Called by ``peer_cache.py``; imports nothing of ours. A job has ``files`` {label: file} and
+Called by ``peer_cache.py``; imports nothing of minengine. A job has ``files`` {label: file} and
 ``scripts`` {name: steps}; a step is ["decode", sequence, ids], ["rm", sequence, p0, p1],
 ["add", sequence, p0, p1, delta], ["cp", from, to, p0, p1] or ["keep", sequence]; ``leave`` lists
 "LABEL NAME" that are not run. F32 cache, unified, no flash attention. Stored are the logits of
@@ -12,13 +12,11 @@ every decoded token, in order.
 
 from __future__ import annotations
 
-import json
 import sys
 
 import llama_cpp
 import numpy as np
-
-F32 = 0  # ggml type id of the cache
+from peer_answer import F32, answer
 
 
 def open_context(path: str):
@@ -65,17 +63,14 @@ def run(path: str, steps: list[list]) -> np.ndarray:
     return np.concatenate(out)
 
 
-def main(job_path: str, out_path: str) -> None:
-    with open(job_path, encoding="utf-8") as f:
-        job = json.load(f)
-    found = {
+def find(job: dict) -> dict[str, np.ndarray]:
+    return {
         f"{label} {name}": run(path, steps)
         for label, path in job["files"].items()
         for name, steps in job["scripts"].items()
         if f"{label} {name}" not in job["leave"]
     }
-    np.savez(out_path, version=np.array(llama_cpp.__version__), **found)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    answer(find)

@@ -1,19 +1,21 @@
 """The outside oracle for chat templates: what llama.cpp's built-in ones make of conversations. Runs
 where llama-cpp-python is installed.
 
-    python bench/peer_llamacpp_chat.py JOB.json OUT.json
+    python bench/peer_llamacpp_chat.py JOB.json OUT.npz
 
-Called by ``peer_chat.py``; imports nothing of ours. A job is a list of conversations, each with the
-``name`` of a template, its ``messages`` and ``add_generation_prompt``.
+Called by ``peer_chat.py``; imports nothing of minengine. A job is a list of conversations, each
+with the ``name`` of a template, its ``messages`` and ``add_generation_prompt``; stored are the
+texts, as JSON.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
-import sys
 
 import llama_cpp as lc
+import numpy as np
+from peer_answer import answer
 
 
 def render(case: dict) -> str | None:
@@ -28,12 +30,9 @@ def render(case: dict) -> str | None:
     return None if n < 0 or n > room else out.raw[:n].decode()
 
 
-def main(job_path: str, out_path: str) -> None:
-    with open(job_path, encoding="utf-8") as f:
-        found = [render(case) for case in json.load(f)]
-    with open(out_path, "w", encoding="utf-8") as f:
-        json.dump(found, f)
+def find(job: list[dict]) -> dict[str, np.ndarray]:
+    return {"texts": np.array(json.dumps([render(case) for case in job]))}
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    answer(find)

@@ -3,26 +3,23 @@ where llama-cpp-python is installed.
 
     python bench/peer_llamacpp_grammar.py JOB.json OUT.npz
 
-Called by ``peer_grammar.py``; imports nothing of ours. A job has ``model``, ``grammars``, ``walks``
-of ``steps`` tokens for each grammar, and ``avoid``: tokens that no walk takes.
+Called by ``peer_grammar.py``; imports nothing of minengine. A job has ``model``, ``grammars``,
+``walks`` of ``steps`` tokens for each grammar, and ``avoid``: tokens that no walk takes.
 """
 
 from __future__ import annotations
 
 import ctypes
-import json
 import sys
 
 import llama_cpp as lc
 import numpy as np
+from peer_answer import answer, candidates, load
 
 
 def allowed(sampler, n_vocab: int) -> np.ndarray:
     """Tokens whose logit the sampler leaves finite: bool (V,)."""
-    data = (lc.llama_token_data * n_vocab)()
-    view = np.frombuffer(data, dtype=[("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
-    view["id"], view["logit"], view["p"] = np.arange(n_vocab), 0, 0
-    array = lc.llama_token_data_array(data=data, size=n_vocab, selected=-1, sorted=False)
+    array, view = candidates(np.zeros(n_vocab))
     lc.llama_sampler_apply(sampler, ctypes.byref(array))
     return np.isfinite(view["logit"])
 
@@ -46,10 +43,8 @@ def walk(
     return taken, masks
 
 
-def main(job_path: str, out_path: str) -> None:
-    with open(job_path, encoding="utf-8") as f:
-        job = json.load(f)
-    model = lc.Llama(job["model"], vocab_only=True, verbose=False)
+def find(job: dict) -> dict[str, np.ndarray]:
+    model = load(job["model"], vocab_only=True)
     vocabulary, n_vocab = model._model.vocab, model.n_vocab()
     rng, avoid, taken, masks = np.random.default_rng(0), set(job["avoid"]), [], []
     for grammar in job["grammars"]:
@@ -57,8 +52,8 @@ def main(job_path: str, out_path: str) -> None:
             ids, found = walk(vocabulary, grammar, rng, job["steps"], avoid, n_vocab)
             taken.append(ids + [-1] * (job["steps"] - len(ids)))
             masks += [np.packbits(m) for m in found]
-    np.savez_compressed(out_path, taken=np.array(taken, np.int32), masks=np.array(masks))
+    return {"taken": np.array(taken, np.int32), "masks": np.array(masks)}
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    answer(find)

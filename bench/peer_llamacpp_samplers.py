@@ -3,19 +3,18 @@ where llama-cpp-python is installed.
 
     python bench/peer_llamacpp_samplers.py JOB.json OUT.npz
 
-Called by ``peer_samplers.py``; imports nothing of ours. A job has a ``model`` for its vocabulary;
-``cases`` of steps on one row of logits; ``runs`` of one sampler that draws and remembers, over
-rows that come round again.
+Called by ``peer_samplers.py``; imports nothing of minengine. A job has a ``model`` for its
+vocabulary; ``cases`` of steps on one row of logits; ``runs`` of one sampler that draws and
+remembers, over rows that come round again.
 """
 
 from __future__ import annotations
 
 import ctypes
-import json
-import sys
 
 import llama_cpp as lc
 import numpy as np
+from peer_answer import answer, candidates, load
 
 # where the state lies in the samplers' memory, from the structs of llama-sampler.cpp, version
 # 0.3.36: mirostat's mu after five and four numbers; adaptive-p's sums after target, decay, two
@@ -58,11 +57,7 @@ def sampler(step: list, n_vocab: int, vocabulary):
 def apply(s, logits: np.ndarray, array=None):
     """The candidates after a sampler: those of a row of logits, or those that another left."""
     if array is None:
-        n = len(logits)
-        data = (lc.llama_token_data * n)()
-        view = np.frombuffer(data, dtype=[("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
-        view["id"], view["logit"], view["p"] = np.arange(n), logits, 0
-        array = lc.llama_token_data_array(data=data, size=n, selected=-1, sorted=False)
+        array, _ = candidates(logits)
     lc.llama_sampler_apply(s, ctypes.byref(array))
     return array
 
@@ -95,10 +90,8 @@ def run(job: dict) -> tuple[list[int], list[list[float]]]:
     return drawn, states
 
 
-def main(job_path: str, out_path: str) -> None:
-    with open(job_path, encoding="utf-8") as f:
-        job = json.load(f)
-    model = lc.Llama(job["model"], vocab_only=True, verbose=False)
+def find(job: dict) -> dict[str, np.ndarray]:
+    model = load(job["model"], vocab_only=True)
     found = [case(c, model._model.vocab) for c in job["cases"]]
     ends = np.cumsum([len(ids) for ids, *_ in found])
     ids, logits, drawn = zip(*found, strict=True)
@@ -106,8 +99,8 @@ def main(job_path: str, out_path: str) -> None:
     runs = [run(r) for r in job["runs"]]
     out["run_drawn"] = np.array([r[0] for r in runs], np.int32)
     out["run_states"] = np.array([r[1] for r in runs], np.float32)
-    np.savez(out_path, **out, drawn=np.array(drawn, np.int32))
+    return out | {"drawn": np.array(drawn, np.int32)}
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    answer(find)

@@ -17,17 +17,15 @@ KL(llama.cpp || minengine), nats.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+from peer import ask, kl, nrms, parser, store
 
-from minengine import Engine, gguf, gguf_writer, oracle
+from minengine import Engine, gguf, gguf_writer
 from minengine.formats import FORMATS
 from minengine.requantize import requantize
 
@@ -139,20 +137,14 @@ def digest(path: Path) -> str:
 def ask_peer(
     python: str, files: dict[str, Path], ids: list[int], prompts: list, n_vocab: int
 ) -> dict:
-    work = files["F32"].parent
     job = {
-        "logits": {k: str(f) for k, f in files.items() if "vocabulary" not in k},
-        "greedy": {k: str(f) for k, f in files.items() if k in FORMATS},
-        "vocabularies": {k: str(files[f"vocabulary {k}"]) for k in VARIANTS},
+        "logits": {k: f for k, f in files.items() if "vocabulary" not in k},
+        "greedy": {k: f for k, f in files.items() if k in FORMATS},
+        "vocabularies": {k: files[f"vocabulary {k}"] for k in VARIANTS},
         "ids": ids, "prompts": prompts, "n_greedy": N_GREEDY, "n_vocab": n_vocab,
         "texts": [t.hex() for t in TEXTS],
     }  # fmt: skip
-    (work / "job.json").write_text(json.dumps(job))
-    script = Path(__file__).with_name("peer_llamacpp.py")
-    command = [python, str(script), str(work / "job.json"), str(work / "peer.npz")]
-    if subprocess.run(command).returncode:
-        sys.exit(f"llama.cpp failed: {' '.join(command)}")
-    return dict(np.load(work / "peer.npz"))
+    return ask(python, "peer_llamacpp.py", files["F32"].parent, job)
 
 
 def ours(path: Path, ids: list[int], prompts: list[list[int]]) -> tuple[np.ndarray, ...]:
@@ -171,12 +163,10 @@ def ours(path: Path, ids: list[int], prompts: list[list[int]]) -> tuple[np.ndarr
 
 
 def compare(theirs: np.ndarray, mine: np.ndarray) -> dict[str, float]:
-    difference = mine.astype(np.float64) - theirs
-    p, q = oracle.softmax(theirs), oracle.softmax(mine)
     return {
-        "max": float(np.abs(difference).max()),
-        "nrms": float(np.sqrt(np.mean(difference**2)) / np.std(theirs)),
-        "kl": float(np.mean(np.sum(p * (np.log(p) - np.log(q)), axis=1))),
+        "max": float(np.abs(mine.astype(np.float64) - theirs).max()),
+        "nrms": nrms(mine, theirs),
+        "kl": kl(theirs, mine),
         "top1": float(np.mean(np.argmax(theirs, 1) == np.argmax(mine, 1))),
     }
 
@@ -225,7 +215,6 @@ def write_golden(folder: Path, peer: dict, files: dict, ids: list[int], prompts:
         arrays[f"twin {name}"] = peer[f"logits {name} twin"][list(ROWS)]
     for name in ("F32", "F16"):
         arrays[f"greedy {name}"] = peer[f"greedy {name}"].astype(np.int16)
-    np.savez_compressed(folder / "llamacpp.npz", **arrays)
     vocabularies = {}
     for label, change in VARIANTS.items():
         tokens, pieces = (json.loads(str(peer[f"{part} {label}"])) for part in ("tokens", "pieces"))
@@ -237,22 +226,17 @@ def write_golden(folder: Path, peer: dict, files: dict, ids: list[int], prompts:
         "texts": [t.hex() for t in TEXTS],
         "vocabularies": vocabularies,
     }
-    (folder / "llamacpp.json").write_text(json.dumps(found, separators=(",", ":")) + "\n")
-    for path in sorted(folder.glob("llamacpp.*")):
-        print(f"{path}: {path.stat().st_size:,} bytes")
+    store(folder / "llamacpp.json", found)
+    path = folder / "llamacpp.npz"
+    np.savez_compressed(path, **arrays)
+    print(f"{path}: {path.stat().st_size:,} bytes")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    parser.add_argument("--golden", type=Path, help="write the golden files to this folder")
-    parser.add_argument("--csv", type=Path, help="write the table to this file too")
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    flags = parser(__doc__)
+    flags.add_argument("model", type=Path)
+    flags.add_argument("--csv", type=Path, help="write the table to this file too")
+    args = flags.parse_args()
     files = make_files(args.model, args.work)
     with Engine(args.model) as engine:
         ids, n_vocab = engine.tokenize(TEXT)[:N_TOKENS], engine.model.hparams.V

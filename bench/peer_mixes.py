@@ -10,12 +10,11 @@ one differs. ``--golden`` stores shapes and formats for ``tests/minengine/test_r
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+
+from peer import ask, parser, store
 
 from minengine import gguf, random_model
 from minengine.requantize import FILE_TYPES, MIXES, fitting, formats_for, requantize
@@ -36,12 +35,8 @@ def theirs(python: str, work: Path, source: Path) -> dict[str, dict[str, str]]:
     """What llama.cpp gives each matrix of a file, under every name."""
     names = (*MIXES, *PURE)
     paths = {name: work / f"peer-{name}.gguf" for name in names}
-    jobs = [(str(source), str(paths[n]), FILE_TYPES[n], n in PURE) for n in names]
-    (work / "job.json").write_text(json.dumps({"quantize": jobs}))
-    script = Path(__file__).with_name("peer_llamacpp.py")
-    command = [python, str(script), str(work / "job.json"), str(work / "peer.npz")]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-        sys.exit(f"llama.cpp failed: {' '.join(command)}")
+    jobs = [(source, paths[n], FILE_TYPES[n], n in PURE) for n in names]
+    ask(python, "peer_llamacpp.py", work, {"quantize": jobs})
     found = {}
     for name, path in paths.items():
         with gguf.open(path) as file:
@@ -69,15 +64,9 @@ def compare(label: str, source: Path, peer: dict[str, dict[str, str]]) -> tuple[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("models", nargs="*", type=Path)
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    parser.add_argument("--golden", type=Path, help="write the golden file to this folder")
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    flags = parser(__doc__)
+    flags.add_argument("models", nargs="*", type=Path)
+    args = flags.parse_args()
     source, failed, golden = args.work / "source.gguf", 0, {}
     for label, (arch, options) in CASES.items():
         random_model.write(source, arch, **options)
@@ -88,9 +77,7 @@ def main() -> None:
         failed += compare(model.stem, source, theirs(args.peer, args.work, source))[0]
     source.unlink()
     if args.golden:
-        path = args.golden / "mixes.json"
-        path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
-        print(f"{path}: {path.stat().st_size:,} bytes")
+        store(args.golden / "mixes.json", golden)
     sys.exit(bool(failed))
 
 

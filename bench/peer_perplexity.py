@@ -15,12 +15,11 @@ PEER is an environment with llama-cpp-python, see ``peer_logits.py``.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
-from peer_architectures import run_peer
+from peer import ask, parser
 from peer_logits import TEXT
 
 from minengine import Engine
@@ -51,9 +50,8 @@ def with_error(nats: np.ndarray) -> str:
 def compare(path: Path, text: bytes, window: int, python: str, work: Path) -> bool:
     twin = work / "twin.gguf"
     requantize(path, twin, "F32")
-    files = {"file": str(path), "twin": str(twin)}
-    job = {"perplexity": files, "text": text.hex(), "window": window}
-    peer = run_peer(python, work, job)
+    job = {"perplexity": {"file": path, "twin": twin}, "text": text.hex(), "window": window}
+    peer = ask(python, "peer_llamacpp.py", work, job)
     ids, exact, gate = ours(path, text, window, "exact")
     _, fast, _ = ours(path, text, window, "fast")
     twin.unlink()
@@ -77,25 +75,19 @@ def compare(path: Path, text: bytes, window: int, python: str, work: Path) -> bo
 def write_golden(folder: Path, python: str, work: Path) -> None:
     twin = work / "twin.gguf"
     requantize(packaged_model(), twin, "F32")
-    job = {"perplexity": {"twin": str(twin)}, "text": TEXT.encode().hex(), "window": GOLDEN_WINDOW}
-    peer = run_peer(python, work, job)
+    job = {"perplexity": {"twin": twin}, "text": TEXT.encode().hex(), "window": GOLDEN_WINDOW}
+    peer = ask(python, "peer_llamacpp.py", work, job)
     arrays = {"text": np.array(TEXT), "ids": peer["ids twin"], "nats": peer["nats twin"]}
     np.savez_compressed(folder / "perplexity.npz", **arrays)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("text", type=Path, help="a text file")
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--model", type=Path, action="append", default=[])
-    parser.add_argument("--window", type=int, default=512)
-    parser.add_argument("--bytes", type=int, default=60000, help="of the text, from its end")
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    parser.add_argument("--golden", type=Path, help="write the golden file to this folder")
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    flags = parser(__doc__)
+    flags.add_argument("text", type=Path, help="a text file")
+    flags.add_argument("--model", type=Path, action="append", default=[])
+    flags.add_argument("--window", type=int, default=512)
+    flags.add_argument("--bytes", type=int, default=60000, help="of the text, from its end")
+    args = flags.parse_args()
     text = args.text.read_bytes()[-args.bytes :]
     models = args.model or [Path(packaged_model())]
     passed = [compare(path, text, args.window, args.peer, args.work) for path in models]

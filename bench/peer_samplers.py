@@ -20,19 +20,18 @@ differs otherwise. PEER is an environment with llama-cpp-python, see ``peer_logi
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from peer import ask, parser, store
 
 from minengine import Engine
 from minengine.candidates import Candidates, greedy
 from minengine.draws import Adaptive, Mirostat, draw
+from minengine.engine import packaged_model
 from minengine.sampling import SAMPLERS, Chain, Parameter
 
 # what to draw a parameter's value from, besides its default
@@ -272,15 +271,9 @@ def verdict(case: dict, mine: tuple, theirs: tuple) -> str:
 
 def ask_peer(python: str, work: Path, found: list[dict], run: list[dict]) -> tuple[list, list]:
     """What llama.cpp leaves and draws in each case; what it draws and remembers in each run."""
-    job = [{**c, "logits": [float(v) for v in c["logits"]]} for c in found]
-    with Engine() as engine:
-        model = str(engine.model.file.path)
-    (work / "samplers.json").write_text(json.dumps({"model": model, "cases": job, "runs": run}))
-    script = Path(__file__).with_name("peer_llamacpp_samplers.py")
-    command = [python, str(script), str(work / "samplers.json"), str(work / "samplers.npz")]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-        sys.exit(f"llama.cpp failed: {' '.join(command)}")
-    out = dict(np.load(work / "samplers.npz"))
+    asked = [{**c, "logits": [float(v) for v in c["logits"]]} for c in found]
+    job = {"model": packaged_model(), "cases": asked, "runs": run}
+    out = ask(python, "peer_llamacpp_samplers.py", work, job)
     ends = out["ends"]
     starts = np.concatenate(([0], ends[:-1]))
     rows = zip(starts, ends, out["drawn"].tolist(), strict=True)
@@ -311,24 +304,15 @@ def write_golden(folder: Path, python: str, work: Path, vocabulary: int) -> None
         if our_run(job, drawn, states) == "equal":
             known = {"drawn": drawn.tolist(), "states": np.round(states, 5).tolist()}
             kept_runs.append({**job, **known})
-    path = folder / "samplers.json"
-    text = json.dumps({"cases": rows, "runs": kept_runs}, separators=(",", ":"))
-    path.write_text(text + "\n")
-    print(f"{path}: {len(rows)} of {len(kept)} cases, {len(kept_runs)} of {len(run)} runs,"
-          f" {len(text):,} bytes")  # fmt: skip
+    said = f"{len(rows)} of {len(kept)} cases, {len(kept_runs)} of {len(run)} runs, "
+    store(folder / "samplers.json", {"cases": rows, "runs": kept_runs}, said)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    parser.add_argument("--golden", type=Path, help="write the golden file to this folder")
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    flags = parser(__doc__)
+    flags.add_argument("--count", type=int, default=1000)
+    flags.add_argument("--seed", type=int, default=1)
+    args = flags.parse_args()
     with Engine() as engine:
         vocabulary = engine.model.hparams.V
     found, run = cases(args.count, args.seed, vocabulary), runs(args.count // 4, args.seed)

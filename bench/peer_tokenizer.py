@@ -10,17 +10,15 @@ stores small vocabularies, texts and llama.cpp's ids for ``tests/minengine/test_
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
-import subprocess
 import sys
 import unicodedata
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
+from peer import ask, parser, store
 
 from minengine import gguf, gguf_writer
 from minengine.bpe import ALPHABET
@@ -82,13 +80,8 @@ def vectors(path: Path) -> tuple[int, int]:
 
 
 def ask_peer(python: str, work: Path, files: dict[str, Path], texts: list[bytes]) -> dict:
-    job = {"vocabularies": {k: str(p) for k, p in files.items()}, "n_vocab": 0}
-    (work / "job.json").write_text(json.dumps(job | {"texts": [t.hex() for t in texts]}))
-    script = Path(__file__).with_name("peer_llamacpp.py")
-    command = [python, str(script), str(work / "job.json"), str(work / "peer.npz")]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-        sys.exit(f"llama.cpp failed: {' '.join(command)}")
-    found = np.load(work / "peer.npz")
+    job = {"vocabularies": files, "n_vocab": 0, "texts": [t.hex() for t in texts]}
+    found = ask(python, "peer_llamacpp.py", work, job)
     return {
         k: json.loads(str(found[f"tokens {k}"])) | {"ends": found[f"ends {k}"].tolist()}
         for k in files
@@ -166,22 +159,14 @@ def write_golden(folder: Path, work: Path, python: str) -> None:
     theirs = ask_peer(python, work, files, [t.encode() for t in texts])
     found = {"merges": [f"{a} {b}" for a, b in merges], "texts": texts, "ids": theirs}
     found["ids"] = {k: {key: v[key] for key in ("00", "11")} for k, v in theirs.items()}
-    path = folder / "pretokenizers.json"
-    path.write_text(json.dumps(found, separators=(",", ":")) + "\n")
-    print(f"{path}: {path.stat().st_size:,} bytes")
+    store(folder / "pretokenizers.json", found)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--peer", required=True, help="a Python that has llama-cpp-python")
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--work", type=Path, default=Path("build/peer"))
-    parser.add_argument("--golden", type=Path, help="write the golden file to this folder")
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    flags = parser(__doc__)
+    flags.add_argument("folder", type=Path)
+    flags.add_argument("--count", type=int, default=100_000)
+    args = flags.parse_args()
     if args.golden:
         write_golden(args.golden, args.work, args.peer)
     failed, files = 0, {}

@@ -20,6 +20,7 @@ import minengine.state as state
 from minengine.embeddings import embed
 from minengine.errors import RequestError
 from minengine.eviction import EVICTION
+from minengine.formats import FORMATS
 from minengine.generation import Generation
 from minengine.grammar import Grammar, Matcher, Vocabulary
 from minengine.graph import MODES, Batch, forward
@@ -27,7 +28,7 @@ from minengine.kvcache import BlockPool
 from minengine.memory import Memory
 from minengine.model import Model
 from minengine.penalties import breakers_of
-from minengine.perplexity import METHODS, Perplexity, Progress
+from minengine.perplexity import Perplexity, Progress, measure
 from minengine.reading import read
 from minengine.sampling import Chain
 from minengine.scheduler import QUEUES, Scheduler
@@ -98,6 +99,9 @@ class Engine:
             raise RequestError(f"context: got {context}, the model was made for {h.context_length}")
         if eviction not in EVICTION:
             raise RequestError(f"eviction: got {eviction!r}, want {', '.join(EVICTION)}")
+        fitting = [name for name, f in FORMATS.items() if h.E % f.block_size == 0]
+        if cache_format not in fitting:
+            raise RequestError(f"cache_format: got {cache_format!r}, want {', '.join(fitting)}")
         if mode not in MODES:
             raise RequestError(f"mode: got {mode!r}, want {' or '.join(MODES)}")
         if queue not in QUEUES:
@@ -322,9 +326,7 @@ class Engine:
         ``progress`` is called with tokens scored, tokens in all and the perplexity so far. Errors:
         ``RequestError`` for a text too short, a method, window or stride out of range.
         """
-        if method not in METHODS:
-            raise RequestError(f"method: got {method!r}, want {' or '.join(METHODS)}")
-        return METHODS[method](self, text, window=window, stride=stride, progress=progress)
+        return measure(self, text, method=method, window=window, stride=stride, progress=progress)
 
     def embed(
         self, texts: Ids[str | bytes], *, pooling: str = "mean", normalize: bool = True

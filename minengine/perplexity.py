@@ -8,7 +8,7 @@ kernels, the cache, the command line. Read before: ``engine.py`` (rows). Read af
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,14 +68,43 @@ def perplexity_of(nats_per_token: float) -> float:
     return math.exp(min(nats_per_token, 709.0))
 
 
-def by_stride(
+def measure(
     engine: Any,
     text: str | bytes,
     *,
+    method: str = "stride",
     window: int | None = None,
     stride: int | None = None,
     progress: Progress | None = None,
 ) -> Perplexity:
+    """The perplexity of a text, cut by a row of ``METHODS``.
+
+    Errors: ``RequestError`` for a method that is no row, and what its function refuses.
+    """
+    if method not in METHODS:
+        raise RequestError(f"method: got {method!r}, want {' or '.join(METHODS)}")
+    cut = METHODS[method](engine, text, window, stride)
+    total = _Total(progress, cut.n_tokens)
+    for ids, first in cut.windows:
+        total.add(engine, ids, first)
+    counts = (cut.n_tokens, cut.n_characters, cut.window, cut.stride)
+    return Perplexity(method, total.nats, total.squares, *counts)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What of a text is scored: ``windows`` of (tokens, first), in each of which every token after
+    the one at ``first`` is, given all before it.
+    """
+
+    windows: Iterable[tuple[list[int], int]]
+    n_tokens: int
+    n_characters: int
+    window: int
+    stride: int
+
+
+def by_stride(engine: Any, text: str | bytes, window: int | None, stride: int | None) -> Cut:
     """Each token scored exactly once, in windows of ``window`` tokens (the context unless given)
     that begin with BOS.
 
@@ -90,24 +119,22 @@ def by_stride(
     ids, bos = engine.tokenize(text, add_special=False), engine.tokenizer.bos
     if not ids or bos is None:
         raise RequestError("the text has no tokens" if not ids else "the model has no BOS token")
-    total, scored, n = _Total(progress, len(ids)), 0, len(ids)
+    n_characters = len(text if isinstance(text, str) else text.decode("utf-8", "replace"))
+    return Cut(_overlapping(ids, bos, window, stride), len(ids), n_characters, window, stride)
+
+
+def _overlapping(
+    ids: list[int], bos: int, window: int, stride: int
+) -> Iterator[tuple[list[int], int]]:
+    scored, n = 0, len(ids)
     while scored < n:
         start = max(0, min(scored - (window - stride), n - window))
         part = ids[start : start + window]
-        total.add(engine, [bos, *part], scored - start)
+        yield [bos, *part], scored - start
         scored = start + len(part)
-    n_characters = len(text if isinstance(text, str) else text.decode("utf-8", "replace"))
-    return Perplexity("stride", total.nats, total.squares, n, n_characters, window, stride)
 
 
-def by_chunks(
-    engine: Any,
-    text: str | bytes,
-    *,
-    window: int | None = None,
-    stride: int | None = None,
-    progress: Progress | None = None,
-) -> Perplexity:
+def by_chunks(engine: Any, text: str | bytes, window: int | None, stride: int | None) -> Cut:
     """llama.cpp's perplexity: chunks of ``window`` tokens (CHUNK unless given), the second half of
     each scored.
 
@@ -120,14 +147,11 @@ def by_chunks(
         raise RequestError(f"stride: got {stride}, but chunks do not overlap")
     found = chunks(engine, text, window)
     window, first = found.shape[1], found.shape[1] // 2
+    windows = [(chunk, first) for chunk in found.tolist()]
+    scored = (engine.tokenizer.decode_bytes(chunk[first + 1 :]) for chunk, _ in windows)
+    n_characters = sum(len(piece.decode("utf-8", "replace")) for piece in scored)
     stride = window - first - 1
-    total, n_characters = _Total(progress, len(found) * stride), 0
-    for chunk in found.tolist():
-        total.add(engine, chunk, first)
-        scored = engine.tokenizer.decode_bytes(chunk[first + 1 :])
-        n_characters += len(scored.decode("utf-8", "replace"))
-    n = len(found) * stride
-    return Perplexity("llama.cpp", total.nats, total.squares, n, n_characters, window, stride)
+    return Cut(windows, len(found) * stride, n_characters, window, stride)
 
 
 @dataclass

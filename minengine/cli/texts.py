@@ -15,20 +15,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from minengine import distributions, divergence
-from minengine.cli.app import (
-    JsonOption,
-    ModelOption,
-    ModeOption,
-    ThreadsOption,
-    command,
-    print_json,
-)
+from minengine.cli.app import JsonOption, ModelOption, command, print_json
+from minengine.cli.options import engine_options, opened
 from minengine.embeddings import POOLING
-from minengine.engine import Engine, packaged_model
+from minengine.engine import packaged_model
 from minengine.errors import RequestError
 from minengine.perplexity import METHODS
 
 FileArgument = Annotated[str, typer.Argument(help='A text file; "-" reads stdin.')]
+# of the engine: a text that is only read keeps no cache, and waits for nobody
+UNUSED = ("n_blocks", "block_size", "n_batch", "eviction", "share_prefixes", "queue")
 
 
 def read(file: str) -> bytes:
@@ -56,6 +52,7 @@ def bar(what: str) -> Iterator[Callable[[int, int, float], None]]:
     "minengine perplexity play.txt --method llama.cpp --window 512",
     "tail -c 10000 play.txt | minengine perplexity - --json",
 )
+@engine_options("context", *UNUSED)
 def perplexity(
     file: FileArgument,
     model: ModelOption = None,
@@ -76,18 +73,14 @@ def perplexity(
         int | None,
         typer.Option(min=1, help="Tokens scored per window; half of it otherwise. Not for chunks."),
     ] = None,
-    threads: ThreadsOption = None,
-    mode: ModeOption = "exact",
     as_json: JsonOption = False,
+    **options: Any,
 ) -> None:
     """How well a model predicts a text."""
     if method not in METHODS:
         raise RequestError(f"--method {method}: want {' or '.join(METHODS)}")
     text = read(file)
-    with (
-        Engine(model, threads, mode=mode, context=window) as engine,
-        bar("perplexity so far") as progress,
-    ):
+    with opened(model, options, context=window) as engine, bar("perplexity so far") as progress:
         found = engine.perplexity(
             text, method=method, window=window, stride=stride, progress=progress
         )
@@ -109,10 +102,12 @@ def plus_minus(value: float, error: float | None, form: str) -> str:
 
 @command(
     "minengine kl play.txt --mode fast",
+    "minengine kl play.txt --cache-format Q8_0",
     "minengine kl play.txt --model model-q4_k_m.gguf --base model-f16.gguf",
     "minengine kl play.txt --model model-f16.gguf --save-base f16.base",
     "minengine kl play.txt --model model-q4_k_m.gguf --base f16.base --json",
 )
+@engine_options("context", *UNUSED)
 def kl(
     file: FileArgument,
     model: ModelOption = None,
@@ -135,13 +130,13 @@ def kl(
         int | None,
         typer.Option(min=3, help="Tokens of a chunk; the saved base's or 512 otherwise."),
     ] = None,
-    threads: ThreadsOption = None,
-    mode: ModeOption = "exact",
     as_json: JsonOption = False,
+    **options: Any,
 ) -> None:
     """How far a model's next-token distributions are from a base's, on the same text.
 
-    The text is cut and scored as by perplexity --method llama.cpp.
+    The text is cut and scored as by perplexity --method llama.cpp. A base that is a model has an
+    F32 cache.
     """
     text = read(file)
     if save_base is not None:
@@ -149,21 +144,18 @@ def kl(
             raise RequestError(
                 "--save-base keeps the model's distributions: want no --base with it"
             )
-        with (
-            Engine(model, threads, mode=mode, context=window) as engine,
-            bar("perplexity so far") as progress,
-        ):
+        with opened(model, options, context=window) as engine, bar("perplexity so far") as progress:
             distributions.save(
                 engine, text, save_base, window=window, form=base_form, progress=progress
             )
         print(f"{save_base}: {save_base.stat().st_size:,} bytes")
         return
     with (
-        opened(base, model, threads, base_mode, mode, window) as other,
+        opened_base(base, base_mode, model, options, window) as other,
         bar("mean divergence so far") as progress,
     ):
         window = window or getattr(other, "window", None)
-        with Engine(model, threads, mode=mode, context=window) as engine:
+        with opened(model, options, context=window) as engine:
             found = divergence.compare(engine, text, other, window=window, progress=progress)
     if as_json:
         print_json(found.summary())
@@ -171,12 +163,11 @@ def kl(
         show(found.summary())
 
 
-def opened(
+def opened_base(
     base: Path | None,
-    model: Path | None,
-    threads: int | None,
     base_mode: str | None,
-    mode: str,
+    model: Path | None,
+    options: dict[str, Any],
     window: int | None,
 ) -> AbstractContextManager:
     """What a model is compared with: an Engine, or distributions that were saved."""
@@ -186,9 +177,13 @@ def opened(
                 f"--base-mode {base_mode}: {base} is no model, it was saved in a mode"
             )
         return nullcontext(distributions.Saved(base))
-    if base is None and mode == (base_mode or "exact"):
-        raise RequestError(f"a model beside itself in {mode} mode: want --base or another --mode")
-    return Engine(base or model, threads, mode=base_mode or "exact", context=window)
+    asked = options | {"mode": base_mode or "exact", "cache_format": "F32"}
+    if base is None and asked == options:
+        raise RequestError(
+            f"a model beside itself in {asked['mode']} mode: want --base or another --mode"
+            " or --cache-format"
+        )
+    return opened(base or model, asked, context=window)
 
 
 def show(found: dict[str, Any]) -> None:
@@ -212,6 +207,7 @@ def show(found: dict[str, Any]) -> None:
     'minengine embed "To be" --pooling last --json',
     'echo "To be" | minengine embed -',
 )
+@engine_options(*UNUSED)
 def embed(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help='"-" reads stdin.')],
     model: ModelOption = None,
@@ -222,13 +218,12 @@ def embed(
     normalize: Annotated[
         bool, typer.Option(help="Vectors of length 1, so that dot products are cosines.")
     ] = True,
-    threads: ThreadsOption = None,
-    mode: ModeOption = "exact",
     as_json: JsonOption = False,
+    **options: Any,
 ) -> None:
     """Texts as vectors, one a line: what the model knows of a text just before its head."""
     read_in = [sys.stdin.buffer.read() if text == "-" else text for text in texts]
-    with Engine(model, threads, mode=mode) as engine:
+    with opened(model, options) as engine:
         found = engine.embed(read_in, pooling=pooling, normalize=normalize)
         name, width = str(model or packaged_model()), engine.model.hparams.D
     if as_json:

@@ -220,6 +220,18 @@ def test_kl_of_the_modes_of_a_model_side_by_side_and_from_a_file(run, tmp_path):
     assert found["perplexity"] == want["base_perplexity"]
 
 
+def test_kl_and_perplexity_of_a_quantized_cache(run, tmp_path):
+    play = tmp_path / "play.txt"
+    play.write_text("First Citizen:\nBefore we proceed any further, hear me speak.\n" * 4)
+    with Engine() as exact, Engine(cache_format="Q8_0") as engine:
+        want = compare(engine, play.read_bytes(), exact, window=32).summary()
+        perplexity = engine.perplexity(play.read_bytes(), window=32).perplexity
+    assert want["kl"] > 0
+    flags = ("--cache-format", "Q8_0", "--window", 32, "--json")
+    assert json.loads(run("kl", play, *flags)[1]) == want
+    assert json.loads(run("perplexity", play, *flags)[1])["perplexity"] == perplexity
+
+
 def test_embed_prints_a_vector_a_line(run):
     with Engine() as engine:
         want = engine.embed(["To be", "or not"], pooling="last")
@@ -288,7 +300,11 @@ def test_quantize_writes_what_requantize_does(run, tmp_path):
         (("kl", __file__, "--mode", "fast", "--base-mode", "fast"), "beside itself in fast mode"),
         (("kl", __file__, "--save-base", "x", "--base", "y"), "want no --base with it"),
         (("kl", __file__, "--base", __file__), "want b'GGUF'"),
+        (("kl", __file__, "--base-mode", "x"), "mode: got 'x', want exact or fast"),
         (("embed", "x", "--pooling", "max"), "pooling: got 'max', want mean, last, cls, none"),
+        (("embed", "To be, or not", "--context", 2), "tokens: the context holds 2"),
+        (("embed", "x", "--cache-format", "Q9"), "cache_format: got 'Q9', want F32, F16"),
+        (("perplexity", __file__, "--cache-format", "Q6_K"), "cache_format: got 'Q6_K', want F32"),
         (("quantize", __file__, "x.gguf", "Q9"), "format 'Q9'"),
         (("bench", "--prefill", "600"), "600 tokens: the context holds 512"),
     ],
