@@ -110,9 +110,12 @@ class Engine:
         self.n_threads = n_threads or available_threads()
         n_blocks = n_blocks or 4 * -(-self.context // block_size)
         self.context = min(self.context, n_blocks * block_size)
-        self.pool = BlockPool(
-            n_blocks, block_size, h.n_layers, h.G, h.E, cache_format, eviction=eviction
-        )
+        try:
+            self.pool = BlockPool(
+                n_blocks, block_size, h.n_layers, h.G, h.E, cache_format, eviction=eviction
+            )
+        except ValueError as e:  # a size that no cache can have
+            raise RequestError(str(e)) from None
         self.scheduler = Scheduler(
             self.pool, n_batch=n_batch, share_prefixes=share_prefixes, queue=queue
         )
