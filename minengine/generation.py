@@ -17,7 +17,7 @@ class Generation(Iterator[str]):
     cache.
 
     It runs only while it is iterated. Two of them on one engine share their passes: whoever asks
-    for a piece first moves both on.
+    for a piece first moves both on. Errors: the sequence's own, ``OutOfBlocks``.
     """
 
     def __init__(self, engine: Any, sequence: Sequence) -> None:
@@ -44,6 +44,8 @@ class Generation(Iterator[str]):
                 if sequence.reason:
                     break
                 engine.step()
+            if sequence.reason == "failed":
+                raise sequence.error
             if rest := stream.flush():
                 yield rest
         finally:
