@@ -61,6 +61,7 @@ class ChatTemplate:
     def render(
         self,
         messages: Sequence[Mapping[str, Any]],
+        /,
         *,
         tools: Sequence[Mapping[str, Any]] | None = None,
         add_generation_prompt: bool = True,
@@ -83,12 +84,16 @@ class ChatTemplate:
         }
         return self._renderer.render(template, self._own(), variables | given)
 
-    def encode(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> list[int]:
+    def encode(self, messages: Sequence[Mapping[str, Any]], /, **options: Any) -> list[int]:
         """Token ids of a conversation, beginning with BOS once where the model wants it; options
         and errors are those of ``render``.
         """
+        return self.ids(self.render(messages, **options))
+
+    def ids(self, parts: Sequence[tuple[str, bool]]) -> list[int]:
+        """Token ids of what ``render`` gave."""
         tokenizer = self.tokenizer
-        ids = tokenizer.encode_parts(self.render(messages, **options))
+        ids = tokenizer.encode_parts(parts)
         # some templates write BOS, some leave it to the tokenizer
         if tokenizer.add_bos and ids[:1] != [tokenizer.bos]:
             ids.insert(0, tokenizer.bos)

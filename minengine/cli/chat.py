@@ -18,15 +18,21 @@ import typer
 
 from minengine.chat import ChatTemplate
 from minengine.cli.app import (
+    GrammarFileOption,
+    GrammarOption,
     ModelOption,
     ModeOption,
+    SchemaFileOption,
+    SchemaOption,
     ThreadsOption,
     biases,
     command,
+    grammar_of,
     sampling_options,
 )
 from minengine.engine import Engine, packaged_model
 from minengine.errors import RequestError
+from minengine.grammar import Grammar
 from minengine.stops import Stops
 
 COMMANDS = {
@@ -151,6 +157,7 @@ def lines(prompt: str) -> Iterator[str]:
 
 @command(
     "minengine chat --model gemma-3-270m-it.gguf",
+    """minengine chat --grammar 'root ::= ("yes" | "no") "."'""",
     'minengine chat --system "Answer in verse." --temperature 0.5',
     "printf 'Hello\\n/save talk.json\\n' | minengine chat --json",
 )
@@ -170,6 +177,10 @@ def chat(
     context: Annotated[
         int | None, typer.Option(min=1, help="Tokens of the conversation; the model's otherwise.")
     ] = None,
+    grammar: GrammarOption = None,
+    grammar_file: GrammarFileOption = None,
+    json_schema: SchemaOption = None,
+    json_schema_file: SchemaFileOption = None,
     threads: ThreadsOption = None,
     mode: ModeOption = "exact",
     as_json: Annotated[
@@ -182,6 +193,10 @@ def chat(
     def say(text: str) -> None:
         print(f"({text})", file=sys.stderr, flush=True)
 
+    given = {"--grammar": grammar, "--grammar-file": grammar_file}
+    given |= {"--json-schema": json_schema, "--json-schema-file": json_schema_file}
+    text = grammar_of(given)
+    sampling["grammar"] = None if text is None else Grammar(text)  # one for all answers
     sampling["logit_bias"] = biases(sampling["logit_bias"])
     with Engine(model, threads, context=context, mode=mode) as engine:
         chosen = ChatTemplate(engine.model.file.metadata, engine.tokenizer, name=template)
