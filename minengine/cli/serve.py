@@ -44,20 +44,25 @@ def serve(
     max_requests: Annotated[
         int, typer.Option(min=1, help="That run or wait; one more is told to come again.")
     ] = 64,
+    queue: Annotated[
+        str,
+        typer.Option(help="fcfs: first come, first served; fair: the user served least is next."),
+    ] = "fcfs",
     log: Annotated[bool, typer.Option("--log", help="A line for each request.")] = False,
     threads: ThreadsOption = None,
     mode: ModeOption = "exact",
     as_json: JsonOption = False,
 ) -> None:
-    """Answer HTTP requests as OpenAI's API does: completions, chat, models, streaming.
+    """Answer HTTP requests as OpenAI's API does: completions, chat, embeddings, models.
 
     The options of generate are fields of a request too, with the same names and defaults.
     """
     try:
-        from minengine.server.app import Server, listen
+        from minengine.server.connections import Server, listen
     except ModuleNotFoundError as e:
         raise RequestError(f"{e.name} is missing: pip install 'minengine[serve]'") from None
-    with listen(host, port) as sock, Engine(model, threads, context=context, mode=mode) as engine:
+    options = {"context": context, "mode": mode, "queue": queue}
+    with listen(host, port) as sock, Engine(model, threads, **options) as engine:
         shown, at = (f"[{host}]" if ":" in host else host), sock.getsockname()[1]
         name = alias or str(model or packaged_model()).rsplit("/", 1)[-1].removesuffix(".gguf")
         found = {"url": f"http://{shown}:{at}/v1", "model": name, "context": engine.context}
