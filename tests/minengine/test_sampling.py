@@ -407,5 +407,5 @@ def test_a_temperature_that_single_precision_takes_for_zero_is_greedy(t):
 
 def test_a_parameter_beyond_what_single_precision_has_is_refused():
     for value in (10**400, 1e300, 2**31 + 1):
-        with pytest.raises(RequestError, match="top_k: got .*, want"):
+        with pytest.raises(RequestError, match=r"top_k: got .*, want"):
             Chain(top_k=value)
