@@ -159,7 +159,7 @@ def temperature(c: Candidates, t: float, spread: float = 0.0, exponent: float = 
         low, high = max(F(0), F(t) - F(spread)), F(t) + F(spread)
         share = entropy / -np.log(F(1) / F(len(c)))
         t = float(low + (high - low) * F(max(share, F(0))) ** F(exponent))
-    if t <= 0:
+    if F(t) <= 0:  # in single precision the least of them are 0
         return greedy(c)
     with np.errstate(over="ignore"):
         x = c.logits / F(t)

@@ -63,6 +63,7 @@ class ChatTemplate:
     def render(
         self,
         messages: Sequence[Mapping[str, Any]],
+        /,
         *,
         tools: Sequence[Mapping[str, Any]] | None = None,
         add_generation_prompt: bool = True,
@@ -87,6 +88,7 @@ class ChatTemplate:
     def encode(
         self,
         messages: Sequence[Mapping[str, Any]],
+        /,
         *,
         tools: Sequence[Mapping[str, Any]] | None = None,
         **options: Any,
@@ -94,8 +96,17 @@ class ChatTemplate:
         """Token ids of a conversation, beginning with BOS once where the model wants it; options
         and errors are those of ``render``.
         """
-        tokenizer, markers = self.tokenizer, self._markers(self._chosen(tools))
-        ids = tokenizer.encode_parts(self.render(messages, tools=tools, **options), markers)
+        return self.ids(self.render(messages, tools=tools, **options), tools=tools)
+
+    def ids(
+        self,
+        parts: Sequence[tuple[str, bool]],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+    ) -> list[int]:
+        """Token ids of what ``render`` gave, for the same tools."""
+        tokenizer = self.tokenizer
+        ids = tokenizer.encode_parts(parts, self._markers(self._chosen(tools)))
         # some templates write BOS, some leave it to the tokenizer
         if tokenizer.add_bos and ids[:1] != [tokenizer.bos]:
             ids.insert(0, tokenizer.bos)

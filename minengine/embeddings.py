@@ -16,12 +16,13 @@ from minengine.errors import RequestError
 
 def embed(
     engine: Any,
-    texts: Sequence[str | bytes],
+    texts: Sequence[str | bytes | Sequence[int]],
     *,
     pooling: str = "mean",
     normalize: bool = True,
 ) -> np.ndarray | list[np.ndarray]:
-    """One vector for each text: float32 (n, D); of pooling "none" a list of n arrays (T, D).
+    """One vector for each text, or its token ids: float32 (n, D); of pooling "none" a list of n
+    arrays (T, D).
 
     Rows are those of the last norm, which the head reads; ``pooling`` makes one of a text's T rows
     (see POOLING), ``normalize`` gives every vector the length 1, so that their dot products are
@@ -33,19 +34,23 @@ def embed(
         raise RequestError(f"pooling: got {pooling!r}, want {', '.join(POOLING)}")
     if isinstance(texts, (str, bytes)):
         raise RequestError("texts: got one text, want a list of them")
-    ids = [engine.tokenize(text) for text in texts]
+    ids = [engine.tokenize(t) if isinstance(t, (str, bytes)) else list(t) for t in texts]
     empty = [i for i, tokens in enumerate(ids) if not tokens]
     if empty:
         raise RequestError(f"text {empty[0]} has no tokens")
     parts: list[list[np.ndarray]] = [[] for _ in ids]
     for i, rows in engine.rows(ids, hidden=True):
         parts[i].append(rows)
-    found = [POOLING[pooling](np.concatenate(rows)) for rows in parts]
-    if normalize:
-        found = [unit(rows) for rows in found]
+    found = [pooled(rows, pooling, normalize) for rows in parts]
     if pooling == "none":
         return found
     return np.array(found, np.float32).reshape(len(found), engine.model.hparams.D)
+
+
+def pooled(parts: Sequence[np.ndarray], pooling: str, normalize: bool = True) -> np.ndarray:
+    """The rows of a text, in parts as they came, made one."""
+    rows = POOLING[pooling](np.concatenate(parts))
+    return unit(rows) if normalize else rows
 
 
 def unit(x: np.ndarray) -> np.ndarray:

@@ -149,10 +149,9 @@ class Engine:
     def logits(self, ids: Ids[int]) -> np.ndarray:
         """Logits after each of T tokens: float32 (T, V); row t scores what may follow token t.
 
-        Errors: ``RequestError`` for ids out of range or more of them than the context holds;
-        ``OutOfBlocks`` where running generations have taken the cache.
+        Errors: ``RequestError`` for ids out of range or more of them than the context holds.
         """
-        ids, at = self._checked(ids), 0
+        ids, at = self.checked(ids), 0
         out = np.empty((len(ids), self.model.hparams.V), np.float32)
         for _, rows in self.rows([ids]):
             out[at : at + len(rows)] = rows
@@ -166,12 +165,19 @@ class Engine:
         rows).
 
         Of each text come the rows of tokens ``first`` and later, each at most once in memory.
-        ``hidden`` gives the rows that the head reads, (.., D), in place of logits, (.., V). Errors:
-        those of ``logits``.
+        ``hidden`` gives the rows that the head reads, (.., D), in place of logits, (.., V). They
+        have blocks of their own, so generations under way and they take none from each other.
+        Errors: those of ``logits``.
         """
-        checked = [self._checked(ids) for ids in texts]
-        compute, n_batch = functools.partial(self._forward, hidden=hidden), self.scheduler.n_batch
-        return read(checked, self.pool, compute, n_batch=n_batch, first=first)
+        checked, pool = [self.checked(ids) for ids in texts], self._reading
+        compute = functools.partial(self._forward, pool=pool, hidden=hidden)
+        return read(checked, pool, compute, n_batch=self.scheduler.n_batch, first=first)
+
+    @functools.cached_property
+    def _reading(self) -> BlockPool:
+        """Blocks for whole texts, as many as the cache has: their memory is taken when written."""
+        p, h = self.pool, self.model.hparams
+        return BlockPool(p.n_blocks, p.block_size, h.n_layers, h.G, h.E, p.format.name)
 
     def sequence(
         self,
@@ -205,7 +211,7 @@ class Engine:
         """
         if isinstance(prompt, (str, bytes)):
             prompt = self.tokenize(prompt, parse_special=parse_special)
-        ids = self._checked(prompt, len(prompt) if token_eviction else None)
+        ids = self.checked(prompt, len(prompt) if token_eviction else None)
         if sampling.get("dry_multiplier") and "breakers" not in sampling:
             sampling["breakers"] = self.breakers(dry_breakers)
         if grammar is not None:
@@ -265,7 +271,9 @@ class Engine:
     def step(self) -> list[Sequence]:
         """One pass for every sequence under way -> those that got a token or ended by it.
 
-        A failed or interrupted pass changes nothing that the next one does not make good.
+        A failed or interrupted pass changes nothing that the next one does not make good. Where
+        what a sequence asks for can't be drawn (its grammar says so), it ends by its ``error`` and
+        the others go on.
         """
         for sequence in self.scheduler.running:
             counted = sequence.cells.mass is not None  # by token: guesses would be counted too
@@ -280,7 +288,10 @@ class Engine:
         logits = self._forward(plan.batch, mass=mass)
         ready = self.scheduler.advance(plan, mass)
         for row, sequence in ready:
-            self._choose(logits[row : row + 1 + len(sequence.draft)], sequence)
+            try:
+                self._choose(logits[row : row + 1 + len(sequence.draft)], sequence)
+            except RequestError as e:
+                sequence.reason, sequence.error = "failed", e
             if sequence.reason:
                 self.scheduler.remove(sequence)
         return [sequence for _, sequence in ready]
@@ -337,11 +348,13 @@ class Engine:
         """A vector for each text: float32 (n, D); see ``embeddings.embed``."""
         return embed(self, texts, pooling=pooling, normalize=normalize)
 
-    def _forward(self, batch: Batch, **options: Any) -> np.ndarray:
+    def _forward(
+        self, batch: Batch, *, pool: BlockPool | None = None, **options: Any
+    ) -> np.ndarray:
         how = {"mode": self.mode, "n_threads": self.n_threads}
-        return forward(self.model, batch, self.pool, **how, **options)
+        return forward(self.model, batch, pool or self.pool, **how, **options)
 
-    def _checked(self, ids: Ids[int], most: int | None = None) -> list[int]:
+    def checked(self, ids: Ids[int], most: int | None = None) -> list[int]:
         """``ids`` as plain integers that the vocabulary has and the context, or ``most``, holds."""
         array = np.asarray(ids)
         if array.size and (array.ndim != 1 or array.dtype.kind not in "iu"):

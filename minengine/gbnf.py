@@ -328,8 +328,17 @@ def refuse_left_recursion(rules: dict[str, Choice]) -> None:
     Errors: ``RequestError`` names the way from the rule back to itself.
     """
     empty: set[str] = set()  # rules that match the empty text
-    while more := {n for n, c in rules.items() if n not in empty and may_be_empty(c, empty)}:
-        empty |= more
+    users: dict[str, set[str]] = {name: set() for name in rules}
+    for name, choice in rules.items():
+        for item in items(choice):
+            if isinstance(item, Rule):
+                users[item.name].add(name)
+    look = list(rules)
+    while look:
+        name = look.pop()
+        if name not in empty and may_be_empty(rules[name], empty):
+            empty.add(name)
+            look += users[name]
     first = {name: tuple(first_rules(choice, empty)) for name, choice in rules.items()}
     done: set[str] = set()
     for name in rules:

@@ -17,7 +17,8 @@ class Generation(Iterator[str]):
     cache.
 
     What the sequence has said before is not said again. It runs only while it is iterated. Two of
-    them on one engine share their passes: whoever asks for a piece first moves both on.
+    them on one engine share their passes: whoever asks for a piece first moves both on. Errors: the
+    sequence's own, ``OutOfBlocks``.
     """
 
     def __init__(self, engine: Any, sequence: Sequence) -> None:
@@ -46,6 +47,8 @@ class Generation(Iterator[str]):
                 if sequence.reason:
                     break
                 engine.step()
+            if sequence.reason == "failed":
+                raise sequence.error
             if rest := stream.flush():
                 yield rest
         finally:

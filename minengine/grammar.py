@@ -20,6 +20,7 @@ from minengine.errors import RequestError
 from minengine.gbnf import LAST, Chars, Item, Repeat, Rule, Token, items, parse
 
 MAX_STACKS = 4096  # of a state; an ambiguous grammar doubles them with every character
+MAX_LOOKS = 1 << 20  # at stacks, for the tokens that may come next: about a second
 MAX_STATES = 20_000  # remembered, 1 KiB each
 MAX_MASKS = 64  # remembered, a byte for each token of the vocabulary
 DEAD, UNKNOWN = 0, -1  # numbers of states
@@ -69,7 +70,7 @@ class Grammar:
 
     It may be shared by many texts: what it has learnt of states and vocabularies serves them all.
     Errors: ``RequestError`` for a text that is no grammar, says where; while matching, for one that
-    leaves more than MAX_STACKS ways open.
+    leaves more than MAX_STACKS ways open, or takes more than MAX_LOOKS.
     """
 
     def __init__(self, text: str) -> None:
@@ -77,6 +78,10 @@ class Grammar:
         self.rules = parse(text)
         self.tokens = [i for c in self.rules.values() for i in items(c) if isinstance(i, Token)]
         self._forget()
+        # before the first character; made once, so that a Matcher changes nothing here: it may be
+        # made in one thread while another one matches
+        ways = (self._stack(way, 0, 0, None) for way in self.rules["root"].ways)
+        self.start: State = self._joined(map(self._closure, ways)), b""
 
     def __deepcopy__(self, memo: dict) -> Grammar:
         return self
@@ -90,12 +95,7 @@ class Grammar:
         self._table = np.full((64, 256), UNKNOWN, np.int32)  # (states, bytes) -> state
         self._table[DEAD] = DEAD
         self._masks: dict[tuple[Vocabulary, State], np.ndarray] = {}
-
-    @property
-    def start(self) -> State:
-        """The state before the first character."""
-        ways = self.rules["root"].ways
-        return self._joined(self._closure(self._stack(way, 0, 0, None)) for way in ways), b""
+        self._looks = 0  # at stacks, since the last byte of a text or mask was begun
 
     def matches(self, text: str | bytes) -> bool:
         """Is the whole text one of the grammar's?"""
@@ -106,6 +106,7 @@ class Grammar:
         """The state after a text; one without stacks where the text does not fit."""
         number = self._number(state)
         for byte in text:
+            self._looks = 0
             if len(self._states) > MAX_STATES:
                 state = self._states[number]
                 self._forget()
@@ -129,7 +130,7 @@ class Grammar:
         found = self._masks.get((vocabulary, state))
         if found is not None:
             return found
-        v = vocabulary
+        v, self._looks = vocabulary, 0
         found = np.zeros(len(v.pieces), bool)
         found[v.printing] = self._walk_all(state, v) != DEAD
         for i in {s.item for s in state[0] if s is not None and isinstance(s.item, Token)}:
@@ -188,6 +189,13 @@ class Grammar:
         return after
 
     def _joined(self, parts: Iterable[frozenset[Stack | None]]) -> frozenset[Stack | None]:
+        parts = list(parts)
+        self._looks += sum(map(len, parts))
+        if self._looks > MAX_LOOKS:
+            raise RequestError(
+                f"grammar: what may come next takes more than {MAX_LOOKS} looks: write it with "
+                "fewer rules that match the same"
+            )
         return self._bounded(frozenset().union(*parts))
 
     def _bounded(self, stacks: set | frozenset) -> set | frozenset:

@@ -36,6 +36,8 @@ from minengine.errors import ModelError, RequestError
 from minengine.grammar import Matcher
 from minengine.penalties import dry, penalties
 
+LARGEST = 2**31  # of any parameter; more would overflow in single precision
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -47,14 +49,19 @@ class Parameter:
     minimum: float
     help: str
 
+    @property
+    def want(self) -> str:
+        return {bool: "true or false", int: "a whole number", float: "a number"}[self.type]
+
     def check(self, value: Any) -> Any:
         """``value`` as this type. Errors: ``RequestError`` says what was wanted."""
-        want = {bool: "true or false", int: "a whole number", float: "a number"}[self.type]
-        number = isinstance(value, (int, float, np.number, np.bool_)) and math.isfinite(value)
+        number = isinstance(value, (int, float, np.number, np.bool_)) and abs(value) < math.inf
         if not number or (self.type is not float and value != self.type(value)):
-            raise RequestError(f"{self.name}: got {value!r}, want {want}")
+            raise RequestError(f"{self.name}: got {value!r}, want {self.want}")
         if value < self.minimum:
             raise RequestError(f"{self.name}: got {value!r}, want at least {self.minimum:g}")
+        if value > LARGEST:
+            raise RequestError(f"{self.name}: got {value!r}, want at most {LARGEST}")
         return self.type(value)
 
 

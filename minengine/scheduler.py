@@ -76,6 +76,8 @@ class Scheduler:
             )
         active = {s.user for s in (*self.running, *self.waiting)}
         if sequence.user not in active:  # time away gives no claim to be served first for long
+            if not active:  # nobody is before anybody: users of the past need not be kept
+                self.served.clear()
             floor = min((self.served[u] for u in active), default=0)
             self.served[sequence.user] = max(self.served.get(sequence.user, 0), floor)
         self.waiting.append(sequence)

@@ -59,8 +59,8 @@ class Sequence:
 
     ``limit`` is the most tokens it may ever have. It is finished once ``reason`` says why: "end"
     (the model ended it), "length" (``limit`` is ``max_tokens`` after the prompt), "context" (the
-    context is full) or "closed". ``draft`` are guesses of the next tokens, to be checked in one
-    pass (``speculation.py``).
+    context is full), "closed", or "failed", of what is in ``error``. ``draft`` are guesses of the
+    next tokens, to be checked in one pass (``speculation.py``).
     """
 
     tokens: list[int]
@@ -81,6 +81,7 @@ class Sequence:
     keeps_cells: bool = False  # after its end, until ``Memory.release``
     pinned: bool = False  # its cells can't be computed again from its tokens
     reason: str = ""
+    error: RequestError | None = None
 
     def __post_init__(self) -> None:
         self.n_prompt = len(self.tokens)

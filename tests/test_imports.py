@@ -54,7 +54,7 @@ ONE_DOOR = {
     "cupy": {"cudasim/device.py"},
     "jinja2": {"minengine/render.py", "autograder/pages.py"},
     "starlette": {"minengine/server/app.py"},
-    "uvicorn": {"minengine/server/app.py"},
+    "uvicorn": {"minengine/server/connections.py"},
 }
 NEVER_IN_ENGINE = {"torch", "pandas", "dask", "nbgrader", "gguf", "llama_cpp", "scipy"}
 CAPS = {".py": 400, ".pyx": 700}

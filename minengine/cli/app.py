@@ -42,13 +42,6 @@ ModelOption = Annotated[
     Path | None, typer.Option("--model", "-m", help="A GGUF file; the packaged model otherwise.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
-ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", "-t", min=1, help="Threads; all processors otherwise.")
-]
-ModeOption = Annotated[
-    str,
-    typer.Option("--mode", help="exact, or fast: activations rounded to 8 bits in the products."),
-]
 SpecialOption = Annotated[
     bool, typer.Option("--special", help="Texts of control tokens, such as </s>, are those tokens.")
 ]

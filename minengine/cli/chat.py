@@ -17,16 +17,11 @@ from typing import Annotated, Any
 import typer
 
 from minengine.chat import ChatTemplate
-from minengine.cli.app import (
-    ModelOption,
-    ModeOption,
-    ThreadsOption,
-    biases,
-    command,
-    sampling_options,
-)
+from minengine.cli.app import ModelOption, command
+from minengine.cli.options import answer_of, answer_options, engine_options, opened
 from minengine.engine import Engine, packaged_model
 from minengine.errors import RequestError
+from minengine.grammar import Grammar
 from minengine.stops import Stops
 
 COMMANDS = {
@@ -151,10 +146,12 @@ def lines(prompt: str) -> Iterator[str]:
 
 @command(
     "minengine chat --model gemma-3-270m-it.gguf",
+    """minengine chat --grammar 'root ::= ("yes" | "no") "."'""",
     'minengine chat --system "Answer in verse." --temperature 0.5',
     "printf 'Hello\\n/save talk.json\\n' | minengine chat --json",
 )
-@sampling_options
+@engine_options("n_blocks", "n_batch", "queue")
+@answer_options
 def chat(
     model: ModelOption = None,
     system: Annotated[str, typer.Option(help="The system message: how to answer.")] = "",
@@ -167,25 +164,21 @@ def chat(
     seed: Annotated[
         int | None, typer.Option(min=0, help="The same seed gives the same answers.")
     ] = None,
-    context: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of the conversation; the model's otherwise.")
-    ] = None,
-    threads: ThreadsOption = None,
-    mode: ModeOption = "exact",
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line for each answer.")
     ] = False,
-    **sampling: Any,
+    **options: Any,
 ) -> None:
     """Talk with a model. /help says what else can be typed."""
 
     def say(text: str) -> None:
         print(f"({text})", file=sys.stderr, flush=True)
 
-    sampling["logit_bias"] = biases(sampling["logit_bias"])
-    with Engine(model, threads, context=context, mode=mode) as engine:
+    with opened(model, options) as engine, answer_of(options) as wishes:
+        text = wishes["grammar"]
+        wishes["grammar"] = None if text is None else Grammar(text)  # one for all answers
         chosen = ChatTemplate(engine.model.file.metadata, engine.tokenizer, name=template)
-        talk = Conversation(engine, chosen, say, max_tokens=max_tokens, seed=seed, **sampling)
+        talk = Conversation(engine, chosen, say, max_tokens=max_tokens, seed=seed, **wishes)
         talk.system(system)
         say(f"{model or packaged_model()}: {chosen.origin}; /help says what can be typed")
         for line in lines("> "):

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from minengine import __version__
-from minengine.cli.app import (
-    JsonOption,
-    ModelOption,
-    ModeOption,
-    ThreadsOption,
-    command,
-    print_json,
-)
-from minengine.engine import Engine, packaged_model
+from minengine.cli.app import JsonOption, ModelOption, command, print_json
+from minengine.cli.options import engine_options, opened
+from minengine.engine import packaged_model
 from minengine.errors import RequestError
 
 
@@ -27,6 +21,7 @@ from minengine.errors import RequestError
     "curl http://127.0.0.1:8080/v1/chat/completions -d "
     """'{"messages": [{"role": "user", "content": "Hello"}]}'""",
 )
+@engine_options()
 def serve(
     model: ModelOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -38,26 +33,22 @@ def serve(
     alias: Annotated[
         str | None, typer.Option(help="The model's name in answers; its file's otherwise.")
     ] = None,
-    context: Annotated[
-        int | None, typer.Option(min=1, help="Most tokens of a request; the model's otherwise.")
-    ] = None,
     max_requests: Annotated[
         int, typer.Option(min=1, help="That run or wait; one more is told to come again.")
     ] = 64,
     log: Annotated[bool, typer.Option("--log", help="A line for each request.")] = False,
-    threads: ThreadsOption = None,
-    mode: ModeOption = "exact",
     as_json: JsonOption = False,
+    **options: Any,
 ) -> None:
-    """Answer HTTP requests as OpenAI's API does: completions, chat, models, streaming.
+    """Answer HTTP requests as OpenAI's API does: completions, chat, embeddings, models.
 
     The options of generate are fields of a request too, with the same names and defaults.
     """
     try:
-        from minengine.server.app import Server, listen
+        from minengine.server.connections import Server, listen
     except ModuleNotFoundError as e:
         raise RequestError(f"{e.name} is missing: pip install 'minengine[serve]'") from None
-    with listen(host, port) as sock, Engine(model, threads, context=context, mode=mode) as engine:
+    with listen(host, port) as sock, opened(model, options) as engine:
         shown, at = (f"[{host}]" if ":" in host else host), sock.getsockname()[1]
         name = alias or str(model or packaged_model()).rsplit("/", 1)[-1].removesuffix(".gguf")
         found = {"url": f"http://{shown}:{at}/v1", "model": name, "context": engine.context}

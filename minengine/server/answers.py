@@ -1,19 +1,24 @@
 """What is said back: OpenAI's objects made of pieces of text, log-probabilities and counts.
 
 Owns: the shapes of answers, chunks, usage and errors. Must not know: HTTP, the engine's state. Read
-before: ``worker.py`` (``Piece``, ``Entry``).
+before: ``jobs.py`` (``Piece``, ``Entry``).
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from minengine.server.worker import Entry, Job, Piece
+import numpy as np
+
+import minengine.server.fields as fields
+from minengine.server.jobs import Entry, Job, Piece
 from minengine.tokenizer import Tokenizer
 
 # why a choice ended -> what OpenAI calls it
@@ -88,10 +93,25 @@ def usage_of(jobs: Iterable[Job]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def embeddings(
+    model: str, vectors: Sequence[np.ndarray], encoding: str, n_tokens: int
+) -> Iterator[str]:
+    """The answer in pieces, one a vector: all at once they would be hundreds of megabytes."""
+    usage = {"prompt_tokens": n_tokens, "total_tokens": n_tokens}
+    yield json.dumps({"object": "list", "model": model, "usage": usage})[:-1] + ', "data": ['
+    for index, vector in enumerate(vectors):
+        said = vector.tolist()
+        if encoding == "base64":
+            said = base64.b64encode(vector.astype("<f4").tobytes()).decode()
+        row = {"object": "embedding", "index": index, "embedding": said}
+        yield (", " if index else "") + json.dumps(row)
+    yield "]}"
+
+
 def error(message: str, kind: str, code: str | None = None) -> dict[str, Any]:
     """An error as OpenAI shapes it; ``param`` is the field that a message begins with."""
-    named = re.match(r"([a-z_]+)[\[\].\w]*: (got|no such|missing)", message)
-    param = named[1] if named else None
+    first = re.match("[a-z_]*", message)[0]
+    param = first if first in fields.CHAT | fields.COMPLETION | fields.EMBEDDING else None
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 

@@ -1,7 +1,8 @@
 """HTTP: what is asked where, who may ask, and how an answer travels.
 
-Owns: routes, status codes, server-sent events, the socket. Must not know: how an engine runs
-(``worker.py``), the shapes of bodies (``fields.py``, ``answers.py``). Read before: those.
+Owns: routes, status codes, server-sent events. Must not know: sockets (``connections.py``), how an
+engine runs (``worker.py``), the shapes of bodies (``fields.py``, ``answers.py``), what they ask for
+(``questions.py``). Read before: those but the first.
 
 The engine's thread tells, the event loop listens: every request has a queue, and what the engine
 says of it comes in there. A client that goes away is noticed while its answer is awaited, and its
@@ -12,15 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hmac
 import json
-import os
-import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -31,14 +30,14 @@ from starlette.routing import Route
 from minengine.chat import ChatTemplate
 from minengine.engine import Engine
 from minengine.errors import EngineError, OutOfBlocks, RequestError
-from minengine.sampling import PARAMETERS
 from minengine.server import answers, fields
 from minengine.server.answers import Answer
-from minengine.server.worker import Busy, Closing, Entry, Failed, Job, Piece, Worker, likeliest
+from minengine.server.jobs import Entry, Failed, Job, Piece
+from minengine.server.questions import Questions, entries, vectors
+from minengine.server.worker import Busy, Closing, Worker
 
 LARGEST_BODY = 8 << 20
-LARGEST_LOGITS = 1 << 28  # numbers; the log-probabilities of a prompt are made of them
-GRACE_S = 5  # that answers under way have to end after Ctrl-C
+BODY_S = 30
 
 # what an error is -> status, OpenAI's type and code
 STATUS: dict[type[Exception], tuple[int, str, str | None]] = {
@@ -62,6 +61,7 @@ class Service:
         self.worker, self.model, self.api_key = worker, model, api_key
         self.engine, self.tokenizer = worker.engine, worker.engine.tokenizer
         self.template = ChatTemplate(self.engine.model.file.metadata, self.tokenizer)
+        self.questions = Questions(worker, self.template)
         self.fingerprint, self.created = f"minengine-{version}", int(time.time())
 
     def app(self) -> Starlette:
@@ -71,9 +71,10 @@ class Service:
             ("/v1/models/{name:path}", self.models, "GET"),
             ("/v1/completions", self.completions, "POST"),
             ("/v1/chat/completions", self.chat, "POST"),
+            ("/v1/embeddings", self.embeddings, "POST"),
         ):
             routes.append(Route(path, self._guarded(handler), methods=[method]))
-        failures = {HTTPException: say_http, ClientDisconnect: say_nothing}
+        failures = {HTTPException: say_http, ClientDisconnect: say_nothing, Gone: say_nothing}
         failures |= dict.fromkeys(STATUS, say_error)
         return Starlette(routes=routes, exception_handlers=failures)
 
@@ -91,7 +92,7 @@ class Service:
         return run
 
     async def health(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok", "requests": self.worker.n_jobs})
+        return JSONResponse({"status": "ok", **self.worker.health()})
 
     async def models(self, request: Request) -> Response:
         """The one model, alone or in a list."""
@@ -110,94 +111,55 @@ class Service:
 
     async def chat(self, request: Request) -> Response:
         """POST /v1/chat/completions."""
-        asked = fields.parse(await body_of(request), fields.CHAT)
-        if asked["messages"] is None:
-            raise RequestError("messages: missing, want a list of messages")
-        if asked["top_logprobs"] and not asked["logprobs"]:
-            raise RequestError(f"top_logprobs: got {asked['top_logprobs']}, want logprobs true too")
-        variables = asked["chat_template_kwargs"]
-        if "messages" in variables or "tools" in variables:
-            raise RequestError("chat_template_kwargs: messages and tools are fields of their own")
-        tools = asked["tools"] if asked["tool_choice"] != "none" else None
-        ids = await run_in_threadpool(
-            self.template.encode, asked["messages"], tools=tools, **variables
-        )
-        most = asked["max_completion_tokens"] or asked["max_tokens"] or self.engine.context
-        n_top = (asked["top_logprobs"] or 0) if asked["logprobs"] else None
+        asked = await self._asked(request, fields.CHAT)
         exchange = Exchange(self, request)
-        exchange.jobs = [
-            self._job(exchange, ids, asked, most=most, n_top=n_top, stops=self.template.stops)
-        ]
-        return await exchange.answer(answers.CHAT, asked, n_top is not None)
+        exchange.jobs = [await run_in_threadpool(self.questions.chat, asked, exchange.tell)]
+        return await exchange.answer(answers.CHAT, asked, asked["logprobs"])
 
     async def completions(self, request: Request) -> Response:
         """POST /v1/completions."""
-        asked = fields.parse(await body_of(request), fields.COMPLETION)
-        prompts = asked["prompt"]
-        if prompts is None:
-            raise RequestError("prompt: missing, want a text, token ids, or a list of these")
-        if asked["best_of"] not in (None, asked["n"]):
-            raise RequestError(f"best_of: got {asked['best_of']}, want the same as n")
-        if not asked["max_tokens"] and not asked["echo"]:
-            raise RequestError("max_tokens: got 0, want at least 1 unless echo is true")
-        if isinstance(prompts, str) or isinstance(prompts[0], int):
-            prompts = [prompts]
-        exchange, n, n_top = Exchange(self, request), asked["n"], asked["logprobs"]
-        for k, prompt in enumerate(prompts):
-            is_text = isinstance(prompt, str)
-            ids = await run_in_threadpool(self.engine.tokenize, prompt) if is_text else prompt
-            job = self._job(
-                exchange, ids, asked, most=asked["max_tokens"] or 1, n_top=n_top, index=k * n
-            )
-            exchange.jobs.append(job)
-            if asked["echo"]:
-                said = prompt if is_text else self.tokenizer.decode(ids)
-                entries = await self._entries(ids, said, n_top)
-                exchange.echo(job, said, entries, "" if asked["max_tokens"] else "length")
+        asked = await self._asked(request, fields.COMPLETION)
+        exchange, n_top = Exchange(self, request), asked["logprobs"]
+        found = await run_in_threadpool(self.questions.completions, asked, exchange.tell)
+        exchange.jobs = [job for job, _ in found]
+        for job, said in found if asked["echo"] else ():
+            told, ids = (), job.choices[0].sequence.tokens
+            if n_top is not None:
+                read = functools.partial(entries, ids=list(ids), text=said, n_top=n_top)
+                told = await self._called(request, read)
+            exchange.echo(job, said, told, "" if asked["max_tokens"] else "length")
         return await exchange.answer(answers.COMPLETION, asked, n_top is not None)
 
-    def _job(
-        self, exchange: Exchange, ids: list[int], asked: dict[str, Any], *, most: int,
-        n_top: int | None, index: int = 0, stops: tuple[str, ...] = (),
-    ) -> Job:  # fmt: skip
-        """A job for one prompt of a request, checked and not begun."""
-        stop = asked["stop"]
-        stops = (*([stop] if isinstance(stop, str) else stop), *stops)
-        bias = {int(token): value for token, value in asked["logit_bias"].items()}
-        beyond = [token for token in bias if token >= len(self.tokenizer)]
-        if beyond:
-            raise RequestError(
-                f"logit_bias: got token {beyond[0]}, want less than {len(self.tokenizer)}"
-            )
-        sampling = {name: asked[name] for name in PARAMETERS if asked[name] is not None}
-        return self.worker.job(
-            ids, exchange.tell, n=asked["n"], first_index=index, stops=stops, n_top=n_top,
-            seed=asked["seed"], max_tokens=most, logit_bias=bias, samplers=asked["samplers"],
-            **sampling,
-        )  # fmt: skip
+    async def embeddings(self, request: Request) -> Response:
+        """POST /v1/embeddings."""
+        asked = await self._asked(request, fields.EMBEDDING)
+        texts = await run_in_threadpool(self.questions.texts, asked)
+        read = functools.partial(vectors, texts=texts, pooling=asked["pooling"])
+        found = await self._called(request, read)
+        self.worker.served["embedded"] += sum(map(len, texts))
+        said = answers.embeddings(self.model, found, asked["encoding_format"], sum(map(len, texts)))
+        return StreamingResponse(said, media_type="application/json")
 
-    async def _entries(self, ids: list[int], text: str, n_top: int | None) -> tuple[Entry, ...]:
-        """The tokens of a prompt with their log-probabilities, but a BOS that we added."""
-        if n_top is None:
-            return ()
-        if len(ids) * len(self.tokenizer) > LARGEST_LOGITS:
-            most = LARGEST_LOGITS // len(self.tokenizer)
-            raise RequestError(f"logprobs: got {len(ids)} tokens to echo, want at most {most}")
+    async def _asked(self, request: Request, table: Mapping[str, fields.Field]) -> dict[str, Any]:
+        """The fields of a body, where there is room for one more request."""
+        self.worker.room()
+        return await run_in_threadpool(fields.parse, await body_of(request), table)
 
-        def entries(engine: Engine) -> tuple[Entry, ...]:
-            rows = engine.logits(ids)
-            stream, at, found = engine.tokenizer.stream(), 0, []
-            for n, token in enumerate(ids):
-                before = likeliest(rows[n - 1], token, n_top) if n else (None, ())
-                found.append(Entry(token, *before, at))
-                at += len(stream.push(token))
-            # the space that a tokenizer put before the text is no part of it
-            extra = max(0, at - len(text))
-            found = [Entry(e.token, e.logprob, e.top, max(0, e.offset - extra)) for e in found]
-            is_bos = engine.tokenizer.add_bos and ids[0] == engine.tokenizer.bos
-            return tuple(found[is_bos:])
-
-        return await asyncio.wrap_future(self.worker.call(entries))
+    async def _called(self, request: Request, function: Callable[[Engine], Any]) -> Any:
+        """What a call of the engine returns; it ends where the client goes away. Errors: its own,
+        ``Busy``, ``Closing``, ``Gone``.
+        """
+        self.worker.room()
+        called = asyncio.wrap_future(self.worker.call(function))
+        left = asyncio.create_task(gone(request))
+        try:
+            await asyncio.wait({called, left}, return_when=asyncio.FIRST_COMPLETED)
+            if not called.done():
+                raise Gone
+            return called.result()
+        finally:
+            called.cancel()
+            left.cancel()
 
 
 class Exchange:
@@ -237,11 +199,8 @@ class Exchange:
             headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
             return StreamingResponse(events, media_type="text/event-stream", headers=headers)
         texts: list[list[Piece]] = [[] for _ in self._open]
-        try:
-            async for piece in self._pieces():
-                texts[piece.index].append(piece)
-        except Gone as e:
-            return await say_nothing(self.request, e)
+        async for piece in self._pieces():
+            texts[piece.index].append(piece)
         return JSONResponse(answer.whole(texts, answers.usage_of(self.jobs)))
 
     async def _events(self, answer: Answer) -> AsyncIterator[str]:
@@ -280,18 +239,27 @@ class Exchange:
 
     async def _watch(self) -> None:
         """Notice that the client goes away."""
-        while (await self.request.receive())["type"] != "http.disconnect":
-            pass
+        await gone(self.request)
         self._told.put_nowait(Failed(Gone()))
 
 
+async def gone(request: Request) -> None:
+    """Wait until the client has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 async def body_of(request: Request) -> bytes:
-    """The body, as long as it may be."""
+    """The body, as long as it may be and as soon as it must be here."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise HTTPException(413, f"the body has more than {LARGEST_BODY} bytes")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    raise HTTPException(413, f"the body has more than {LARGEST_BODY} bytes")
+    except TimeoutError:
+        raise HTTPException(408, f"the body was not here within {BODY_S} s") from None
     return bytes(body)
 
 
@@ -319,43 +287,3 @@ async def say_http(request: Request, e: HTTPException) -> Response:
     said = f"{request.method} {request.url.path}: {e.detail}" if e.status_code != 401 else e.detail
     code = "invalid_api_key" if e.status_code == 401 else None
     return JSONResponse(answers.error(said, "invalid_request_error", code), e.status_code)
-
-
-class Server(uvicorn.Server):
-    """``run(sockets=[...])`` answers requests until SIGINT or SIGTERM; then the answers under way
-    end, with an error that says so.
-    """
-
-    def __init__(
-        self, engine: Engine, *, model: str, version: str, api_key: str | None = None,
-        n_waiting: int = 64, log: bool = False,
-    ) -> None:  # fmt: skip
-        self.worker = Worker(engine, n_waiting=n_waiting)
-        self.service = Service(self.worker, model=model, api_key=api_key, version=version)
-        config = uvicorn.Config(
-            self.service.app(), log_level="info" if log else "warning", access_log=log,
-            lifespan="off", timeout_graceful_shutdown=GRACE_S,
-        )  # fmt: skip
-        super().__init__(config)
-
-    def handle_exit(self, sig: int, frame: Any) -> None:
-        self.worker.stop()
-        super().handle_exit(sig, frame)
-
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            super().run(sockets)
-        finally:
-            self.worker.stop()
-            self.worker.join()
-            self.service.template.close()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that clients can reach from now on. Errors: ``RequestError`` says why not."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as e:
-        why = os.strerror(e.errno) if e.errno > 0 else e.strerror  # negative ones are of names
-        raise RequestError(f"{host} port {port}: {why}; --host and --port choose others") from None

@@ -1,31 +1,34 @@
 """The thread that runs the engine, for many requests at once.
 
 Owns: who is under way, what becomes of a sequence's tokens, who is told. Must not know: HTTP, JSON.
-Read before: ``engine.py``, ``scheduler.py``, ``stops.py``.
+Read before: ``engine.py``, ``scheduler.py``, ``jobs.py``.
 
 An engine serves one thread. So there is one, and what others want of it comes through its inbox as
 functions, which it calls between two passes: begin this job, drop that one. Every pass moves all
 sequences on (continuous batching), and what each of them says goes to its job's ``tell`` at once.
+What takes longer than a pass, such as reading many texts, comes as a generator: a step of it, then
+a pass of the others.
 """
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import logging
 import queue
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, InvalidStateError
 from typing import Any
-
-import numpy as np
 
 from minengine.engine import Engine
 from minengine.errors import EngineError, OutOfBlocks, RequestError
-from minengine.sampling import Chain
-from minengine.scheduler import Sequence
+from minengine.sequence import Sequence
+from minengine.server.jobs import Choice, Failed, Job, Piece, Recorder
 from minengine.stops import Stops
-from minengine.tokenizer import Stream
+
+Walk = Generator[bool, None, Any]  # see Worker.call
 
 
 class Busy(RequestError):
@@ -40,134 +43,23 @@ class Broken(EngineError):
     """The engine failed, and everybody's answer with it."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A token with its log-probability and those of the likeliest ones, [(token, ln p)].
-
-    Of the network's distribution, before any sampler. ``offset`` is where its text begins in that
-    of the answer, in characters.
-    """
-
-    token: int
-    logprob: float | None
-    top: tuple[tuple[int, float], ...]
-    offset: int = 0
-
-
-@dataclass(frozen=True)
-class Piece:
-    """What a choice said since the last piece; ``reason`` says that it is the last one, and why."""
-
-    index: int
-    text: str
-    entries: tuple[Entry, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The job is over, and this is why."""
-
-    error: Exception
-
-
-@dataclass(eq=False)
-class Choice:
-    """One answer as it comes: from tokens to text that may be said."""
-
-    index: int
-    sequence: Sequence
-    stream: Stream
-    stops: Stops
-    n_read: int = 0  # of the sequence's tokens
-    n_decoded: int = 0  # characters, of which n_said were said
-    n_said: int = 0
-    entries: list[Entry] = field(default_factory=list)  # whose text was not said yet
-
-    def read(self) -> Piece:
-        """What the sequence's new tokens say."""
-        sequence, text = self.sequence, ""
-        for token in sequence.tokens[self.n_read :]:
-            offset = self.n_decoded + len(text)
-            text += self.stream.push(token)
-            if isinstance(sequence.chain, Recorder):
-                self.entries.append(sequence.chain.entry(self.n_read - sequence.n_prompt, offset))
-            self.n_read += 1
-        text += self.stream.flush() if sequence.reason else ""
-        self.n_decoded += len(text)
-        said = self.stops.push(text)
-        reason = "stop" if self.stops.found is not None else sequence.reason
-        if reason and reason != "stop":
-            said += self.stops.flush()
-        self.n_said += len(said)
-        everything = bool(reason) and reason != "stop"
-        ready = [e for e in self.entries if everything or e.offset < self.n_said]
-        self.entries = self.entries[len(ready) :]
-        return Piece(self.index, said, tuple(ready), reason)
-
-
-@dataclass(eq=False)
-class Job:
-    """One prompt and its answers. ``tell`` is called from the engine's thread with every ``Piece``
-    and, where it comes to that, one ``Failed``.
-    """
-
-    choices: list[Choice]
-    tell: Callable[[Piece | Failed], None]
-    n_cached: int = 0  # tokens of the prompt that the cache had
-
-    @property
-    def n_prompt(self) -> int:
-        return self.choices[0].sequence.n_prompt
-
-    @property
-    def n_tokens(self) -> int:
-        """Tokens generated so far."""
-        return sum(len(c.sequence.tokens) - c.sequence.n_prompt for c in self.choices)
-
-
-class Recorder:
-    """A chain that notes the log-probabilities of what it draws and of the ``n_top`` likeliest."""
-
-    def __init__(self, chain: Chain, n_top: int) -> None:
-        self._chain, self.n_top = chain, n_top
-        self._rows: list[tuple[int, float, tuple[tuple[int, float], ...]]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._chain, name)
-
-    def sample(self, logits: np.ndarray) -> int:
-        token = self._chain.sample(logits)
-        self._rows.append((token, *likeliest(logits, token, self.n_top)))
-        return token
-
-    def entry(self, n: int, offset: int) -> Entry:
-        """That of the n-th token drawn."""
-        return Entry(*self._rows[n], offset)
-
-
-def likeliest(
-    logits: np.ndarray, token: int, n_top: int
-) -> tuple[float, tuple[tuple[int, float], ...]]:
-    """``ln softmax(logits)`` of a token, and [(token, ln p)] of the ``n_top`` likeliest."""
-    x = logits.astype(np.float64)
-    x -= x.max()
-    x -= np.log(np.exp(x).sum())
-    top = np.argpartition(-x, min(n_top, len(x)) - 1)[:n_top] if n_top else []
-    return float(x[token]), tuple((int(i), float(x[i])) for i in sorted(top, key=lambda i: -x[i]))
-
-
 class Worker:
     """Runs ``engine`` in a thread of its own from now until ``stop``.
 
-    ``n_waiting`` is how many jobs may be under way or wait; one more is ``Busy``.
+    ``n_waiting`` is how many jobs and calls may be under way or wait; one more is ``Busy``. Under a
+    fair queue a quarter of these places is kept for users who have none.
     """
 
     def __init__(self, engine: Engine, *, n_waiting: int = 64) -> None:
         self.engine, self.n_waiting = engine, n_waiting
+        fair = engine.scheduler.queue == "fair"
+        self.n_each = n_waiting - (n_waiting // 4 if fair else 0)
+        self.served = dict.fromkeys(("prompt", "cached", "generated", "embedded"), 0)  # tokens
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._jobs: set[Job] = set()  # of which some have not begun
+        self._calls: set[Future] = set()
+        self._walks: deque[tuple[Future, Walk]] = deque()  # calls under way, who is next first
         self._under_way: dict[Sequence, tuple[Job, Choice]] = {}
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -175,7 +67,23 @@ class Worker:
 
     @property
     def n_jobs(self) -> int:
-        return len(self._jobs)
+        """Jobs and calls under way or waiting."""
+        return len(self._jobs) + len(self._calls)
+
+    def health(self) -> dict[str, Any]:
+        """What the engine is at, in numbers; for any thread, so they may be a pass old."""
+        pool, jobs = self.engine.pool, list(self._jobs)
+        running = set(map(id, self.engine.scheduler.running))
+        n_running = sum(any(id(c.sequence) in running for c in job.choices) for job in jobs)
+        n_running += len(self._walks)
+        return {
+            "requests": {"running": n_running, "waiting": max(0, self.n_jobs - n_running)},
+            "blocks": {
+                "used": pool.n_used, "free": pool.n_free, "findable": pool.n_cached,
+                "tokens_each": pool.block_size,
+            },
+            "tokens": dict(self.served),
+        }  # fmt: skip
 
     def job(
         self,
@@ -206,13 +114,22 @@ class Worker:
             )
         return Job(choices, tell)
 
+    def room(self, n: int = 1, user: str | None = None) -> None:
+        """See that n places are free, for this user if one is named. Errors: ``Busy``,
+        ``Closing``.
+        """
+        if self._closing:
+            raise Closing("the server is being stopped")
+        if self.n_jobs + n > self.n_waiting:
+            raise Busy(f"{self.n_jobs} requests wait, want at most {self.n_waiting}")
+        theirs = 0 if user is None else sum(job.user == user for job in list(self._jobs))
+        if theirs and theirs + n > self.n_each:
+            raise Busy(f"{theirs} requests of user {user!r} wait, want at most {self.n_each}")
+
     def begin(self, jobs: list[Job]) -> None:
-        """Begin jobs, all or none. Errors: ``Busy``, ``Closing``."""
+        """Begin jobs of one user, all or none. Errors: those of ``room``."""
         with self._lock:
-            if self._closing:
-                raise Closing("the server is being stopped")
-            if len(self._jobs) + len(jobs) > self.n_waiting:
-                raise Busy(f"{len(self._jobs)} requests wait, want at most {self.n_waiting}")
+            self.room(len(jobs), jobs[0].user if jobs else None)
             self._jobs.update(jobs)
         for job in jobs:
             self._inbox.put(lambda job=job: self._begin(job))
@@ -222,21 +139,25 @@ class Worker:
         self._inbox.put(lambda: self._forget(job))
 
     def call(self, function: Callable[[Engine], Any]) -> Future:
-        """Run a function on the engine between two passes; others wait for it."""
+        """Run a function on the engine between two passes, while others wait.
+
+        A generator function is run in steps, one between any two passes, so that nobody waits long;
+        the result is what it returns. Several take turns: a step that yields True is followed by
+        the next of the same one (it holds blocks). A future that is cancelled ends it. Errors: the
+        future's are the function's own, and ``Closing``.
+        """
         future: Future = Future()
-
-        def run() -> None:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(function(self.engine))
-                except Exception as e:  # noqa: BLE001 - it is raised where the result is asked for
-                    future.set_exception(e)
-
-        self._inbox.put(run)
+        with self._lock:
+            if self._closing:
+                future.set_exception(Closing("the server is being stopped"))
+                return future
+            self._calls.add(future)
+        future.add_done_callback(self._calls.discard)
+        self._inbox.put(lambda: self._call(future, function))
         return future
 
     def stop(self) -> None:
-        """End every job with ``Closing``; returns at once, ``join`` waits."""
+        """End every job and call with ``Closing``; returns at once, ``join`` waits."""
         with self._lock:
             self._closing = True
         self._inbox.put(None)
@@ -248,14 +169,51 @@ class Worker:
         while not self._closing:
             try:
                 # with nothing to compute it sleeps until something comes
-                if self._inbox.empty() and self._under_way:
+                if not self._inbox.empty() or not (self._under_way or self._walks):
+                    if wanted := self._inbox.get():
+                        wanted()
+                    continue
+                if self._under_way:
                     self._step()
-                elif wanted := self._inbox.get():
-                    wanted()
+                if self._walks:
+                    self._walk()
             except Exception as e:  # whatever broke, nobody may wait for ever
                 logging.getLogger(__name__).exception("the engine failed")
                 self._fail_all(Broken(f"{type(e).__name__}: {e}"))
-        self._fail_all(Closing("the server is being stopped"))
+        closing = Closing("the server is being stopped")
+        self._fail_all(closing)
+        for _, walk in self._walks:
+            walk.close()
+        for future in list(self._calls):
+            settle(future, error=closing)
+
+    def _call(self, future: Future, function: Callable[[Engine], Any]) -> None:
+        if future.cancelled():
+            return
+        try:
+            result = function(self.engine)
+        except Exception as e:  # noqa: BLE001 - it is raised where the result is asked for
+            settle(future, error=e)
+            return
+        if inspect.isgenerator(result):
+            self._walks.append((future, result))
+        else:
+            settle(future, result)
+
+    def _walk(self) -> None:
+        """A step of the call whose turn it is."""
+        future, walk = self._walks.popleft()
+        if future.cancelled():
+            walk.close()
+            return
+        try:
+            holds = next(walk)
+        except StopIteration as e:
+            settle(future, e.value)
+        except Exception as e:  # noqa: BLE001 - as in _call
+            settle(future, error=e)
+        else:
+            (self._walks.appendleft if holds else self._walks.append)((future, walk))
 
     def _begin(self, job: Job) -> None:
         if job in self._jobs:
@@ -283,15 +241,21 @@ class Worker:
                 self._say(*self._under_way[sequence])
 
     def _say(self, job: Job, choice: Choice) -> None:
-        is_first = choice is job.choices[0] and choice.n_read == choice.sequence.n_prompt
+        sequence, n_read = choice.sequence, choice.n_read
+        if sequence.error is not None:
+            self._fail(job, sequence.error)
+            return
         piece = choice.read()
-        if is_first:
-            job.n_cached = choice.sequence.n_found
+        self.served["generated"] += choice.n_read - n_read
+        if choice is job.choices[0] and n_read == sequence.n_prompt:
+            job.n_cached = sequence.n_found
+            self.served["prompt"] += job.n_prompt
+            self.served["cached"] += job.n_cached
             # the others find the prompt that this one has computed in the cache
             self._add(job, job.choices[1:])
         if piece.reason:
-            self.engine.scheduler.remove(choice.sequence)
-            del self._under_way[choice.sequence]
+            self.engine.scheduler.remove(sequence)
+            del self._under_way[sequence]
             if not any(c.sequence in self._under_way for c in job.choices):
                 self._jobs.discard(job)
         if piece.text or piece.entries or piece.reason:
@@ -310,3 +274,12 @@ class Worker:
             if self._under_way.pop(choice.sequence, None):
                 self.engine.scheduler.remove(choice.sequence)
         self._jobs.discard(job)
+
+
+def settle(future: Future, result: Any = None, error: Exception | None = None) -> None:
+    """Give a future its end, unless whoever waited for it has gone."""
+    with contextlib.suppress(InvalidStateError):
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)

@@ -135,6 +135,20 @@ def test_what_a_terminal_would_obey_is_replaced():
     assert "a\x1b[2J\x07\x9b\n\té\u200d".translate(CONTROLS) == "a\ufffd[2J\ufffd\ufffd\n\té\u200d"
 
 
+def test_every_answer_is_within_a_grammar():
+    flags = ("--json", "--seed", 1, "--json-schema", '{"type": "boolean"}')
+    code, out, _ = talk("Hello", "Really?", flags=flags)
+    assert code == 0
+    assert [json.loads(line)["content"] in ("true", "false") for line in out.splitlines()] == [
+        True, True,
+    ]  # fmt: skip
+    code, _, err = talk(flags=("--grammar", "root ::= x"))
+    assert (code, err) == (
+        2,
+        "minengine: grammar 1:10: got 'x' in rule root, want a rule there is\n",
+    )
+
+
 def test_a_template_that_is_not_there_is_one_line_and_exit_2():
     code, out, err = talk(flags=("--template", "rag"))
     assert (code, out) == (2, "")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minengine import Engine, EngineError, oracle_formats, oracle_models
 from minengine.engine import Generation
-from minengine.errors import OutOfBlocks, RequestError
+from minengine.errors import RequestError
 from minengine.sequence import Sequence
 
 PLAY = (
@@ -230,12 +230,13 @@ def test_a_request_that_cannot_be_served_is_refused_at_once_in_words(engine, cal
         call(engine)
 
 
-def test_a_full_cache_is_an_error_that_changes_nothing():
+def test_a_full_cache_is_no_obstacle_to_a_text_that_is_read_whole():
     with Engine(n_threads=1, n_blocks=2, block_size=32) as engine:
+        want = engine.logits([1] * 40)
         generation = engine.generate([1] * 40, max_tokens=5, seed=0)
         next(generation)
-        with pytest.raises(OutOfBlocks):
-            engine.logits([1] * 40)
+        assert engine.pool.n_free == 0
+        assert np.array_equal(engine.logits([1] * 40), want)
         assert isinstance(generation.sequence, Sequence)
         list(generation)
         assert len(generation.sequence.tokens) == 45
@@ -249,3 +250,20 @@ def test_a_missing_or_foreign_file_is_said_with_its_path(tmp_path):
         Engine(foreign)
     with pytest.raises(FileNotFoundError):
         Engine(tmp_path / "none.gguf")
+
+
+def test_a_grammar_that_can_not_go_on_ends_its_own_sequence_alone(engine):
+    other = engine.generate("ROMEO:", seed=1, max_tokens=8)
+    want = "".join(engine.generate("ROMEO:", seed=1, max_tokens=8))
+    engine.tokenizer.ends, ends = frozenset(), engine.tokenizer.ends
+    try:
+        stuck = engine.generate("ROMEO:", max_tokens=8, grammar='root ::= "a"')
+        engine._vocabulary.ends, kept = frozenset(), engine._vocabulary.ends
+        assert next(other)
+        with pytest.raises(RequestError, match="grammar: the vocabulary lacks an end token"):
+            list(stuck)
+    finally:
+        engine.tokenizer.ends, engine._vocabulary.ends = ends, kept
+    assert stuck.sequence.reason == "failed"
+    assert want.endswith("".join(other))
+    assert engine.pool.n_used == 0

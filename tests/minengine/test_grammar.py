@@ -89,7 +89,7 @@ def test_a_regular_grammar_matches_what_pythons_re_does(pair, text):
 
 
 @given(PAIRS, st.integers(0, 2**32))
-@settings(max_examples=200)
+@settings(deadline=None, max_examples=200)
 def test_what_is_sampled_from_the_mask_matches(pair, seed):
     ours, pattern = regular(pair)
     text, ended = sampled(Matcher(ours, SMALL), seed)
@@ -407,3 +407,15 @@ def test_masks_are_llamacpps(number):
     known = np.flatnonzero(np.unpackbits(np.bitwise_or.reduce(GOLDEN["known"]))).tolist()
     bytes_ = {i for i in known if len(vocabulary.pieces[i]) == 1}
     assert set(known) <= silent | bytes_
+
+
+def test_a_grammar_that_takes_too_long_to_match_is_refused():
+    many = Grammar(f"root ::= ({' | '.join(['[^x]*'] * 1000)})*")
+    with pytest.raises(RequestError, match="takes more than 1048576 looks"):
+        Matcher(many, SMALL).allowed()
+
+
+def test_rules_that_lead_to_each_other_one_by_one_are_read_once():
+    n = 3000
+    rules = "".join(f"r{i} ::= r{i + 1}\n" for i in range(n))
+    assert Grammar(f'root ::= r0\n{rules}r{n} ::= "a"*').matches("aa")

@@ -86,6 +86,15 @@ def test_rows_of_many_texts_are_those_that_each_has_alone(engine):
 def test_a_reader_that_stops_leaves_no_block_held(engine):
     rows = engine.rows([engine.tokenize(PLAY * 12)])
     next(rows)
-    assert engine.pool.n_used > 0
+    assert engine._reading.n_used > 0
     rows.close()
-    assert engine.pool.n_used == 0
+    assert engine._reading.n_used == 0
+
+
+def test_texts_are_read_while_generations_hold_the_whole_cache(engine):
+    ids = engine.tokenize(PLAY)
+    want, held = engine.logits(ids), engine.pool.allocate(engine.pool.n_free)
+    try:
+        assert np.array_equal(engine.logits(ids), want)
+    finally:
+        engine.pool.free(held)

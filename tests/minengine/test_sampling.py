@@ -397,3 +397,15 @@ def test_extreme_but_finite_logits_do_not_overflow():
 def test_an_option_that_makes_no_sense_is_refused_in_words(options, words):
     with pytest.raises(RequestError, match=words):
         Chain(**options)
+
+
+@pytest.mark.parametrize("t", [1e-308, 1e-46, 1e-44])
+def test_a_temperature_that_single_precision_takes_for_zero_is_greedy(t):
+    x = np.array([1.0, 3.0, 2.0], np.float32)
+    assert Chain(temperature=t, seed=0, samplers=["temperature"]).sample(x) == 1
+
+
+def test_a_parameter_beyond_what_single_precision_has_is_refused():
+    for value in (10**400, 1e300, 2**31 + 1):
+        with pytest.raises(RequestError, match=r"top_k: got .*, want"):
+            Chain(top_k=value)

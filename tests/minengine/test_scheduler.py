@@ -322,3 +322,12 @@ def test_a_waiting_sequence_with_blocks_gives_them_up():
 def test_an_unknown_queue_is_refused():
     with pytest.raises(ValueError, match="queue 'lifo', want fcfs or fair"):
         Scheduler(pool(2), queue="lifo")
+
+
+def test_users_of_the_past_are_forgotten_when_nobody_waits():
+    scheduler = Scheduler(BlockPool(4, 4, 1, 1, 1), queue="fair")
+    for n in range(5):
+        one = Sequence([1], None, 9, user=str(n))
+        scheduler.add(one)
+        scheduler.remove(one)
+    assert list(scheduler.served) == ["4"]

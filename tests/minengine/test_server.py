@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import jsonschema
 import numpy as np
 import openai
 import pytest
@@ -22,7 +23,9 @@ import pytest
 from minengine import Engine, oracle
 from minengine.chat import ChatTemplate
 from minengine.sampling import PARAMETERS
-from minengine.server.app import LARGEST_BODY, Server, listen
+from minengine.server import connections
+from minengine.server.app import LARGEST_BODY
+from minengine.server.connections import Server, listen
 from minengine.server.worker import Closing
 
 PROGRAM = [sys.executable, "-c", "from minengine.cli.main import main; main()"]
@@ -33,13 +36,13 @@ MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "conten
 class Running:
     """A server of this process on a free port, and a client for it."""
 
-    def __init__(self, **options) -> None:
-        self.engine = Engine(n_threads=1)
+    def __init__(self, queue: str = "fcfs", **options) -> None:
+        self.engine = Engine(n_threads=1, queue=queue)
         self.server = Server(self.engine, model="tiny", version="0", **options)
         self.socket = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         self.worker = self.server.worker
-        self.thread = threading.Thread(target=self.server.run, args=([self.socket],))
+        self.thread = threading.Thread(target=self.server.run, args=([self.socket],), daemon=True)
         self.thread.start()
         self.http = httpx.Client(base_url=self.url, timeout=PATIENCE_S)
 
@@ -91,7 +94,8 @@ class Pause:
 
     def __enter__(self):
         held = threading.Event()
-        self.worker.call(lambda _: (held.set(), self.go_on.wait(PATIENCE_S)))
+        # not a call, which would take a place of those that wait
+        self.worker._inbox.put(lambda: (held.set(), self.go_on.wait(PATIENCE_S)))
         assert held.wait(PATIENCE_S)
 
     def __exit__(self, *_) -> None:
@@ -320,7 +324,7 @@ REFUSED = [
     ("completions", {"prompt": [99999]}, "token id 99999: the vocabulary has", None),
     ("completions", {"prompt": "x" * 3000}, "3001 tokens: the context holds 512", None),
     ("completions", {"prompt": "a", "temprature": 1}, "no such field; there is temperature", None),
-    ("completions", {"prompt": "a", "temperature": "hot"}, "temperature: got 'hot'", "temperature"),
+    ("completions", {"prompt": "a", "temperature": "hot"}, "want a number", "temperature"),
     ("completions", {"prompt": "a", "temperature": -1}, "want at least 0", "temperature"),
     ("completions", {"prompt": "a", "max_tokens": 1.5}, "max_tokens: got 1.5, want", "max_tokens"),
     ("completions", {"prompt": "a", "max_tokens": 0}, "unless echo is true", "max_tokens"),
@@ -335,7 +339,7 @@ REFUSED = [
     ("completions", {"prompt": "a", "logprobs": 21}, "from 0 to 20", "logprobs"),
     ("completions", {"prompt": "a", "best_of": 3}, "best_of: got 3, want the same", "best_of"),
     ("completions", {"prompt": "a", "suffix": "b"}, "suffix: got", "suffix"),
-    ("completions", {"prompt": "a", "samplers": ["x"]}, "samplers: 'x', there are", None),
+    ("completions", {"prompt": "a", "samplers": ["x"]}, "want at most 32 of", "samplers"),
     ("completions", {"prompt": "a", "mirostat": 3}, "mirostat: got 3", "mirostat"),
     (
         "completions", {"prompt": "a", "stream_options": {"include_usage": True}},
@@ -352,7 +356,7 @@ REFUSED = [
         "want logprobs true too", "top_logprobs",
     ),
     (
-        "chat/completions", {"messages": MESSAGES, "response_format": {"type": "json_object"}},
+        "chat/completions", {"messages": MESSAGES, "response_format": {"type": "xml"}},
         "response_format: got", "response_format",
     ),
     (
@@ -397,7 +401,19 @@ def test_the_model_and_its_health_are_told(running):
     found = running.http.get("/v1/models").json()["data"]
     assert [m["id"] for m in found] == ["tiny"]
     assert running.http.get("/v1/models/tiny").json() == found[0]
-    assert running.http.get("/health").json()["status"] == "ok"
+    before = running.http.get("/health").json()
+    usage = running.post("completions", prompt="What news on the Rialto?", max_tokens=3)["usage"]
+    found = running.http.get("/health").json()
+    assert (found["status"], found["requests"]) == ("ok", {"running": 0, "waiting": 0})
+    assert found["blocks"]["used"] == 0
+    assert found["blocks"]["free"] == running.engine.pool.n_blocks
+    gained = {k: found["tokens"][k] - before["tokens"][k] for k in ("prompt", "generated")}
+    assert gained == {"prompt": usage["prompt_tokens"], "generated": 3}
+    with ThreadPoolExecutor(1) as pool, running.paused():
+        asked = pool.submit(running.post, "completions", prompt="a")
+        assert soon(lambda: running.worker.n_jobs == 1)
+        assert running.http.get("/health").json()["requests"] == {"running": 0, "waiting": 1}
+    asked.result()
 
 
 def test_without_the_key_there_is_no_answer():
@@ -498,6 +514,236 @@ def test_openais_own_client_is_served(running, engine):
         next(iter(stream))
     client.close()
     assert running.settled()
+
+
+# Grammars -------------------------------------------------------------------------------------
+
+SCHEMA = {
+    "type": "object", "required": ["age"], "additionalProperties": False,
+    "properties": {"name": {"type": "string", "maxLength": 9}, "age": {"type": "integer"}},
+}  # fmt: skip
+
+
+def json_schema(schema) -> dict:
+    return {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": schema}}
+
+
+def test_an_answer_is_within_the_grammar_or_schema_that_was_asked_for(running, engine):
+    options = {"max_tokens": 200, "seed": 3}
+    grammar = 'root ::= "[" [0-9]{3} "]"'
+    for chunks in (
+        [running.post("completions", prompt="a", grammar=grammar, **options)],
+        running.stream("completions", prompt="a", grammar=grammar, **options),
+    ):
+        assert re.fullmatch(r"\[[0-9]{3}\]", texts(chunks))
+    for path, asked in (
+        ("chat/completions", {"messages": MESSAGES}), ("completions", {"prompt": "x"})
+    ):  # fmt: skip
+        found = running.post(path, response_format=json_schema(SCHEMA), **asked, **options)
+        choice = found["choices"][0]
+        assert choice["finish_reason"] == "stop"
+        said = choice["message"]["content"] if "message" in choice else choice["text"]
+        jsonschema.validate(json.loads(said), SCHEMA)
+    found = running.post(
+        "completions", prompt="x", response_format={"type": "json_object"}, **options
+    )
+    assert found["choices"][0]["text"].startswith("{")
+
+
+def test_a_grammar_asked_for_again_is_read_once(running):
+    remembered, grammar = running.server.service.questions.grammar, 'root ::= "again"'
+    before = remembered.cache_info()
+    for _ in range(3):
+        running.post("completions", prompt="a", grammar=grammar)
+    after = remembered.cache_info()
+    assert (after.misses - before.misses, after.hits - before.hits) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words", "param"),
+    [
+        ({"grammar": "root ::= x"}, "grammar 1:10: got 'x' in rule root", "grammar"),
+        ({"grammar": "root ::= <[5000]>"}, "grammar 1:10: token 5000: the vocabulary", "grammar"),
+        ({"grammar": "x" * 70_000}, "want a text of at most 65536 characters", "grammar"),
+        ({"response_format": json_schema({"type": "string", "pattern": "a"})},
+         "response_format: json schema #: got the keyword pattern", "response_format"),
+        ({"response_format": json_schema({"enum": ["x" * 70_000]})},
+         "response_format: want a schema of at most 65536", "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format: got", "response_format"),
+        ({"response_format": json_schema(True), "grammar": 'root ::= "a"'},
+         "got one beside response_format, want one of them", "grammar"),
+    ],
+)  # fmt: skip
+def test_a_grammar_that_is_none_is_refused_with_the_place(running, asked, words, param):
+    for path, main in (
+        ("completions", {"prompt": "a"}),
+        ("chat/completions", {"messages": MESSAGES}),
+    ):
+        status, error = running.refused(path, **main, **asked)
+        assert (status, error["param"]) == (400, param)
+        assert words in error["message"]
+
+
+def test_a_grammar_that_can_not_go_on_fails_its_own_request_alone(running, engine):
+    vocabulary = running.engine._vocabulary
+    with ThreadPoolExecutor(2) as pool, running.paused():
+        vocabulary.ends, kept = frozenset(), vocabulary.ends
+        stuck = pool.submit(running.refused, "completions", prompt="a", grammar='root ::= "a"')
+        other = pool.submit(running.post, "completions", prompt="ROMEO:", seed=1)
+        assert soon(lambda: running.worker.n_jobs == 2)
+    status, error = stuck.result()
+    assert (status, error["message"]) == (400, "grammar: the vocabulary lacks an end token")
+    want = alone(engine, "ROMEO:", seed=1, max_tokens=16)
+    assert other.result()["choices"][0]["text"] == want
+    vocabulary.ends = kept
+    assert running.settled()
+
+
+# Embeddings -----------------------------------------------------------------------------------
+
+
+def test_embeddings_are_the_engines_by_openais_own_client(running, engine):
+    client = openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0)
+    said = ["ROMEO:", "To be, or not to be", "What news?\n" * 40, "é😀"]
+    want = engine.embed(said)
+    for options in ({}, {"encoding_format": "float"}, {"dimensions": want.shape[1]}):
+        found = client.embeddings.create(model="tiny", input=said, **options)
+        np.testing.assert_array_equal(np.float32([row.embedding for row in found.data]), want)
+        assert [row.index for row in found.data] == [0, 1, 2, 3]
+        assert found.usage.prompt_tokens == sum(len(engine.tokenize(t)) for t in said)
+    ids = engine.tokenize(said[0])
+    for asked in (said[0], ids, [ids]):
+        one = client.embeddings.create(model="tiny", input=asked).data
+        np.testing.assert_array_equal(np.float32(one[0].embedding), want[0])
+    last = client.embeddings.create(model="tiny", input=said, extra_body={"pooling": "last"})
+    np.testing.assert_array_equal(
+        np.float32([row.embedding for row in last.data]), engine.embed(said, pooling="last")
+    )
+    with pytest.raises(openai.BadRequestError, match="dimensions: got 7, want 256"):
+        client.embeddings.create(model="tiny", input="x", dimensions=7)
+    with pytest.raises(openai.BadRequestError, match=r"input\[1\]: 601 tokens: the context holds"):
+        client.embeddings.create(model="tiny", input=["x", "x" * 600])
+    client.close()
+
+
+def test_many_texts_to_embed_leave_every_other_pass_to_the_answers_under_way(running, monkeypatch):
+    passes, forward = [], running.engine._forward
+
+    def noted(batch, **options):
+        passes.append("text" if options.get("hidden") else "answer")
+        return forward(batch, **options)
+
+    monkeypatch.setattr(running.engine, "_forward", noted)
+    with ThreadPoolExecutor(2) as pool:
+        with running.paused():
+            embed = pool.submit(running.post, "embeddings", input=["What news? " * 40] * 20)
+            assert soon(lambda: running.worker.n_jobs == 1)
+            asked = pool.submit(running.post, "completions", prompt="ROMEO:", max_tokens=12)
+            assert soon(lambda: running.worker.n_jobs == 2)
+        assert len(embed.result()["data"]) == 20
+        asked.result()
+    first, last = passes.index("answer"), len(passes) - passes[::-1].index("answer")
+    assert passes.count("answer") >= 12
+    assert "texttext" not in "".join(passes[first:last])
+    assert passes[last - 1 :].count("text") > 5  # and the texts were not all read before
+
+
+def test_a_client_that_goes_away_is_not_embedded_any_further(running, monkeypatch):
+    body = json.dumps({"input": ["What news? " * 40] * 200}).encode()
+    head = f"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    host, port = running.url.removeprefix("http://").split(":")
+    passes, forward = [], running.engine._forward
+    monkeypatch.setattr(
+        running.engine, "_forward", lambda *a, **o: (passes.append(1), forward(*a, **o))[1]
+    )
+    with running.paused(), socket.create_connection((host, int(port))) as client:
+        client.sendall(head.encode() + body)
+        assert soon(lambda: running.worker.n_jobs == 1)
+    assert running.settled()
+    assert len(passes) < 200
+
+
+# One user beside another ----------------------------------------------------------------------
+
+
+def until_served(queue: str) -> int:
+    """How many passes one user's request takes beside the sixty of another one."""
+    made = Running(queue, n_waiting=100)
+    passes, forward = [], made.engine._forward
+    made.engine._forward = lambda *a, **o: (passes.append(1), forward(*a, **o))[1]
+    with ThreadPoolExecutor(61) as pool:
+        with made.paused():
+            flood = [
+                pool.submit(made.post, "completions", prompt="a", user="many", max_tokens=20)
+                for _ in range(60)
+            ]
+            assert soon(lambda: made.worker.n_jobs == 60)
+            asked = pool.submit(
+                made.post, "completions", prompt="b", safety_identifier="one", max_tokens=1
+            )
+            assert soon(lambda: made.worker.n_jobs == 61)
+        asked.result()
+        n_passes = len(passes)
+        assert all(f.result()["choices"] for f in flood)
+    made.close()
+    return n_passes
+
+
+def test_a_flood_of_one_user_does_not_hold_up_another_in_a_fair_queue():
+    # sixteen run at once, 20 passes long: the next begins when they end, or after all sixty
+    assert until_served("fair") < 30 < 60 < until_served("fcfs")
+
+
+def test_a_fair_queue_keeps_a_quarter_of_its_places_for_users_who_have_none():
+    made = Running("fair", n_waiting=4)
+    with ThreadPoolExecutor(4) as pool, made.paused():
+        asked = [pool.submit(made.post, "completions", prompt="a", user="many") for _ in range(3)]
+        assert soon(lambda: made.worker.n_jobs == 3)
+        status, error = made.refused("completions", prompt="a", user="many")
+        assert (status, error["message"]) == (429, "3 requests of user 'many' wait, want at most 3")
+        asked.append(pool.submit(made.post, "completions", prompt="a", user="one"))
+        assert soon(lambda: made.worker.n_jobs == 4)
+    assert all(a.result()["choices"] for a in asked)
+    made.close()
+
+
+# Connections ----------------------------------------------------------------------------------
+
+
+def test_a_thousand_silent_connections_leave_the_server_answering(monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_S", 0.5)
+    made = Running()
+    host, port = made.url.removeprefix("http://").split(":")
+    silent = [socket.create_connection((host, int(port))) for _ in range(1000)]
+    try:
+        assert soon(lambda: not made.server.server_state.connections)
+        assert made.post("completions", prompt="a")["choices"]
+    finally:
+        for client in silent:
+            client.close()
+        made.close()
+
+
+def test_a_client_that_does_not_read_its_stream_is_left_and_its_blocks_are_free(monkeypatch):
+    monkeypatch.setattr(connections, "STALL_S", 0.5)
+    made = Running()
+    body = json.dumps(
+        {"prompt": ["a"] * 16, "n": 4, "max_tokens": 200, "stream": True, "logprobs": 20}
+    ).encode()
+    head = f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    host, port = made.url.removeprefix("http://").split(":")
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect((host, int(port)))
+    try:
+        client.sendall(head.encode() + body)
+        assert soon(lambda: made.worker.n_jobs == 16)
+        assert soon(lambda: not made.server.server_state.connections)
+        assert made.settled()
+        assert made.worker.served["generated"] < 16 * 4 * 200
+    finally:
+        client.close()
+        made.close()
 
 
 # The command ----------------------------------------------------------------------------------
