@@ -230,7 +230,7 @@ FOLDERS: dict[str, Row] = {
     "huge": Row("more than 50 MiB", "reference", 0, huge),
     "long_output": Row("45 MiB of output", "reference", 6, edited(long_output)),
     "many_cells": Row("200,000 cells", "stub", 0, bomb),
-    "deep_json": Row(
+    "deep_notebook": Row(
         "lists nested 100,000 deep", "stub", 0,
         lambda p: p.path.write_text('{"cells":' + "[" * 100_000)),
     "empty": Row("no byte at all", "stub", 0, lambda p: p.path.write_bytes(b"")),
