@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.autograder.effects import SECRET
-
 SCRIPT = "<script>alert('autograder')</script><img src=x onerror=alert(1)>"
 CODES = "\x1b]0;owned\x07\x1b[31m\x1b[2J\u202e"
 NOTEBOOK = "01_tiny.ipynb"
@@ -225,12 +223,12 @@ FOLDERS: dict[str, Row] = {
         beside("timestamp.txt", "1999-01-01 00:00:00 UTC")),
     "zip_slip_beside": Row(
         "a file whose name climbs out where it is unpacked", "reference", 6,
-        beside("..\\..\\gradebook.db", SECRET)),
+        beside("..\\..\\gradebook.db", "100 points")),
     # notebooks that are none, or too much of one
     "huge": Row("more than 50 MiB", "reference", 0, huge),
     "long_output": Row("45 MiB of output", "reference", 6, edited(long_output)),
     "many_cells": Row("200,000 cells", "stub", 0, bomb),
-    "deep_json": Row(
+    "deep_notebook": Row(
         "lists nested 100,000 deep", "stub", 0,
         lambda p: p.path.write_text('{"cells":' + "[" * 100_000)),
     "empty": Row("no byte at all", "stub", 0, lambda p: p.path.write_bytes(b"")),

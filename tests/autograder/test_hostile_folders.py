@@ -94,6 +94,11 @@ def outside(root: Path) -> dict[str, str]:
     return found
 
 
+def test_no_folder_has_the_name_of_an_exploit_in_code():
+    files = {p.stem for p in (Path(__file__).parent / "exploits").glob("*.py")}
+    assert not files & set(FOLDERS)  # one table shows both
+
+
 @pytest.mark.parametrize("name", GRADED)
 def test_alone_it_gets_its_honest_marks(course, grader, name):
     root, students = course
