@@ -40,10 +40,10 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC = 1, 1
 REQUESTS, REPLIES = 3, 4  # a worker's descriptors; 0 is /dev/null, 1 and 2 go to the grader
 MAX_DEPTH = 32
-MAX_PARTS = 1000  # of one readv; Linux takes 1024
-ONE_WRITE = 1 << 16
+MAX_PARTS, ONE_WRITE = 1000, 1 << 16  # buffers of one readv (Linux takes 1024), bytes
 MAX_TEXT = 2000
 MAX_INT_BITS = 8192  # Python prints no integer of more than 4300 digits
+literal = functools.lru_cache(512)(ast.literal_eval)  # 20 us a header; the same few come again
 
 
 def main() -> None:
@@ -119,19 +119,16 @@ class Server:
             os.kill(self.worker, signal.SIGKILL)
 
     def reap(self) -> None:
-        while True:
-            try:
+        pid = -1
+        with contextlib.suppress(ChildProcessError):
+            while pid:
                 pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if pid == self.worker:
-                self.worker = 0
-                with os.scandir(".") as entries:
-                    clean = next(entries, None) is None
-                report = {"exit": os.waitstatus_to_exitcode(status), "clean": clean}
-                self.control.sendall(json.dumps(report).encode() + b"\n")
+                if pid and pid == self.worker:
+                    self.worker = 0
+                    with os.scandir(".") as entries:
+                        clean = next(entries, None) is None
+                    report = {"exit": os.waitstatus_to_exitcode(status), "clean": clean}
+                    self.control.sendall(json.dumps(report).encode() + b"\n")
 
 
 def become_worker(control: socket.socket, how: dict, fds: list[int]) -> None:
@@ -316,28 +313,17 @@ class Encoder:
 
 def dump_array(array) -> list:
     """.npy, version 1.0: magic, header padded to 64 bytes, data in C order."""
-    return [header_of(array.dtype.str, array.shape), array.reshape(-1).view("u1").data]
-
-
-@functools.lru_cache(512)
-def header_of(dtype: str, shape: tuple) -> bytes:
-    header = repr({"descr": dtype, "fortran_order": False, "shape": shape})
+    header = repr({"descr": array.dtype.str, "fortran_order": False, "shape": array.shape})
     header += " " * (-(len(header) + 11) % 64) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+    start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+    return [start, array.reshape(-1).view("u1").data]
 
 
 def load_array(blob: bytearray):
     """The inverse, of a blob that the grader made: the array owns its memory and may be written."""
     start = 10 + struct.unpack_from("<H", blob, 8)[0]
-    dtype, shape = form_of(bytes(blob[10:start]))
-    return np.frombuffer(blob, dtype, offset=start).reshape(shape)
-
-
-@functools.lru_cache(512)
-def form_of(header: bytes) -> tuple:
-    """(type, shape): a check sends the same few again and again, reading one costs 20 us."""
-    said = ast.literal_eval(header.decode())
-    return np.dtype(said["descr"]), said["shape"]
+    header = literal(blob[10:start].decode())
+    return np.frombuffer(blob, np.dtype(header["descr"]), offset=start).reshape(header["shape"])
 
 
 def shares_memory(value: object, arguments: list) -> bool:
@@ -379,33 +365,24 @@ def describe(error: BaseException) -> dict:
 
 def read_frame() -> tuple[dict, list[bytearray]] | None:
     """The next request and its blobs, None where the grader closed the pipe."""
-    head = read_exactly(8)
-    if head is None:
+    if (head := read(8)) is None:
         return None
-    n_json, n_blobs = struct.unpack("<II", head)
-    sizes = struct.unpack(f"<{n_blobs}Q", read_exactly(8 * n_blobs))
-    text, *blobs = parts = [bytearray(size) for size in (n_json, *sizes)]
-    read_into(parts)
+    n_json, n_blobs = struct.unpack("<II", *head)
+    text, *blobs = read(n_json, *struct.unpack(f"<{n_blobs}Q", *read(8 * n_blobs)))
     return json.loads(text), blobs
 
 
-def read_exactly(n_bytes: int) -> bytearray | None:
-    data = bytearray(n_bytes)
-    return data if read_into([data]) else None
-
-
-def read_into(parts: list[bytearray]) -> bool:
-    """Fill the parts in as few system calls as it takes; False where the pipe was closed."""
+def read(*sizes: int) -> list[bytearray] | None:
+    """Parts of these sizes in few system calls, None where the pipe was closed."""
+    parts = [bytearray(size) for size in sizes]
     left = [memoryview(part) for part in parts if part]
     while left:
-        n = os.readv(REQUESTS, left[:MAX_PARTS])
-        if n == 0:
-            return False
+        if (n := os.readv(REQUESTS, left[:MAX_PARTS])) == 0:
+            return None
         while n and n >= len(left[0]):
             n -= len(left.pop(0))
-        if n:
-            left[0] = left[0][n:]
-    return True
+        left[:1] = [left[0][n:]] if left else []
+    return parts
 
 
 def write_frame(reply: dict, blobs: list[list]) -> None:
@@ -413,9 +390,7 @@ def write_frame(reply: dict, blobs: list[list]) -> None:
     sizes = [sum(memoryview(p).nbytes for p in parts) for parts in blobs]
     head = struct.pack(f"<II{len(blobs)}Q", len(text), len(blobs), *sizes)
     parts = [head, text, *(p for parts in blobs for p in parts)]
-    if len(head) + len(text) + sum(sizes) <= ONE_WRITE:  # each write wakes the grader
-        parts = [b"".join(parts)]
-    for part in parts:
+    for part in [b"".join(parts)] if sum(sizes) <= ONE_WRITE else parts:  # each wakes the grader
         view = memoryview(part).cast("B")
         while view:
             view = view[os.write(REPLIES, view) :]

@@ -1,9 +1,12 @@
 """Results on disk: JSON lines, appended and never changed, one record a line.
 
-A record is ``{key, student, assignment, digest, sandbox, seconds, notes, results}``. Records are
-facts, marks are derived from them (score.py); so a crash loses at most the line being written, and
-a rerun finds by its ``key`` what is already known. The last line of a student counts. Owns: this
-file format, the key. Must not know: how a result arises, marks. Read before: checks.py.
+A record is ``{key, student, assignment, digest, sandbox, seconds, ran, notes, results}``, and each
+of its results has a ``key`` of its own. Records are facts, marks are derived from them (score.py);
+so a crash loses at most the line being written, and a rerun finds by its ``key`` what is known: a
+whole record, or single results, which it takes over into the next one. The last line of a student
+counts. Lines of before results had keys (and of before ``ran``, the number of checks that were run
+for a record) are records as well. Owns: this file format, the key. Must not know: how a result
+arises, marks. Read before: checks.py.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ class Results:
         """Open or begin a file; lines that are no record (a torn last one) are only counted."""
         self.path = Path(path)
         self.torn = 0
-        self._index: dict[str, tuple[int, str]] = {}  # student -> (byte offset, key)
+        self._index: dict[str, int] = {}  # student -> byte offset of the latest record
         if self.path.exists():
             self._scan()
 
@@ -46,14 +49,15 @@ class Results:
         for student in sorted(self._index):
             yield self.get(student)
 
-    def key_of(self, student: str) -> str | None:
-        """The key of a student's latest record."""
-        return self._index[student][1] if student in self._index else None
+    def latest(self, student: str) -> Record | None:
+        """A student's latest record, None where there is none."""
+        return self.get(student) if student in self._index else None
 
     def get(self, student: str) -> Record:
         """A student's latest record; KeyError where there is none."""
+        offset = self._index[student]
         with self.path.open("rb") as file:
-            file.seek(self._index[student][0])
+            file.seek(offset)
             return json.loads(file.readline())
 
     def append(self, record: Record) -> None:
@@ -70,7 +74,7 @@ class Results:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
-        self._index[record["student"]] = (size, record["key"])
+        self._index[record["student"]] = size
 
     def _scan(self) -> None:
         with self.path.open("rb") as file:
@@ -78,7 +82,7 @@ class Results:
             for line in file:
                 record = _parse(line)
                 if record is not None:
-                    self._index[record["student"]] = (offset, record["key"])
+                    self._index[record["student"]] = offset
                 elif line.strip():
                     self.torn += 1
                 offset += len(line)

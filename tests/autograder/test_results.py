@@ -45,8 +45,8 @@ def test_the_last_record_of_a_student_counts_and_the_first_stays_in_the_file(tmp
     found.append(record("bob"))
     again = Results(path)
     assert [r["key"] for r in again] == ["new", "k"]
-    assert again.key_of("ann") == "new"
-    assert again.key_of("eve") is None
+    assert again.latest("ann")["key"] == "new"
+    assert again.latest("eve") is None
     assert "bob" in again
     assert len(again) == 2
     assert len(path.read_text().splitlines()) == 3
