@@ -28,6 +28,8 @@ TRIES = 2
 WORKERS_S = 60.0  # a cluster may take this long to have its first worker
 DEATHS = 1  # of Dask workers that an item of a local cluster survives
 LOCAL = "local"
+# a Dask worker made here is in our process group: Ctrl-C is ours, which ends it
+DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Cluster:
                 with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
                     self._own = LocalCluster(
                         n_workers=jobs, threads_per_worker=1, dashboard_address=None,
-                        silence_logs=logging.CRITICAL,
+                        silence_logs=logging.CRITICAL, preload=[DEAF],
                     )  # fmt: skip
             self._client = Client(self._own or address, timeout=START_S)
             self._client.wait_for_workers(1, timeout=WORKERS_S)

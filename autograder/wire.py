@@ -214,6 +214,11 @@ class Frame:
             raise BadFrame("bytes after the end of a reply")
         return self._sizes is not None and len(self._data) == self._total
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes taken so far."""
+        return len(self._data)
+
     def parse(self) -> tuple[dict[str, Any], list[memoryview]]:
         """The JSON object and the blobs of a complete frame."""
         view = memoryview(self._data)
