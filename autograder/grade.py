@@ -114,7 +114,9 @@ def grade(
         fatal=(CourseError,),
         cluster=cluster,
     )
-    with contextlib.closing(work):
+    with contextlib.ExitStack() as stack:
+        stack.callback(known.sync)
+        stack.enter_context(contextlib.closing(work))
         for n, done in enumerate(work, 1):
             student = done.item.student
             if done.lost:

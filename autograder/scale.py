@@ -127,12 +127,12 @@ class Cluster:
             if address == LOCAL:
                 with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
                     self._own = LocalCluster(
-                        n_workers=jobs, threads_per_worker=1, dashboard_address=None,
+                        n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0",
                         silence_logs=logging.CRITICAL, preload=[DEAF],
                     )  # fmt: skip
             self._client = Client(self._own or address, timeout=START_S)
             self._client.wait_for_workers(1, timeout=WORKERS_S)
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, TimeoutError, ValueError, RuntimeError) as error:
             self.close()
             raise ClusterUnavailable(
                 f"no workers at {address}: {error}. Start some: dask scheduler, and on each "
