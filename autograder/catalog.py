@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.metadata
 import importlib.util
 import re
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 import yaml
 
 from autograder import checks as checks_module
+from autograder import dependencies
 from autograder import handout as handout_module
 from autograder.checks import Check
 from autograder.errors import CourseError
@@ -32,7 +32,6 @@ from autograder.hints import Hint
 from autograder.hints import load as load_hints
 
 SYLLABUS = Path("course", "syllabus.yaml")
-JUDGES = ("checks", "difference", "trace", "sandbox", "worker", "child", "wire")
 EXPLOITS = Path("tests", "autograder", "exploits")
 INSTALLED = "minengine_course"  # the folder of a wheel that holds the course's texts
 
@@ -108,7 +107,7 @@ class Assignment:
     handout: Handout
     checks: tuple[Check, ...]
     hints: Mapping[str, Hint]
-    digest: str  # of everything but the submission that a result depends on
+    module: ModuleType = field(repr=False, compare=False)  # checks.py, as it was run
 
     @classmethod
     def load(cls, root: Path, id_: str) -> Assignment:
@@ -126,11 +125,23 @@ class Assignment:
         order = {hole: i for i, hole in enumerate(handout.holes)}
         found.sort(key=lambda c: order[c.hole])  # stable: the text's order within a hole
         hints = load_hints(folder / "hints.yaml")
-        return cls(id_, root, handout, tuple(found), hints, _digest(folder, module))
+        return cls(id_, root, handout, tuple(found), hints, module)
 
     @property
     def max_points(self) -> float:
         return sum(c.points for c in self.checks)
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Check -> the hash of everything but the submission that its result depends on."""
+        return dependencies.digests(self.root / "assignments" / self.id, self.module, self.checks)
+
+    @property
+    def digest(self) -> str:
+        """Of all that is graded by: two machines with the same one grade alike."""
+        handout = (self.root / "assignments" / self.id / "handout.py").read_bytes()
+        text = handout + "\0".join(self.digests.values()).encode()
+        return hashlib.sha256(text).hexdigest()
 
     @cached_property
     def reference(self) -> Solution:
@@ -263,32 +274,3 @@ def _import(path: Path) -> ModuleType:
             if Path(getattr(sys.modules[new], "__file__", None) or "/").parent == path.parent:
                 del sys.modules[new]
     return module
-
-
-def _digest(folder: Path, module: ModuleType) -> str:
-    """Of the assignment, the modules its checks call, and the grader's own judging files."""
-    here = Path(__file__).parent
-    files = sorted(p for p in folder.rglob("*") if p.suffix != ".pyc")
-    files += [here / f"{n}.py" for n in JUDGES]
-    called = {v for v in vars(module).values() if isinstance(v, ModuleType)}
-    files += sorted(Path(m.__file__) for m in called if _ours(m))
-    digest = hashlib.sha256(_version().encode())
-    for file in files:
-        if file.is_file():
-            digest.update(b"\0" + file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
-
-
-def _ours(module: ModuleType) -> bool:
-    """A module of a package that is not foreign (NumPy's version stands for NumPy's files)."""
-    return bool(getattr(module, "__file__", None)) and not module.__name__.startswith("numpy")
-
-
-def _version() -> str:
-    found = []
-    for package in ("minengine", "numpy"):
-        try:
-            found.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            found.append(f"{package} of unknown version")
-    return ", ".join(found)

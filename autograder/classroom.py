@@ -72,21 +72,22 @@ class Classroom:
         A folder without the notebook named as the assignment, but with one other notebook, gives
         that one. Whether the paths are what they seem is for ``submission.read`` to judge.
         """
+        return {s: self.submission(assignment, s) for s in self.students(assignment, students)}
+
+    def students(self, assignment: str, students: str = "*") -> list[str]:
+        """Names, sorted, of those who handed in and match the glob ``students``."""
         folder = self.root / "submitted"
-        found = {}
-        for path in sorted(folder.glob("*")):
-            if path.name.startswith(".") or not fnmatch.fnmatchcase(path.name, students):
-                continue
-            if unusable(path.name):
-                continue
-            own = path / assignment
-            if not (own.is_dir() or own.is_symlink()):
-                continue
-            others = sorted(own.glob("*.ipynb")) if not own.is_symlink() else []
-            named = own / f"{assignment}.ipynb"
-            known = named in others or len(others) != 1
-            found[path.name] = named if known else others[0]
-        return found
+        names = os.listdir(folder) if folder.is_dir() else []
+        names = [n for n in names if not n.startswith(".") and fnmatch.fnmatchcase(n, students)]
+        own = {n: os.path.join(folder, n, assignment) for n in sorted(names) if not unusable(n)}
+        return [n for n, path in own.items() if os.path.isdir(path) or os.path.islink(path)]
+
+    def submission(self, assignment: str, student: str) -> Path:
+        """The notebook of one student, as ``submissions`` says."""
+        own = self.root / "submitted" / student / assignment
+        others = sorted(own.glob("*.ipynb")) if not own.is_symlink() else []
+        named = own / f"{assignment}.ipynb"
+        return named if named in others or len(others) != 1 else others[0]
 
     def refused(self, assignment: str) -> dict[str, str]:
         """Name of a folder in ``submitted/`` that is no student's, because its name cannot be one.

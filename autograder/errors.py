@@ -5,6 +5,7 @@ AutograderError
 │   └── NotInGradebook    there is no gradebook, or the assignment was not released into it
 ├── SubmissionError       a submission that cannot be read at all
 ├── SandboxUnavailable    no sandbox works here; says what to install
+├── ClusterUnavailable    no Dask cluster answers, or it was lost in the midst of work
 └── CheckFailed           one check of one submission failed: a tag (which idea) and a message
     └── StudentError      (in wire) the student's code raised, was stopped, or replied with no data
 """
@@ -28,6 +29,10 @@ class SubmissionError(AutograderError):
 
 class SandboxUnavailable(AutograderError):
     """No sandbox works here; the message says what to install."""
+
+
+class ClusterUnavailable(AutograderError):
+    """No Dask cluster answers, or it was lost in the midst of work."""
 
 
 class CheckFailed(AutograderError):

@@ -1,15 +1,21 @@
 """From submissions to results to the gradebook.
 
 Stage 1: every submission in its own sandbox, several at once; one record each, appended as it is
-done; what is known already is not run again. Stage 2: one process writes nbgrader's gradebook from
-the records. Owns: these two stages. Must not know: how a sandbox works, how nbgrader stores marks.
-Read before: submission.py, checks.py, sandbox.py, results.py, scale.py, classroom.py.
+done. What is known already is not run again, check by check. Stage 2: one process writes nbgrader's
+gradebook from the records. No more submissions are in memory than are being graded; of all others
+there is a name and a place in a file. Owns: these two stages. Must not know: how a sandbox works,
+how nbgrader stores marks. Read before: submission.py, checks.py, sandbox.py, results.py, scale.py,
+classroom.py.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,25 +44,27 @@ class Job:
     backend: str
     draws: int = DRAWS
     limits: sandbox.Limits = field(default_factory=sandbox.Limits)
+    digest: str = ""  # of the assignment as the grader has it, where a worker may have another
 
 
 @dataclass(frozen=True)
 class Task:
-    """One student's notebook; a record with the key ``known`` need not be made again."""
+    """One student's notebook, and the latest record of it: what holds of that is not run again."""
 
     student: str
     path: Path
-    known: str | None = None
+    known: Record | None = None
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run of ``grade`` did: how many were graded, reused and lost, and everybody's marks."""
+    """What a run of ``grade`` did: submissions graded, reused and lost, and checks that ran."""
 
     assignment: str
-    marks: tuple[Mark, ...]
+    n: int
     graded: int
     reused: int
+    ran: int
     lost: tuple[str, ...]
     seconds: float
     sandbox: str
@@ -67,51 +75,69 @@ def grade(
     assignment: Assignment,
     *,
     jobs: int | None = None,
+    cluster: str | None = None,
     students: str = "*",
     force: bool = False,
     allow_unsandboxed: bool = False,
     limits: sandbox.Limits | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Summary:
-    """Stage 1 for every submission of an assignment, and the marks that follow.
+    """Stage 1 for every submission of an assignment; ``marks`` says what follows from it.
 
-    ``progress(student, done, all)`` is called as each is finished. Ctrl-C keeps the finished ones.
-    CourseError where there is nothing to grade; SandboxUnavailable where no sandbox holds.
+    ``cluster`` is the address of a Dask scheduler, or "local". ``progress(student, done, all)`` is
+    called as each is finished. Ctrl-C keeps the finished ones. CourseError where there is nothing
+    to grade; SandboxUnavailable where no sandbox holds; ClusterUnavailable.
     """
     started = time.monotonic()
-    paths = classroom.submissions(assignment.id, students)
-    if not paths:
-        where = classroom.root / "submitted" / students / assignment.id
-        raise CourseError(f"no submission in {where}")
-    backend = ready(allow_unsandboxed)
+    names = classroom.students(assignment.id, students)
+    if not names:
+        raise CourseError(f"no submission in {classroom.root}/submitted/{students}/{assignment.id}")
     job = Job(
-        assignment.root,
+        assignment.root.resolve(),
         assignment.id,
         classroom.secret(),
-        backend,
+        ready(allow_unsandboxed),
         limits=limits or sandbox.Limits(),
+        digest=assignment.digest if cluster else "",
     )
     known = classroom.results(assignment.id)
-    tasks = [Task(s, p, None if force else known.key_of(s)) for s, p in paths.items()]
-    graded, reused, lost = 0, 0, []
-    seconds = job.limits.total_s + MARGIN_S
-    n_jobs = jobs or scale.default_jobs()
-    work = scale.imap(Grader(job), tasks, jobs=n_jobs, limit_s=seconds, fatal=(CourseError,))
-    for n, done in enumerate(work, 1):
-        student = done.item.student
-        if done.lost:
-            known.append(lost_record(assignment, student, job.backend, done.lost))
-            lost.append(student)
-        elif done.value is not None:
-            known.append(done.value)
-            graded += 1
-        else:
-            reused += 1
-        if progress:
-            progress(student, n, len(tasks))
-    marks = tuple(score.mark(known.get(s)) for s in paths)
+    folder = Classroom(classroom.root.resolve())  # a worker may stand in another folder
+    read = (lambda _: None) if force else known.latest
+    tasks = (Task(s, folder.submission(assignment.id, s), read(s)) for s in names)
+    graded, reused, ran, lost = 0, 0, 0, []
+    work = scale.imap(
+        Grader(job),
+        tasks,
+        jobs=jobs or scale.default_jobs(),
+        limit_s=job.limits.total_s + MARGIN_S,
+        fatal=(CourseError,),
+        cluster=cluster,
+    )
+    with contextlib.ExitStack() as stack:
+        stack.callback(known.sync)
+        stack.enter_context(contextlib.closing(work))
+        for n, done in enumerate(work, 1):
+            student = done.item.student
+            if done.lost:
+                known.append(lost_record(assignment, student, job.backend, done.lost))
+                lost.append(student)
+            elif done.value is not None:
+                known.append(done.value)
+                graded, ran = graded + 1, ran + done.value["ran"]
+            else:
+                reused += 1
+            if progress:
+                progress(student, n, len(names))
     spent = time.monotonic() - started
-    return Summary(assignment.id, marks, graded, reused, tuple(lost), spent, job.backend)
+    return Summary(assignment.id, len(names), graded, reused, ran, tuple(lost), spent, job.backend)
+
+
+def marks(classroom: Classroom, assignment: str, students: str = "*") -> Iterator[Mark]:
+    """The mark of everybody who handed in and was graded, by name, one at a time."""
+    known = classroom.results(assignment)
+    for student in classroom.students(assignment, students):
+        if student in known:
+            yield score.mark(known.get(student))
 
 
 def ready(allow_unsandboxed: bool = False) -> str:
@@ -164,38 +190,81 @@ class Grader(Warm):
         super().__init__(job.backend)
         self.job = job
 
+    def __enter__(self) -> Self:
+        if self.job.digest:
+            fit(self.job)
+        return super().__enter__()
+
     def __call__(self, task: Task) -> Record | None:
         job, started = self.job, time.monotonic()
         assignment = loaded(job.course, job.assignment)
+        if not os.path.lexists(task.path.parent):  # its student would get nothing for it
+            raise CourseError(f"{platform.node()} does not see {task.path.parent}")
         try:
             found = submission.read(task.path, assignment.handout)
         except SubmissionError as error:
             found = submission.Submission({}, (str(error),))
+        before = task.known or {"key": "", "results": []}
+        keys = keys_of(job, assignment, task.student, found.digest)
         key = results.key(
-            submission=found.digest,
+            results=" ".join(keys.values()),
             notes="\n".join(found.notes),
-            assignment=assignment.digest,
-            secret=secret_id(job.secret),
-            draws=str(job.draws),
-            student=task.student,
-            sandbox=job.backend,
-            limits=repr(job.limits),
+            elsewhere=json.dumps(found.elsewhere, sort_keys=True),
         )
-        if key == task.known:
+        if key == before["key"]:
             return None
+        held = {r["check"]: r for r in before["results"] if r.get("key") == keys.get(r["check"])}
+        stale = [c.id for c in assignment.checks if c.id not in held]
         seeds = Seeds.of(job.secret, assignment.id, task.student, job.draws)
-        rows = judge(assignment, found.holes, seeds, self.walls, job.limits)
-        notes = [*found.notes, *where_names_are(rows, found.elsewhere)]
+        fresh = judge(assignment, found.holes, seeds, self.walls, job.limits, only=stale)
+        spent = time.monotonic() - started + sum(r["seconds"] for r in held.values())
+        held |= {r.check: r.to_dict() | {"key": keys[r.check]} for r in fresh}
+        rows = [held[c.id] for c in assignment.checks]
         return {
             "key": key,
             "student": task.student,
             "assignment": assignment.id,
             "digest": found.digest,
             "sandbox": job.backend,
-            "seconds": round(time.monotonic() - started, 3),
-            "notes": notes,
-            "results": [r.to_dict() for r in rows],
+            "seconds": round(spent, 3),
+            "ran": len(stale),
+            "notes": [*found.notes, *where_names_are(rows, found.elsewhere)],
+            "results": rows,
         }
+
+
+def fit(job: Job) -> None:
+    """CourseError where this machine of a cluster would not grade as the others do."""
+    here = platform.node()
+    if loaded(job.course, job.assignment).digest != job.digest:
+        raise CourseError(
+            f"{here} has another version of {job.assignment} or of the grader: install the same "
+            "on every machine"
+        )
+    backend = named(job.backend)
+    why = sandbox.probe(backend)
+    through = sandbox.self_attack(backend) if backend.sandboxed and not why else []
+    if why or through:
+        raise CourseError(
+            f"{here}: the sandbox {job.backend} {why or f'lets {through[0]} through'}; "
+            "nothing more was graded"
+        )
+
+
+def keys_of(job: Job, assignment: Assignment, student: str, digest: str) -> dict[str, str]:
+    """Check -> the hash of all that its result depends on.
+
+    The submission counts whole: its holes share a namespace, and one may change what another sees.
+    """
+    parts = {
+        "submission": digest,
+        "secret": secret_id(job.secret),
+        "draws": str(job.draws),
+        "student": student,
+        "sandbox": job.backend,
+        "limits": repr(job.limits),
+    }
+    return {c.id: results.key(check=assignment.digests[c.id], **parts) for c in assignment.checks}
 
 
 def judge(
@@ -212,8 +281,11 @@ def judge(
 
     A hole that is not there fails its checks as missing, and no sandbox is started where none is.
     """
-    chosen = [c for c in assignment.checks if only is None or c.id in set(only)]
+    wanted = None if only is None else set(only)
+    chosen = [c for c in assignment.checks if wanted is None or c.id in wanted]
     notebook = f"{assignment.id}.ipynb"
+    if not chosen:
+        return []
     if not sources:
         return [missing(c, "the submission has no cell for this task") for c in chosen]
     with sandbox.Student(sources, limits=limits or sandbox.Limits(), backend=backend) as student:
@@ -249,6 +321,7 @@ def lost_record(assignment: Assignment, student: str, backend: str, why: str) ->
         "digest": "",
         "sandbox": backend,
         "seconds": 0.0,
+        "ran": 0,
         "notes": [f"not graded: {why}; look at this notebook by hand"],
         "results": [r.to_dict() for r in rows],
     }
@@ -260,9 +333,9 @@ def loaded(course: Path, name: str) -> Assignment:
     return Assignment.load(course, name)
 
 
-def where_names_are(rows: list[Result], elsewhere: dict[str, int]) -> list[str]:
-    """A NameError for a name that another cell defines, explained."""
-    said = "\n".join(r.message for r in rows if r.tag in ("error", "missing"))
+def where_names_are(rows: Iterable[Mapping], elsewhere: Mapping[str, int]) -> list[str]:
+    """A NameError for a name that another cell defines, explained; ``rows`` as in a record."""
+    said = "\n".join(r["message"] for r in rows if r["tag"] in ("error", "missing"))
     return [
         f"{name} is defined in cell {number}, which is no task's cell and is not run: "
         f"move it into the cell that uses it"

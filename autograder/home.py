@@ -48,14 +48,15 @@ def check(
     rows = grade.judge(
         assignment, dict(found.holes), Seeds((seed,)), backend, reveal=True, only=only or shown
     )
+    results = [r.to_dict() for r in rows]
     return {
         "assignment": assignment.id,
         "notebook": str(notebook),
         "sandbox": backend.name,
         "sandboxed": backend.sandboxed,
-        "notes": [*found.notes, *grade.where_names_are(rows, found.elsewhere)],
+        "notes": [*found.notes, *grade.where_names_are(results, found.elsewhere)],
         "passed": all(r.passed for r in rows),
-        "results": [r.to_dict() for r in rows],
+        "results": results,
         "ladder": _ladder(assignment, rows),
     }
 

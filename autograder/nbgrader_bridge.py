@@ -279,7 +279,7 @@ class Grade(FromCourse):
         job = grade.Job(
             assignment.root, assignment.id, classroom.secret(), _ready(self.allow_unsandboxed)
         )
-        task = grade.Task(student, self.submitted(resources), known.key_of(student))
+        task = grade.Task(student, self.submitted(resources), known.latest(student))
         record = grade.Grader(job)(task)
         if record is None:
             record = known.get(student)

@@ -1,32 +1,35 @@
 """The same function over many items in several processes; no item can stop the others.
 
-A worker is one process that works in its main thread alone, because a sandbox started with
-``--die-with-parent`` dies with the *thread* that started it. It holds one item at a time. An item
-that takes too long, or whose worker dies, is tried once more in a fresh worker and then reported as
-lost. Owns: processes, time limits, retries. Must not know: what the function does.
+On this machine the processes of pool.py; on a Dask cluster each thread of a Dask worker has one
+such process beside it and only waits for it, so that limits and losses are the same there. An item
+that is lost is tried once more in a fresh process and then reported. A Dask worker that dies is
+Dask's affair, which gives its item to another. Items are drawn as workers become free and are not
+kept. Owns: retries, every import of Dask. Must not know: what the function does. Read before:
+pool.py.
 """
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
+import logging
 import os
-import pickle
-import signal
-import sys
+import threading
 import time
-import traceback
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
+from autograder.errors import ClusterUnavailable
+from autograder.pool import START_S, STOP_S, Held, Outcome, Pool, words_of
+
 TRIES = 2
-START_S = 60.0  # a worker may take this long to begin: spawning waits for a busy machine
-STOP_S = 10.0
-BEGUN = "begun"
+WORKERS_S = 60.0  # a cluster may take this long to have its first worker
+DEATHS = 1  # of Dask workers that an item of a local cluster survives
+LOCAL = "local"
+# a Dask worker made here is in our process group: Ctrl-C is ours, which ends it
+DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
 
 @dataclass(frozen=True)
@@ -52,46 +55,38 @@ def imap(
     jobs: int,
     limit_s: float,
     fatal: tuple[type[Exception], ...] = (),
+    cluster: str | None = None,
 ) -> Iterator[Done]:
     """Yield a Done for each item as it finishes, in any order, with ``jobs`` processes.
 
     ``function`` and the items must pickle; one that is a context manager is entered in each worker
     and left at its end, so it can hold what is costly to make. An exception of ``function`` loses
     the item as a dead worker does, but one of the kinds ``fatal`` concerns all items and is raised
-    here. Closing the iterator, or Ctrl-C, ends the workers; what was yielded stays yielded.
+    here. ``cluster`` is the address of a Dask scheduler, whose workers are used then, or "local"
+    for one of ``jobs`` workers made here. Closing the iterator, or Ctrl-C, ends the workers; what
+    was yielded stays yielded. ClusterUnavailable where the cluster is not there or is lost.
     """
-    todo: deque[tuple[int, Any, int]] = deque((n, item, 1) for n, item in enumerate(items))
-    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks
-    workers: list[Worker] = []
+    fresh = ((n, item, 1) for n, item in enumerate(items))
+    again: deque[Held] = deque()
+    finished: list[Done] = []
+    pool = Cluster(function, cluster, jobs, limit_s) if cluster else Pool(function, jobs, limit_s)
     try:
-        while todo or workers:
-            while todo and len(workers) < max(1, jobs):
-                workers.append(Worker(context, function))
-                workers[-1].give(*todo.popleft())
-            for worker, outcome in _finished(workers, limit_s):
-                n, item, tries = worker.holds
-                lost = outcome if isinstance(outcome, str) else ""
-                if isinstance(outcome, Failed):
-                    if isinstance(outcome.error, fatal):
-                        raise outcome.error
-                    lost = outcome.words
-                if lost:
-                    workers.remove(worker)
-                    worker.stop()
-                elif todo:
-                    worker.give(*todo.popleft())
+        while True:
+            while pool.room and (held := next(fresh, None) or (again and again.popleft())):
+                pool.give(held)
+            yield from finished  # after the workers have got the next ones
+            if not pool.n_held:
+                return
+            finished = []
+            for (n, item, tries), outcome in pool.finished():
+                if isinstance(outcome.error, fatal):
+                    raise outcome.error
+                if outcome.lost and tries < TRIES and not outcome.final:
+                    again.append((n, item, tries + 1))
                 else:
-                    workers.remove(worker)
-                    worker.stop(idle=True)
-                if lost and tries < TRIES:
-                    todo.append((n, item, tries + 1))
-                elif lost:
-                    yield Done(n, item, None, lost, tries)
-                else:
-                    yield Done(n, item, outcome[0], "", tries)
+                    finished.append(Done(n, item, outcome.value, outcome.lost, tries))
     finally:
-        for worker in workers:
-            worker.stop()
+        pool.close()
 
 
 def map(  # noqa: A001 - the verb of this file: scale.map
@@ -111,92 +106,114 @@ def map(  # noqa: A001 - the verb of this file: scale.map
     return sorted(found, key=lambda done: done.n)
 
 
-@dataclass(frozen=True)
-class Failed:
-    """What crossed the pipe in place of a value: the exception of the function, and in words."""
+class Cluster:
+    """The processes of a Dask cluster, one beside each thread of its workers."""
 
-    error: Exception
-    words: str
-
-
-class Worker:
-    """One process and the item it holds."""
-
-    def __init__(self, context: Any, function: Callable[[Any], Any]) -> None:
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, function), daemon=False)
-        self.process.start()
-        theirs.close()
-        self.holds: tuple[int, Any, int] | None = None  # number, item, which try
-        self.until = float("inf")
-
-    def give(self, n: int, item: Any, tries: int) -> None:
-        self.holds = (n, item, tries)
-        self.until = time.monotonic() + START_S
-        with contextlib.suppress(OSError):  # it is dead; its closed pipe says so at the next wait
-            self.pipe.send(item)
-
-    def stop(self, idle: bool = False) -> None:
-        """End the process; an idle one leaves by itself, one that does not listen is killed."""
-        self.pipe.close()
-        if idle:
-            self.process.join(STOP_S)
-        if self.process.is_alive():
-            self.process.terminate()
-            self.process.join(STOP_S)
-        if self.process.is_alive():
-            self.process.kill()
-        self.process.join()
-        self.process.close()
-
-
-def _finished(workers: list[Worker], limit_s: float) -> list[tuple[Worker, Any]]:
-    """Wait for some worker: ``(value,)``, Failed, or words that say how it was lost."""
-    by_pipe = {w.pipe: w for w in workers}
-    left = max(0.0, min(w.until for w in workers) - time.monotonic())
-    ready = [by_pipe[p] for p in wait(list(by_pipe), timeout=min(left, 3600.0))]
-    found: list[tuple[Worker, Any]] = []
-    for worker in ready:
+    def __init__(
+        self, function: Callable[[Any], Any], address: str, jobs: int, limit_s: float
+    ) -> None:
         try:
-            said = worker.pipe.recv()
-            if said == BEGUN:
-                worker.until = time.monotonic() + limit_s
-            else:
-                found.append((worker, said))
-        except (EOFError, OSError):
-            worker.process.join(5)
-            found.append((worker, f"the grading process ended (code {worker.process.exitcode})"))
-    now = time.monotonic()
-    late = [w for w in workers if w not in ready and w.until <= now]
-    return found + [(w, "the grading process took too long and was stopped") for w in late]
+            import dask
+            from distributed import Client, LocalCluster, as_completed
+        except ImportError as error:
+            raise ClusterUnavailable(
+                f"{error.name} is missing: pip install 'minengine[cluster]'"
+            ) from None
+        self._function, self._limit_s, self._run = function, limit_s, uuid.uuid4().hex
+        self._held: dict[str, tuple[Held, Any]] = {}  # key -> what it is, its future
+        self._looked = float("-inf")
+        self._own, self._client = None, None
+        try:
+            if address == LOCAL:
+                with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
+                    self._own = LocalCluster(
+                        n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0",
+                        silence_logs=logging.CRITICAL, preload=[DEAF],
+                    )  # fmt: skip
+            self._client = Client(self._own or address, timeout=START_S)
+            self._client.wait_for_workers(1, timeout=WORKERS_S)
+        except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+            self.close()
+            raise ClusterUnavailable(
+                f"no workers at {address}: {error}. Start some: dask scheduler, and on each "
+                "machine dask worker ADDRESS --nworkers N --nthreads 1"
+            ) from None
+        except BaseException:
+            self.close()
+            raise
+        self._completed = as_completed(loop=self._client.loop)
+
+    @property
+    def room(self) -> bool:
+        """One item a thread: one that waits behind another would share the blame for its end."""
+        if time.monotonic() > self._looked + 1.0:  # workers come and go
+            self._n_threads = sum(self._client.nthreads().values())
+            self._looked = time.monotonic()
+        return len(self._held) < max(1, self._n_threads)
+
+    @property
+    def n_held(self) -> int:
+        return len(self._held)
+
+    def give(self, held: Held) -> None:
+        """Hand an item to the scheduler."""
+        n, item, tries = held
+        key = f"grade-{self._run}-{n}-{tries}"
+        job = (self._function, self._run, item, self._limit_s)
+        future = self._client.submit(beside, *job, key=key, pure=False)
+        self._held[key] = held, future
+        self._completed.add(future)
+
+    def finished(self) -> list[tuple[Held, Outcome]]:
+        """Wait for some item; what became of it, once or several."""
+        found = []
+        for future in self._completed.next_batch():
+            found.append((self._held.pop(future.key)[0], self._outcome(future)))
+            future.release()
+        return found
+
+    def _outcome(self, future: Any) -> Outcome:
+        if future.status == "finished":
+            return future.result()
+        if future.status != "error":
+            raise ClusterUnavailable(
+                "the connection to the scheduler was lost; what is finished is kept, the same "
+                "command goes on from there"
+            )
+        error = future.exception()
+        if type(error).__name__ == "KilledWorker":
+            return Outcome(lost="the machines that worked on it died", final=True)
+        return Outcome(lost=words_of(error), error=error)
+
+    def close(self) -> None:
+        """Take back what is not done, end the processes beside the workers, and what is ours."""
+        if self._client is not None:
+            with contextlib.suppress(OSError, TimeoutError, RuntimeError):
+                self._client.cancel([future for _, future in self._held.values()], force=True)
+                if self._client.status == "running":
+                    self._client.run(let_go, self._run, on_error="ignore")
+            self._client.close(timeout=STOP_S)
+        if self._own is not None:
+            self._own.close(timeout=STOP_S)
 
 
-def _failed(error: Exception) -> Failed:
-    """The exception and its place in words; a plain one where it cannot cross a pipe."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    words = f"the grader failed: {type(error).__name__}: {error}{where}"[:2000]
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # noqa: BLE001 - foreign exceptions fail in ways of their own
-        error = RuntimeError(words)
-    return Failed(error, words)
+def beside(function: Callable[[Any], Any], run: str, item: Any, limit_s: float) -> Outcome:
+    """On a thread of a Dask worker: one item in the process that this thread has beside it."""
+    from distributed import get_worker
+
+    pools = get_worker().__dict__.setdefault("autograder", {})  # thread -> (run, Pool)
+    thread = threading.get_ident()
+    if thread in pools and pools[thread][0] != run:  # of a grader that was killed
+        pools.pop(thread)[1].close()
+    pool = pools.setdefault(thread, (run, Pool(function, 1, limit_s)))[1]
+    pool.give((0, item, 1))
+    while True:
+        for _, outcome in pool.finished():
+            return outcome
 
 
-def _work(pipe: Connection, function: Callable[[Any], Any]) -> None:
-    """The life of a worker: an item in, a value out, until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what is held is let go
-    with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, OSError):
-        entered = False
-        while True:
-            item = pipe.recv()
-            pipe.send(BEGUN)
-            try:
-                if not entered and hasattr(function, "__exit__"):
-                    stack.enter_context(function)
-                entered = True
-                reply: Any = (function(item),)
-            except Exception as error:  # noqa: BLE001 - it is raised in the parent
-                reply = _failed(error)
-            pipe.send(reply)
+def let_go(run: str, dask_worker: Any = None) -> None:
+    """On a Dask worker: end the processes that a run had there."""
+    for owner, pool in list(dask_worker.__dict__.get("autograder", {}).values()):
+        if owner == run:
+            pool.kill()

@@ -5,9 +5,11 @@ Owns: how points add up. Must not know: files, sandboxes, nbgrader. Read before:
 
 from __future__ import annotations
 
+import statistics
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -31,6 +33,38 @@ class Mark:
     @property
     def full(self) -> bool:
         return self.points == self.max_points
+
+
+@dataclass
+class Spread:
+    """What is said of a class in a few words; of each mark a number is kept."""
+
+    percents: array = field(default_factory=lambda: array("d"))
+    full: int = 0
+    zero: int = 0
+    noted: int = 0
+    tags: Counter[str] = field(default_factory=Counter)
+
+    def counted(self, mark: Mark) -> Mark:
+        """The mark itself, now counted."""
+        self.percents.append(mark.percent)
+        self.full += mark.full
+        self.zero += mark.points == 0
+        self.noted += bool(mark.notes)
+        self.tags.update(mark.tags)
+        return mark
+
+    @property
+    def n(self) -> int:
+        return len(self.percents)
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.percents) if self.percents else 0.0
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.percents) if self.percents else 0.0
 
 
 def mark(record: Mapping[str, Any]) -> Mark:

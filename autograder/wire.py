@@ -18,6 +18,7 @@ import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ MAX_DEPTH = 40
 MAX_VALUES = 200_000  # in one reply
 MAX_KEYS = 4096  # of dicts and sets in one reply: keys that all collide cost their square
 MAX_TEXT = 2000
+MAX_HEADER = 4096  # bytes
+KNOWN_HEADERS = 512  # remembered: 2 MiB at most
 HEADER = re.compile(
     rb"\{'descr': '([<>|=]?[?a-zA-Z]\d{0,2})', 'fortran_order': (False|True), "
     rb"'shape': (\([\d, ]*\)),? ?\} *\n"
@@ -138,10 +141,15 @@ def _encode(value: Any, blobs: list[bytes]) -> Any:
 
 def write_npy(array: np.ndarray) -> bytes:
     """The bytes of a .npy file, version 1.0, in C order."""
-    header = repr({"descr": array.dtype.str, "fortran_order": False, "shape": array.shape})
+    return _npy_start(array.dtype.str, array.shape) + array.tobytes()
+
+
+@lru_cache(KNOWN_HEADERS)
+def _npy_start(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """What stands before the data; checks send the same few shapes again and again."""
+    header = repr({"descr": dtype, "fortran_order": False, "shape": shape})
     header += " " * (-(len(header) + 11) % 64) + "\n"
-    start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
-    return start + array.tobytes()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
 
 
 def parse_npy(blob: memoryview) -> np.ndarray:
@@ -153,7 +161,21 @@ def parse_npy(blob: memoryview) -> np.ndarray:
     if len(start) < 10 or start[:8] != b"\x93NUMPY\x01\x00":
         raise BadFrame("not a .npy of version 1.0")
     n_header = struct.unpack_from("<H", start, 8)[0]
-    match = HEADER.fullmatch(bytes(blob[10 : 10 + n_header])) if n_header <= 4096 else None
+    if n_header > MAX_HEADER:
+        raise BadFrame("a .npy header of another form")
+    dtype, shape, order = _npy_form(bytes(blob[10 : 10 + n_header]))
+    data = blob[10 + n_header :]
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise BadFrame(f"{len(data)} bytes for shape {shape} of {dtype}")
+    if math.prod(n or 1 for n in shape) * dtype.itemsize >= 1 << 62:
+        raise BadFrame(f"shape {shape} is out of range")
+    return np.frombuffer(data, dtype).reshape(shape, order=order).copy()
+
+
+@lru_cache(KNOWN_HEADERS)
+def _npy_form(header: bytes) -> tuple[np.dtype, tuple[int, ...], str]:
+    """(type, shape, order) that a header says; what raises is not remembered."""
+    match = HEADER.fullmatch(header)
     if match is None:
         raise BadFrame("a .npy header of another form")
     dtype = DTYPES.get(match[1].decode())
@@ -162,13 +184,7 @@ def parse_npy(blob: memoryview) -> np.ndarray:
     shape = tuple(int(n) for n in match[3].strip(b"()").replace(b",", b" ").split())
     if repr(shape).encode() != match[3] or len(shape) > 32 or max(shape, default=0) >> 48:
         raise BadFrame("a shape of another form")
-    data = blob[10 + n_header :]
-    if math.prod(shape) * dtype.itemsize != len(data):
-        raise BadFrame(f"{len(data)} bytes for shape {shape} of {dtype}")
-    if math.prod(n or 1 for n in shape) * dtype.itemsize >= 1 << 62:
-        raise BadFrame(f"shape {shape} is out of range")
-    order = "F" if match[2] == b"True" else "C"
-    return np.frombuffer(data, dtype).reshape(shape, order=order).copy()
+    return dtype, shape, "F" if match[2] == b"True" else "C"
 
 
 class Frame:
@@ -197,6 +213,11 @@ class Frame:
         if self._sizes is not None and len(self._data) > self._total:
             raise BadFrame("bytes after the end of a reply")
         return self._sizes is not None and len(self._data) == self._total
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes taken so far."""
+        return len(self._data)
 
     def parse(self) -> tuple[dict[str, Any], list[memoryview]]:
         """The JSON object and the blobs of a complete frame."""

@@ -263,6 +263,8 @@ class Worker:
         reply, left = Frame(self._limits.reply_bytes), memoryview(frame)
         watch = self._watch
         watch.begin(seconds, at_most_s)
+        if left:  # most frames fit into the pipe at once
+            left = self._send(left)
         if left:
             self._poll.register(self._requests, select.POLLOUT)
         try:

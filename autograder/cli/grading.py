@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
+import json
+import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +14,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from autograder import catalog
+from autograder import catalog, scale, score
 from autograder.classroom import Classroom
 from autograder.cli.app import (
     CourseOption,
@@ -31,28 +35,47 @@ from autograder.cli.app import (
 from autograder.lateness import lasted
 from autograder.pages import STAMP, WITHOUT
 
+SHOWN = 60  # marks printed
+
 
 @app.command(
     epilog="Examples: autograder grade 1 --dir spring   |   "
-    "autograder grade 1 --dir spring --students 'a*' --force --jobs 4"
+    "autograder grade 1 --dir spring --students 'a*' --force --jobs 4   |   "
+    "autograder grade 1 --dir /shared/spring --cluster tcp://10.0.0.5:8786"
 )
 def grade(
     name: Name,
     folder: Dir = Path(),
     jobs: Jobs = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="local|tcp://HOST:PORT",
+            help="Grade on the workers of a Dask scheduler. Each needs this course folder and the "
+            "course's text under the same paths, the same packages, and the sandbox; no home. "
+            "[b]local[/b]: on a cluster of --jobs workers made here.",
+        ),
+    ] = None,
     students: Students = "*",
     force: Annotated[bool, typer.Option("--force", help="Grade again what is known.")] = False,
     gradebook: Annotated[bool, typer.Option(help="Write nbgrader's gradebook.")] = True,
+    show: Annotated[
+        int, typer.Option(min=0, help="Of a larger class print the N lowest marks.")
+    ] = SHOWN,
     unsafe: Unsafe = False,
     course: CourseOption = None,
     as_json: Json = False,
 ) -> None:
     """Grade every submission in its own sandbox, write the gradebook, print the table.
 
-    What was graded before and has not changed is not run again. Ctrl-C keeps what is finished.
+    What was graded before and has not changed is not run again: after a change of one check, that
+    check alone. Ctrl-C keeps what is finished.
     """
     from autograder import grade as grading
 
+    if cluster not in (None, scale.LOCAL) and jobs is not None:
+        raise typer.BadParameter("the cluster's workers say how many; leave --jobs out")
     assignment = catalog.find_course(course).assignment(name)
     classroom = Classroom(folder)
     with progress_bar(f"grading {assignment.id}", as_json) as progress:
@@ -60,31 +83,36 @@ def grade(
             classroom,
             assignment,
             jobs=jobs,
+            cluster=cluster,
             students=students,
             force=force,
             allow_unsandboxed=unsafe,
             progress=progress,
         )
-    standings = {}
-    if gradebook:
-        with err.status("writing the gradebook"):
-            chosen = {m.student for m in summary.marks}
-            records = (r for r in classroom.results(assignment.id) if r["student"] in chosen)
-            books = needs_nbgrader("bookkeeper")
-            written = books.write(folder, assignment.id, records, assignment.handout)
-            if written.due:
-                needs_nbgrader("nbgrader_bridge").penalize(folder, assignment.id)
-                found = books.standing(folder, assignment.id, chosen)
-                standings = {name: s for name, s in found.items() if s.late_s}
+    chosen = set(classroom.students(assignment.id, students))
+    standings = _write_gradebook(folder, assignment, chosen) if gradebook else {}
+    marks = grading.marks(classroom, assignment.id, students)
     if as_json:
-        late = {name: {"late_s": s.late_s, "penalty": s.penalty} for name, s in standings.items()}
-        print_json({**asdict(summary), "marks": [asdict(m) for m in summary.marks], "late": late})
+        _print_json(summary, marks, standings)
     else:
-        _print_marks(summary, standings)
+        _print_marks(summary, marks, standings, show)
     refused = classroom.refused(assignment.id)
     for student, why in refused.items():
         err.print(f"[red]not graded[/red] {escape(student)}: {why}", soft_wrap=True)
     raise typer.Exit(1 if summary.lost or refused else 0)
+
+
+def _write_gradebook(folder: Path, assignment: Any, chosen: set[str]) -> dict[str, Any]:
+    """Bring the records of these into the gradebook -> what it says of those who were late."""
+    with err.status("writing the gradebook"):
+        records = (r for r in Classroom(folder).results(assignment.id) if r["student"] in chosen)
+        books = needs_nbgrader("bookkeeper")
+        written = books.write(folder, assignment.id, records, assignment.handout)
+        if not written.due:
+            return {}
+        needs_nbgrader("nbgrader_bridge").penalize(folder, assignment.id)
+        found = books.standing(folder, assignment.id, chosen)
+        return {name: s for name, s in found.items() if s.late_s}
 
 
 @app.command(epilog="Examples: autograder verify   |   autograder verify 1 --seeds 10 --jobs 2")
@@ -124,34 +152,65 @@ def verify(
     raise typer.Exit(0 if all(m.sound for m in matrices) else 1)
 
 
-def _print_marks(summary: Any, standings: dict[str, Any]) -> None:
-    holes = list(summary.marks[0].holes)
-    names = max(len(m.student) for m in summary.marks)
-    if names + sum(len(h) + 3 for h in holes) + 50 > out.width:
-        holes = []  # a narrow terminal: the marks and what to look at, whole
-    table = Table(title=summary.assignment, box=box.SIMPLE_HEAD)
-    late = ["late"] if standings else []
-    for column in ("student", "mark", *late, *holes):
-        table.add_column(column, no_wrap=True)
-    table.add_column("what to look at", overflow="fold")
-    for m in summary.marks:
-        color = "green" if m.full else "red" if m.points == 0 else "yellow"
-        cells = [f"{m.holes.get(h, (0, 0))[0]:g}/{m.holes.get(h, (0, 0))[1]:g}" for h in holes]
-        tags = ", ".join(m.tags[:4]) + (f" and {len(m.tags) - 4} more" if len(m.tags) > 4 else "")
-        mark = f"[{color}]{m.points:g}/{m.max_points:g}[/{color}]"
-        table.add_row(
-            escape(m.student), mark, *(_late(m, standings) for _ in late), *cells, escape(tags)
-        )
-    out.print(table)
-    for m in summary.marks:
+def _print_json(summary: Any, marks: Iterable[Any], standings: dict[str, Any]) -> None:
+    """One document, written mark by mark."""
+    head = json.dumps(asdict(summary), indent=1).removesuffix("\n}")
+    sys.stdout.write(f'{head},\n "marks": [')
+    for n, mark in enumerate(marks):
+        sys.stdout.write((",\n  " if n else "\n  ") + json.dumps(asdict(mark)))
+    late = {name: {"late_s": s.late_s, "penalty": s.penalty} for name, s in standings.items()}
+    sys.stdout.write(f'\n ],\n "late": {json.dumps(late)}\n}}\n')
+
+
+def _print_marks(summary: Any, marks: Iterable[Any], standings: dict[str, Any], show: int) -> None:
+    """The marks of a small class by name, of a larger one the lowest and what there is in all."""
+    everyone = score.Spread()
+    counted = (everyone.counted(m) for m in marks)
+    if summary.n <= show:
+        shown = list(counted)
+    else:
+        shown = heapq.nsmallest(show, counted, key=lambda m: (m.percent, m.student))
+        for _ in counted:  # the others, where none are shown
+            pass
+    if shown:
+        lowest = f": the {len(shown)} lowest of {summary.n}" if len(shown) < summary.n else ""
+        out.print(_table(f"{summary.assignment}{lowest}", shown, standings))
+    for m in shown:
         for note in m.notes:
             out.print(f"[dim]{escape(m.student)}: {escape(note)}[/dim]", soft_wrap=True)
+    if summary.n > show:
+        tags = ", ".join(f"{tag} {n}" for tag, n in everyone.tags.most_common(8))
+        out.print(
+            f"{everyone.n} marks: {everyone.full} full, {everyone.zero} of no points, mean "
+            f"{everyone.mean:.0f} %, median {everyone.median:.0f} %; {everyone.noted} with notes"
+        )
+        out.print(f"commonest: {escape(tags)}" if tags else "", soft_wrap=True)
     said = f"{summary.graded} graded, {summary.reused} known already"
     walls = f"sandbox {summary.sandbox}"
     if summary.sandbox in WITHOUT:
         walls = f"[red]{STAMP}: no sandbox, marks can be forged[/red]"
     lost = f", [red]{len(summary.lost)} not graded[/red]" if summary.lost else ""
-    out.print(f"{said}{lost}; {summary.seconds:.1f} s in {walls}")
+    out.print(f"{said}{lost}; {summary.ran} checks run in {summary.seconds:.1f} s, {walls}")
+
+
+def _table(title: str, shown: list[Any], standings: dict[str, Any]) -> Table:
+    holes = list(shown[0].holes)
+    names = max(len(m.student) for m in shown)
+    if names + sum(len(h) + 3 for h in holes) + 50 > out.width:
+        holes = []  # a narrow terminal: the marks and what to look at, whole
+    table = Table(title=title, box=box.SIMPLE_HEAD)
+    late = ["late"] if standings else []
+    for column in ("student", "mark", *late, *holes):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what to look at", overflow="fold")
+    for m in shown:
+        color = "green" if m.full else "red" if m.points == 0 else "yellow"
+        cells = [f"{m.holes.get(h, (0, 0))[0]:g}/{m.holes.get(h, (0, 0))[1]:g}" for h in holes]
+        tags = ", ".join(m.tags[:4]) + (f" and {len(m.tags) - 4} more" if len(m.tags) > 4 else "")
+        mark = f"[{color}]{m.points:g}/{m.max_points:g}[/{color}]"
+        when = (_late(m, standings) for _ in late)
+        table.add_row(escape(m.student), mark, *when, *cells, escape(tags))
+    return table
 
 
 def _late(mark: Any, standings: dict[str, Any]) -> str:

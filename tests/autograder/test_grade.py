@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
+from pathlib import Path
 
 import pytest
 
-from autograder import grade, sandbox, scale, score
+from autograder import catalog, grade, sandbox, scale, score
 from autograder.classroom import Classroom, secret_id
 from autograder.errors import CourseError, SandboxUnavailable
 
+TINY = Path(__file__).parent / "tiny"
 LIMITS = sandbox.Limits(call_s=1.0, total_s=12.0)
 EXPECTED = {
     "loops": (6, ()),
@@ -66,20 +69,24 @@ def summary(room, tiny):
     return grade.grade(room, tiny, jobs=2, limits=LIMITS)
 
 
-def test_everybody_gets_the_marks_of_their_holes(summary):
-    assert {m.student: (m.points, m.tags) for m in summary.marks} == EXPECTED
+@pytest.fixture(scope="module")
+def marks(room, tiny, summary):
+    return {m.student: m for m in grade.marks(room, tiny.id)}
+
+
+def test_everybody_gets_the_marks_of_their_holes(summary, marks):
+    assert {s: (m.points, m.tags) for s, m in marks.items()} == EXPECTED
     assert (summary.graded, summary.reused, summary.lost) == (10, 0, ())
     assert summary.sandbox != "none"
 
 
-def test_a_hole_that_kills_its_process_leaves_the_others_their_marks(summary):
-    marks = {m.student: m for m in summary.marks}
+def test_a_hole_that_kills_its_process_leaves_the_others_their_marks(marks):
     for student in ("exits", "hangs"):
         assert marks[student].holes == {"center": (0, 3), "Tally": (3, 3)}
 
 
-def test_what_was_odd_is_noted(summary):
-    notes = {m.student: " ".join(m.notes) for m in summary.marks}
+def test_what_was_odd_is_noted(marks):
+    notes = {s: " ".join(m.notes) for s, m in marks.items()}
     assert "broken JSON" in notes["broken"]
     assert "symbolic link" in notes["linked"]
     assert notes["helper"] == "taken_off: taken from cell 7, which is no task's cell"
@@ -87,22 +94,72 @@ def test_what_was_odd_is_noted(summary):
     assert notes["loops"] == ""
 
 
-def test_a_rerun_is_free_a_change_is_graded_and_force_grades_all(room, tiny, summary, tiny_sources):
+def test_a_rerun_is_free_a_change_is_graded_and_force_grades_all(room, tiny, marks, tiny_sources):
     from autograder import handout
+
+    def points(students):
+        return {m.student: m.points for m in grade.marks(room, tiny.id, students)}
 
     again = grade.grade(room, tiny, jobs=2, limits=LIMITS)
     assert (again.graded, again.reused) == (0, 10)
-    assert again.marks == summary.marks
+    assert {m.student: m for m in grade.marks(room, tiny.id)} == marks
     path = room.root / "submitted" / "stub" / "01_tiny" / "01_tiny.ipynb"
     before = path.read_text()
     path.write_text(json.dumps(handout.fill(tiny.handout, tiny_sources["reference"])))
     changed = grade.grade(room, tiny, jobs=1, limits=LIMITS, students="[sl]*")
     assert (changed.graded, changed.reused) == (1, 2)
-    assert {m.student: m.points for m in changed.marks} == {"stub": 6, "loops": 6, "linked": 0}
+    assert points("[sl]*") == {"stub": 6, "loops": 6, "linked": 0}
     path.write_text(before)
     forced = grade.grade(room, tiny, jobs=1, limits=LIMITS, students="[sl]*", force=True)
     assert (forced.graded, forced.reused) == (3, 0)
-    assert {m.student: m.points for m in forced.marks} == {"stub": 0, "loops": 6, "linked": 0}
+    assert points("[sl]*") == {"stub": 0, "loops": 6, "linked": 0}
+
+
+def test_a_changed_check_alone_is_run_again_for_everybody(tmp_path, tiny_sources, write_notebook):
+    course = Path(shutil.copytree(TINY, tmp_path / "course"))
+    room = Classroom(tmp_path / "class")
+    room.make_secret()
+    for student in ("loops", "stub", "no_mean"):
+        path = room.root / "submitted" / student / "01_tiny" / "01_tiny.ipynb"
+        write_notebook(path, tiny_sources[student])
+
+    def graded():
+        grade.loaded.cache_clear()
+        assignment = catalog.find_course(course).assignment("1")
+        summary = grade.grade(room, assignment, jobs=1, limits=LIMITS)
+        records = {r["student"]: r for r in room.results("01_tiny")}
+        return (summary.graded, summary.reused, summary.ran), records
+
+    ran, before = graded()
+    assert ran == (3, 0, 12)
+    assert graded()[0] == (0, 3, 0)
+    checks = course / "assignments" / "01_tiny" / "checks.py"
+    text = checks.read_text()
+    checks.write_text(text.replace('points=1, title="float32', 'points=5, title="float32'))
+    ran, after = graded()
+    assert ran == (3, 0, 3)
+    assert graded()[0] == (0, 3, 0)
+    for student, record in after.items():
+        rows = {r["check"]: r for r in record["results"]}
+        for old in before[student]["results"]:
+            same = rows[old["check"]] == old
+            assert same == (old["check"] != "center_dtype")
+        assert rows["center_dtype"]["max_points"] == 5
+    marks = {m.student: m.points for m in grade.marks(room, "01_tiny")}
+    assert marks == {"loops": 10, "stub": 0, "no_mean": 8}
+    assert len(room.results("01_tiny").path.read_text().splitlines()) == 6
+
+
+def test_a_record_of_before_results_had_keys_is_read_and_made_anew(room, tiny, summary):
+    known = room.results(tiny.id)
+    old = known.get("loops")
+    for row in old["results"]:
+        del row["key"]
+    del old["ran"]
+    known.append({**old, "key": "of another version"})
+    assert next(grade.marks(room, tiny.id, "loops")).points == 6
+    again = grade.grade(room, tiny, jobs=1, limits=LIMITS, students="loops")
+    assert (again.graded, again.ran) == (1, 4)
 
 
 def test_a_regrade_gives_the_same_facts(room, tiny, summary):
@@ -147,7 +204,7 @@ def test_stopping_keeps_what_is_finished_and_the_next_run_does_the_rest(
     assert len(room.results(tiny.id)) == 2
     rest = grade.grade(room, tiny, jobs=1)
     assert (rest.graded, rest.reused) == (2, 2)
-    assert [m.points for m in rest.marks] == [6, 6, 6, 6]
+    assert [m.points for m in grade.marks(room, tiny.id)] == [6, 6, 6, 6]
 
 
 def test_a_submission_given_up_is_marked_and_tried_again_next_time(
@@ -159,14 +216,16 @@ def test_a_submission_given_up_is_marked_and_tried_again_next_time(
     write_notebook(path, tiny_sources["reference"])
 
     def lose(function, items, **_):
-        yield scale.Done(0, items[0], None, "the grading process ended (code -9)", 2)
+        yield scale.Done(0, next(items), None, "the grading process ended (code -9)", 2)
 
     with monkeypatch.context() as patch:
         patch.setattr(scale, "imap", lose)
         lost = grade.grade(room, tiny)
-    assert (lost.lost, lost.marks[0].points) == (("ann",), 0)
-    assert "look at this notebook by hand" in lost.marks[0].notes[0]
-    assert grade.grade(room, tiny, jobs=1).marks[0].points == 6
+    (mark,) = grade.marks(room, tiny.id)
+    assert (lost.lost, mark.points) == (("ann",), 0)
+    assert "look at this notebook by hand" in mark.notes[0]
+    grade.grade(room, tiny, jobs=1)
+    assert next(grade.marks(room, tiny.id)).points == 6
 
 
 def test_nothing_is_graded_where_the_sandbox_does_not_hold(room, tiny, monkeypatch):
@@ -185,8 +244,8 @@ def test_where_no_sandbox_works_only_the_explicit_wish_grades_and_it_is_stamped(
     monkeypatch.setattr(sandbox, "probe", lambda b: "not here" if b.sandboxed else "")
     with pytest.raises(SandboxUnavailable, match="apt-get install bubblewrap"):
         grade.grade(room, tiny)
-    summary = grade.grade(room, tiny, jobs=1, allow_unsandboxed=True)
-    assert summary.marks[0].points == 4
+    grade.grade(room, tiny, jobs=1, allow_unsandboxed=True)
+    assert next(grade.marks(room, tiny.id)).points == 4
     assert room.results(tiny.id).get("ann")["sandbox"] == "none"
 
 
