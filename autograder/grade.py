@@ -113,14 +113,12 @@ def grade(
         fatal=(CourseError,),
         cluster=cluster,
     )
-    with contextlib.ExitStack() as stack:
-        stack.callback(known.sync)
-        stack.enter_context(contextlib.closing(work))
+    with contextlib.closing(known), contextlib.closing(work):
         for n, done in enumerate(work, 1):
             student = done.item.student
             if done.lost:
-                known.append(lost_record(assignment, student, job.backend, done.lost))
                 lost.append(student)
+                known.append(lost_record(assignment, student, job.backend, done.lost))
             elif done.value is not None:
                 known.append(done.value)
                 graded, ran = graded + 1, ran + done.value["ran"]

@@ -84,7 +84,7 @@ class Results:
                 self._synced = time.monotonic()
         self._index[record["student"]] = size
 
-    def sync(self) -> None:
+    def close(self) -> None:
         """Wait until all that was appended is on the disk."""
         if self.path.exists():
             with self.path.open("rb") as file:
