@@ -24,9 +24,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
-from autograder import catalog, handout, nbgrader_bridge
+from autograder import catalog, handout, lateness, nbgrader_bridge
 from autograder.catalog import Assignment
 from autograder.classroom import Classroom
 
@@ -89,6 +90,9 @@ def make_class(root: Path, assignment: Assignment, n: int) -> Path:
         path.parent.mkdir(parents=True)
         filled = handout.fill(assignment.handout, solutions[i * 7 % len(solutions)].sources)
         path.write_text(json.dumps(filled), encoding="utf-8")
+    # written down, for a copy of the folder has files that came at another time
+    came = {p.name: datetime(2026, 1, 1) for p in (root / "submitted").iterdir()}
+    lateness.write_times(root, assignment.id, came)
     return root
 
 
