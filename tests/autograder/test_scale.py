@@ -33,7 +33,7 @@ def work():
 
 
 def children() -> list[str]:
-    """Processes of ours that live or were not waited for, but multiprocessing's own, which stays."""
+    """Processes of ours that live or were not waited for, but multiprocessing's own."""
     found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return [c for c in found if b"resource_tracker" not in Path(f"/proc/{c}/cmdline").read_bytes()]
 
