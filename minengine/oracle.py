@@ -223,9 +223,10 @@ def attention(
     out = np.zeros((n_queries, n_heads, v.shape[-1]))
     for h in range(n_heads):
         g = h // (n_heads // n_groups)
-        for t in range(n_queries):
-            seen = mask[t]
-            out[t, h] = softmax(softcap(k[seen, g] @ q[t, h] * scale, cap)) @ v[seen, g]
+        with np.errstate(invalid="ignore", over="ignore"):  # what is masked may be NaN or infinite
+            scores = softcap(q[:, h] @ k[:, g].T * scale, cap)
+            p = softmax(np.where(mask, scores, -np.inf))[:, :, None]
+            out[:, h] = np.sum(np.where(mask[:, :, None], p * v[:, g], 0.0), axis=1)
     return out
 
 
