@@ -74,11 +74,10 @@ def slots_of_a_range(student, rng):
     table, note = [int(b) for b in rng.permutation(np.arange(3, 15))[:5]], None
     for start, stop in ((5, 11), (4, 8), (int(rng.integers(1, 9)), 15), (6, 6)):
         args = table, start, stop, 4
-        got, whole = (
-            np.asarray(student.slots(table, *ends, 4)) for ends in ((start, stop), (0, 20))
-        )
+        ranges = (start, stop), (0, 19)
+        got, whole = (np.asarray(student.slots(table, *ends, 4)) for ends in ranges)
         got = got if got.size else got.astype(int)  # np.array([]) is of floats
-        own = whole[start:stop] if len(whole) == 19 else None  # what a slot is, is judged above
+        own = whole[start:stop] if len(set(whole)) == 19 else None  # which slots is judged above
         want, known = mistakes.slots(*args), near(mistakes.SLOTS, args)
         note = equal(got, want, near=known, own=own, what=f"slots{args}", axes=("token",)) or note
     return note

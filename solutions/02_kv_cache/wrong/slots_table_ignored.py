@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "slots_values": "slots-table-ignored",
-    "slots_of_a_range": "slots-table-ignored",
     "append_fills": "parts-first",
     "append_at_the_edges": "parts-first",
     "append_copies_on_write": "parts-first",
