@@ -1,0 +1,22 @@
+"""Findable blocks are given up while unused ones are there."""
+
+import numpy as np
+
+FAILS = {
+    "allocate_evicts": "evicts-early",
+}
+
+
+def allocate(pool, n):
+    refs, cached, found_by = pool["refs"], pool["cached"], pool["found_by"]
+    unused = [b for b, count in enumerate(refs) if count == 0 and b not in cached]
+    if n > len(unused) + len(cached):
+        return None
+    victims = cached[:n]
+    del cached[: len(victims)]
+    for key in [key for key, block in found_by.items() if block in victims]:
+        del found_by[key]
+    blocks = (victims + unused)[:n]
+    for block in blocks:
+        refs[block] = 1
+    return blocks

@@ -1,0 +1,22 @@
+"""K17: gives up the most recently used."""
+
+import numpy as np
+
+FAILS = {
+    "allocate_evicts": "evicts-not-the-oldest",
+}
+
+
+def allocate(pool, n):
+    refs, cached, found_by = pool["refs"], pool["cached"], pool["found_by"]
+    unused = [b for b, count in enumerate(refs) if count == 0 and b not in cached]
+    if n > len(unused) + len(cached):
+        return None
+    victims = cached[len(cached) - max(0, n - len(unused)) :]
+    del cached[len(cached) - len(victims) :]
+    for key in [key for key, block in found_by.items() if block in victims]:
+        del found_by[key]
+    blocks = (unused + victims)[:n]
+    for block in blocks:
+        refs[block] = 1
+    return blocks

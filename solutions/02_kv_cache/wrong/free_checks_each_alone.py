@@ -1,0 +1,21 @@
+"""K5: the same block twice in one call is not noticed."""
+
+import numpy as np
+
+FAILS = {
+    "free_refuses": "free-twice",
+}
+
+
+def free(pool, blocks):
+    refs, findable = pool["refs"], set(pool["found_by"].values())
+    if any(refs[block] < 1 for block in blocks):
+        return None
+    unheld = []
+    for block in reversed(blocks):  # the end of a text is given up before what it builds on
+        refs[block] -= 1
+        if refs[block] == 0:
+            unheld.append(block)
+            if block in findable:
+                pool["cached"].append(block)
+    return unheld

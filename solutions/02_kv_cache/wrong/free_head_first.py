@@ -1,0 +1,21 @@
+"""The beginning of a text is given up before what builds on it."""
+
+import numpy as np
+
+FAILS = {
+    "free_caches": "cached-head-first",
+}
+
+
+def free(pool, blocks):
+    refs, findable = pool["refs"], set(pool["found_by"].values())
+    if any(refs[block] < blocks.count(block) for block in blocks):
+        return None
+    unheld = []
+    for block in blocks:  # the end of a text is given up before what it builds on
+        refs[block] -= 1
+        if refs[block] == 0:
+            unheld.append(block)
+            if block in findable:
+                pool["cached"].append(block)
+    return unheld

@@ -1,0 +1,15 @@
+"""K14: the key is the block's number and its tokens."""
+
+import numpy as np
+
+FAILS = {
+    "block_keys_chain": "keys-without-the-parent",
+}
+
+
+def block_keys(tokens, block_size):
+    keys, before = [], None
+    for end in range(block_size, len(tokens) + 1, block_size):
+        before = (end, tuple(int(t) for t in tokens[end - block_size : end]))
+        keys.append(before)
+    return keys

@@ -1,0 +1,17 @@
+"""K31: padding is not masked."""
+
+import numpy as np
+
+FAILS = {
+    "pad_masks": "pad-unmasked",
+}
+
+
+def pad(seqs, block_size):
+    width = max(len(seq["table"]) for seq in seqs)
+    tables = np.zeros((len(seqs), width), int)
+    mask = np.zeros((len(seqs), width * block_size), bool)
+    for i, seq in enumerate(seqs):
+        tables[i, : len(seq["table"])] = seq["table"]
+        mask[i] = True
+    return tables, mask
