@@ -1,0 +1,348 @@
+"""Checks of the tasks that turn a row into a row, and of greedy, which needs nothing else.
+
+Owns: softmax, greedy, temperature, the filters, the penalties. Must not know: random numbers,
+solutions, sandboxes. Read before: agreement.py, dense.py, mistakes.py.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import dense
+import mistakes
+import numpy as np
+from agreement import (
+    FLOATS,
+    ROW,
+    agrees,
+    contract,
+    firm_row,
+    refuses,
+    row_agrees,
+    texts,
+    ties_kept,
+    token_agrees,
+)
+from dense import alive, firm, logits_of, only
+
+from autograder.checks import check, close, expect_dtype, require
+from minengine import oracle
+
+# float32 sums of some ten shares
+SHARES = {"rtol": 1e-4, "atol": 1e-6, "axes": ("token",)}
+
+
+# softmax -----------------------------------------------------------------------------------------
+
+
+def shares_agree(student: Any, row: np.ndarray, what: str, got: Any = None) -> None:
+    got = student.softmax(row) if got is None else got
+    near = {tag: partial(wrong, row) for tag, wrong in mistakes.SOFTMAX.items()}
+    close(got, oracle.softmax(row), near=near, what=what, **SHARES)
+
+
+@check(hole="softmax", points=1, title="exponentials, as shares of their sum")
+def softmax_values(student, rng):
+    shares_agree(student, np.array([2.0, 1, 0, -1]), "the example")
+    shares_agree(student, logits_of(rng, 6), "softmax")
+
+
+@check(hole="softmax", points=1, title="logits of any size, -inf too", visibility="hidden")
+def softmax_of_any_size(student, rng):
+    for top in (1e4, -1e4, float(rng.uniform(2e3, 8e3))):
+        row = np.array([top, top - 1, top - 2, top - 1e4, -np.inf], np.float64)[rng.permutation(5)]
+        got = student.softmax(row)
+        finite = np.isfinite(np.asarray(got)).all()
+        require(finite, f"logits about {top:g} give {got}", "softmax-overflow")
+        shares_agree(student, row, f"logits about {top:g}", got)
+
+
+@check(hole="softmax", points=0.5, title="no distribution, a ValueError", visibility="hidden")
+def softmax_refuses(student, rng):
+    for value, name in ((np.nan, "a NaN"), (np.inf, "+inf")):
+        row = logits_of(rng, 5)
+        row[rng.integers(5)] = value
+        refuses(student, "softmax", row, name, "softmax-accepts")
+    refuses(student, "softmax", np.full(4, -np.inf), "nothing but -inf", "softmax-accepts")
+
+
+@check(hole="softmax", points=0.5, title="float16 in, float32 or float64 out")
+def softmax_contract(student, rng):
+    half = np.array([3, 1, 0, -1], np.float16)
+    got = student.softmax(half)
+    rough = SHARES | {"rtol": 4e-3} if getattr(got, "dtype", None) == np.float16 else SHARES
+    near = {tag: partial(wrong, half) for tag, wrong in mistakes.SOFTMAX.items()}
+    close(got, oracle.softmax(half), near=near, what="softmax of float16", **rough)
+    expect_dtype(got, FLOATS, "softmax of float16", "dtype-narrow")
+    row = logits_of(rng, 5)
+    seen = student.observe("softmax", row)
+    message = "the logits were changed in place; the caller still needs them"
+    require(np.array_equal(seen.args_after[0], row), message, "input-changed")
+
+
+# greedy and temperature --------------------------------------------------------------------------
+
+
+@check(hole="greedy", points=1, title="the largest logit, the first where several are")
+def greedy_values(student, rng):
+    tied = logits_of(rng, 8)
+    tied[rng.choice(8, 3, replace=False)] = tied.max() + 1
+    low = np.where(np.arange(6) == rng.integers(6), -np.inf, -4 + logits_of(rng, 6, 0.5))
+    near_miss = logits_of(rng, 6)
+    near_miss[rng.integers(6)] = -9  # large, and far below zero
+    for row, what in ((tied, "a tie"), (low, "all below zero"), (near_miss, "one of -9")):
+        token_agrees(student.greedy(row), int(np.argmax(row)), "greedy", (row,), what)
+
+
+@check(hole="greedy", points=0.5, title="NaN is a ValueError, not an answer", visibility="hidden")
+def greedy_refuses(student, rng):
+    row = logits_of(rng, 6)
+    row[rng.integers(6)] = np.nan
+    refuses(student, "greedy", row, "a NaN", "greedy-accepts-nan")
+
+
+@check(hole="temperature", points=1, title="logits are divided by t")
+def temperature_values(student, rng):
+    agrees(student, "temperature", np.array([2.0, 1, -1]), 2.0, what="the example")
+    for t in (0.5, float(rng.uniform(1.2, 3))):
+        row = only(logits := logits_of(rng, 6), np.delete(np.arange(6), np.argmin(logits)))
+        agrees(student, "temperature", row, t)
+
+
+@check(hole="temperature", points=1, title="0 or less leaves the largest alone")
+def temperature_zero(student, rng):
+    row = logits_of(rng, 7)
+    row[rng.choice(7, 2, replace=False)] = row.max() + 1
+    for t in (0.0, -1.0):
+        got = student.temperature(row, t)
+        usable = np.shape(got) == row.shape and not np.isnan(np.asarray(got)).any()
+        infinite = usable and np.isinf(np.asarray(got)).all()
+        require(usable and not infinite, f"t = {t:g}: got {got}", "temperature-zero-divides")
+        agrees(student, "temperature", row, t, got=got)
+
+
+@check(hole="temperature", points=0.5, title="float16 in, float32 or float64 out")
+def temperature_contract(student, rng):
+    contract(student, "temperature", logits_of(rng, 6), 0.5)
+    contract(student, "temperature", logits_of(rng, 6), 1.0)
+
+
+# top-k, top-p, min-p, typical --------------------------------------------------------------------
+
+
+@check(hole="top_k", points=1, title="the k largest stay, where they stood")
+def top_k_values(student, rng):
+    agrees(student, "top_k", np.array([1.0, 3, 0, 2]), 2, what="the example")
+    for k in (1, int(rng.integers(3, 6))):
+        agrees(student, "top_k", firm_row(rng, "top_k", max(k, 2)), k)
+
+
+@check(hole="top_k", points=1, title="of equal logits no more than k stay", visibility="hidden")
+def top_k_ties(student, rng):
+    row = np.repeat(np.array([2.0, 1, 0, -1]), [1, 4, 2, 1])[rng.permutation(8)]
+    for k in (3, 1, 6):
+        got = student.top_k(row, k)
+        left = ties_kept(row, got, f"top_k(logits, {k})")
+        require(left <= k, f"top_k(logits, {k}) of a tie leaves {left} tokens", "top-k-ties")
+        close(np.sort(got), np.sort(oracle.top_k(row, k)), what=f"top_k(logits, {k})", **ROW)
+
+
+@check(hole="top_k", points=0.5, title="k of 0 is off, k above V is V", visibility="hidden")
+def top_k_ends(student, rng):
+    row = logits_of(rng, 6)
+    for k in (0, -2, 9, 6):
+        agrees(student, "top_k", row, k)
+
+
+@check(hole="top_k", points=0.5, title="float16 in, float32 or float64 out, always a copy")
+def top_k_contract(student, rng):
+    contract(student, "top_k", firm_row(rng, "top_k", 3), 3)
+    contract(student, "top_k", firm_row(rng, "top_k", 3), 0)
+
+
+@check(hole="top_p", points=1.5, title="the likeliest, up to the one that reaches p")
+def top_p_values(student, rng):
+    agrees(student, "top_p", np.log([0.1, 0.5, 0.15, 0.25]), 0.7, what="the example")
+    for p in (float(rng.uniform(0.45, 0.6)), float(rng.uniform(0.75, 0.9))):
+        while True:  # three or more stay, and they are not the first that stand there
+            row = firm_row(rng, "top_p", p)
+            kept = alive(oracle.top_p(row, p))
+            if 2 < len(kept) < 6 and kept[-1] >= len(kept):
+                break
+        agrees(student, "top_p", row, p)
+
+
+@check(hole="top_p", points=1, title="a sum of exactly p is enough", visibility="hidden")
+def top_p_exact(student, rng):
+    n = 8
+    row = np.full(n, float(rng.integers(-3, 4)))  # shares of 1/8: every sum is exact
+    for part in (4, 2, 6):
+        left = ties_kept(row, student.top_p(row, part / n), f"top_p(logits, {part / n})")
+        tag = {part + 1: "top-p-sum-exact", part - 1: "top-p-crossing-dropped"}.get(left)
+        message = f"8 equal logits and p = {part / n}: {left} are left, want {part}"
+        require(left == part, message, tag or "wrong-value")
+
+
+@check(hole="top_p", points=1, title="p of 0 keeps one, 1 is off", visibility="hidden")
+def top_p_ends(student, rng):
+    row = logits_of(rng, 6)
+    for p in (0.0, -0.5, 1.0, 1.5):
+        agrees(student, "top_p", row, p)
+    # The last share is below the rounding of the sum: only "off" keeps it.
+    row = only(np.append(logits_of(rng, 5), -90.0), [*range(1, 6)])
+    agrees(student, "top_p", row, 1.0)
+
+
+@check(hole="top_p", points=0.5, title="what is ruled out has no share", visibility="hidden")
+def top_p_after_top_k(student, rng):
+    row = np.log([0.4, 0.3, 0.2, 0.1])[rng.permutation(4)]
+    agrees(student, "top_p", oracle.top_k(row, 2), 0.5)
+    row = firm_row(rng, "top_p", 0.6)
+    agrees(student, "top_p", oracle.top_k(row, 6), 0.3)
+
+
+@check(hole="top_p", points=0.5, title="at least min_keep stay", visibility="hidden")
+def top_p_min_keep(student, rng):
+    row = firm_row(rng, "top_p", 0.5)
+    n = mistakes.count(oracle.top_p(row, 0.5))
+    agrees(student, "top_p", row, 0.5, n + 2)
+    agrees(student, "top_p", row, 0.5, 1)
+    agrees(student, "top_p", row, 0.0, 3)
+
+
+@check(hole="top_p", points=0.5, title="float16 in, float32 or float64 out, always a copy")
+def top_p_contract(student, rng):
+    contract(student, "top_p", firm_row(rng, "top_p", 0.6), 0.6)
+    contract(student, "top_p", firm_row(rng, "top_p", 0.6), 1.0)
+
+
+@check(hole="min_p", points=1, title="at least p times as likely as the likeliest")
+def min_p_values(student, rng):
+    agrees(student, "min_p", np.log([0.5, 0.07, 0.28, 0.15]), 0.2, what="the example")
+    p = float(rng.uniform(0.12, 0.25))
+    while True:  # an absolute threshold would keep others
+        row = firm_row(rng, "min_p", p)
+        twin = mistakes.MIN_P["min-p-absolute"](row, p)
+        if alive(twin).tolist() != alive(dense.min_p(row, p)).tolist():
+            break
+    agrees(student, "min_p", row, p)
+
+
+@check(hole="min_p", points=1, title="0 is off, 1 keeps the largest", visibility="hidden")
+def min_p_ends(student, rng):
+    row = logits_of(rng, 7)
+    for p in (0.0, -0.1):
+        agrees(student, "min_p", row, p)
+    row[rng.choice(7, 3, replace=False)] = row.max() + 1
+    agrees(student, "min_p", row, 1.0, what="min_p(logits, 1.0) of three largest")
+    agrees(student, "min_p", logits_of(rng, 5), 1.5)
+
+
+@check(hole="min_p", points=0.5, title="at least min_keep stay", visibility="hidden")
+def min_p_min_keep(student, rng):
+    row = firm_row(rng, "min_p", 0.4)
+    n = mistakes.count(dense.min_p(row, 0.4))
+    agrees(student, "min_p", row, 0.4, n + 2)
+    agrees(student, "min_p", row, 0.4, 1)
+
+
+@check(hole="min_p", points=0.5, title="float16 in, float32 or float64 out, always a copy")
+def min_p_contract(student, rng):
+    contract(student, "min_p", firm_row(rng, "min_p", 0.2), 0.2)
+    contract(student, "min_p", firm_row(rng, "min_p", 0.2), 0.0)
+
+
+@check(hole="typical", points=1, title="those whose surprise is nearest to the entropy")
+def typical_values(student, rng):
+    agrees(student, "typical", np.log([0.1, 0.5, 0.15, 0.25]), 0.6, what="the example")
+    for _ in range(2):
+        p = float(rng.uniform(0.35, 0.6))
+        while True:  # the likeliest is left out: no nucleus has that
+            row = firm_row(rng, "typical", p)
+            if np.argmax(row) not in alive(dense.typical(row, p)):
+                break
+        agrees(student, "typical", row, p)
+
+
+@check(hole="typical", points=0.5, title="p of 0 keeps one, 1 is off", visibility="hidden")
+def typical_ends(student, rng):
+    row = logits_of(rng, 6)
+    for p in (1.0, 1.2):
+        agrees(student, "typical", row, p)
+    agrees(student, "typical", firm_spread(rng), 0.0)
+    row = np.full(8, float(rng.integers(-3, 4)))
+    for part in (4, 2):
+        left = ties_kept(row, student.typical(row, part / 8), f"typical(logits, {part / 8})")
+        tag = {part: "typical-not-strict", part - 1: "typical-crossing-dropped"}.get(left)
+        message = f"8 equal logits and p = {part / 8}: {left} are left, want {part + 1}"
+        require(left == part + 1, message, tag or "wrong-value")
+
+
+def firm_spread(rng: np.random.Generator) -> np.ndarray:
+    """A row of which one token is clearly the most typical."""
+    while True:
+        row = logits_of(rng, 7)
+        if firm(dense.typical, row, 0.01):
+            return row
+
+
+@check(hole="typical", points=1, title="what is ruled out does not matter", visibility="hidden")
+def typical_ruled_out(student, rng):
+    row = only(firm_row(rng, "typical", 0.5), [0, 2, 3, 4, 6, 7])
+    while not (firm(dense.typical, row, 0.5) and 1 < mistakes.count(dense.typical(row, 0.5)) < 5):
+        row = only(logits_of(rng, 8), [0, 2, 3, 4, 6, 7])
+    got = student.typical(row, 0.5)
+    usable = np.shape(got) == row.shape and not np.isnan(np.asarray(got)).any()
+    message = f"logits with -inf give {texts(np.asarray(got)) if np.ndim(got) else got}"
+    require(usable, message, "typical-ruled-out")
+    want = dense.typical(row, 0.5)
+    spoilt = {"typical-ruled-out": got} if mistakes.count(got) in (0, 6) else {}
+    near = {tag: partial(wrong, row, 0.5) for tag, wrong in mistakes.TYPICAL.items()}
+    row_agrees(got, want, near | spoilt, "typical of a row with -inf")
+
+
+@check(hole="typical", points=0.5, title="float16 in, float32 or float64 out, always a copy")
+def typical_contract(student, rng):
+    contract(student, "typical", firm_row(rng, "typical", 0.5), 0.5)
+    contract(student, "typical", firm_row(rng, "typical", 0.5), 1.0)
+
+
+# penalties ---------------------------------------------------------------------------------------
+
+
+@check(hole="penalties", points=1, title="repeat makes every said token less likely")
+def penalties_repeat(student, rng):
+    example = np.array([2.0, -2.0, 0.0, 1.0])
+    agrees(student, "penalties", example, [0, 1, 2], 64, 2.0, what="the example")
+    row, said = logits_of(rng, 8), [int(i) for i in rng.permutation(8)[:5]]
+    agrees(student, "penalties", row, said, 64, float(rng.uniform(1.2, 2)), what="penalties")
+    agrees(student, "penalties", row, said, 64, 0.7, what="penalties with repeat = 0.7")
+    agrees(student, "penalties", row, [], 64, 1.5, 0.5, 0.5, what="penalties with no history")
+
+
+@check(hole="penalties", points=1, title="frequency counts, the others do not", visibility="hidden")
+def penalties_counts(student, rng):
+    row = logits_of(rng, 7)
+    a, b, c = (int(i) for i in rng.permutation(7)[:3])
+    history = [a, b, a, c, a, b]
+    repeat, frequency, presence = 1.5, float(rng.uniform(0.2, 0.4)), float(rng.uniform(0.6, 0.9))
+    for values in ((repeat, 0.0, 0.0), (1.0, frequency, presence), (repeat, frequency, presence)):
+        what = "repeat {:.3g}, frequency {:.3g}, presence {:.3g}".format(*values)
+        agrees(student, "penalties", row, history, 64, *values, what=what)
+
+
+@check(hole="penalties", points=1, title="of the last last_n; 0 none, -1 all", visibility="hidden")
+def penalties_last_n(student, rng):
+    row, history = logits_of(rng, 9), [int(i) for i in rng.permutation(9)]
+    for last_n in (3, 1, 0, -1):
+        what = f"last_n = {last_n} of 9 tokens said"
+        agrees(student, "penalties", row, history, last_n, 1.5, 0.0, 0.5, what=what)
+
+
+@check(hole="penalties", points=0.5, title="float16 in, float32 or float64 out, always a copy")
+def penalties_contract(student, rng):
+    contract(student, "penalties", logits_of(rng, 6), [0, 1, 2], 2, 1.5, 0.0, 0.0)
+    contract(student, "penalties", logits_of(rng, 6), [], 64, 1.5, 0.0, 0.0)
+    row = only(logits_of(rng, 6), range(4))
+    agrees(student, "penalties", row, [4, 1], 64, 1.5, 0.5, 0.5, what="a ruled-out token said")
