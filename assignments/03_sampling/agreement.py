@@ -115,3 +115,12 @@ def ties_kept(row: np.ndarray, got: Any, what: str) -> int:
     left = alive(got)
     row_agrees(got, only(row, left), {}, what)
     return len(left)
+
+
+def divides(student: Any, n: int) -> bool:
+    """Are the student's shares of n equal logits 1/n to the last bit, so that sums of them are exact?
+
+    By logarithms they are not, and are as right: then an edge may fall on either side.
+    """
+    shares = np.asarray(student.softmax(np.zeros(n)))
+    return shares.shape == (n,) and bool((shares == 1 / n).all())

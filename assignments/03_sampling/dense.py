@@ -10,7 +10,8 @@ either side of it. ``firm`` and ``steady`` draw inputs until none does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -130,26 +131,25 @@ def mirostat(
 
 
 def steady(rng: np.random.Generator, version: int, tau: float, eta: float, n: int, width: int):
-    """(rows, numbers u) for n steps on which no bound and no draw is a matter of rounding."""
-    state, rows, us = Mirostat(version, tau, eta), [], []
+    """(rows, numbers u, the run) of n steps on which no bound or draw is a matter of rounding."""
+    state, rows, us, run = Mirostat(version, tau, eta), [], [], []
     while len(rows) < n:
         row, u = logits_of(rng, width), float(rng.random())
-        if _clear(state, row, u):
-            step(state, row, u)
+        c = pack(row).sorted()
+        kept = state.keep(c)
+        if _clear(state, c, len(kept)) and clear_draw(only(row, kept.ids), u):
+            run.append(step(state, row, u))
             rows.append(row)
             us.append(u)
-    return rows, us
+    return rows, us, np.array(run)
 
 
-def _clear(state: Mirostat, row: np.ndarray, u: float) -> bool:
-    mus = [state.mu - 2e-3, state.mu, state.mu + 2e-3]
-    kept = []
-    for mu in mus:
-        other = Mirostat(state.version, state.tau, state.eta, len(row), mu)
-        other.mu = mu
-        kept.append(sorted(other.keep(pack(row)).ids.tolist()))
-    left = only(row, kept[1])
-    return kept[0] == kept[1] == kept[2] and clear_draw(left, u)
+def _clear(state: Mirostat, c: Candidates, n: int) -> bool:
+    """Would mirostat keep n tokens, had rounding moved mu a little?"""
+    near = [replace(state, n_vocab=len(c)) for _ in range(2)]
+    for other, shift in zip(near, (-2e-3, 2e-3), strict=True):
+        other.mu = state.mu + shift  # a new state begins at 2 tau
+    return all(len(other.keep(c)) == n for other in near)
 
 
 # Rows on which rounding decides nothing ----------------------------------------------------------
@@ -167,17 +167,11 @@ def clear_draw(row: np.ndarray, u: float, margin: float = 1e-3) -> bool:
     return bool(np.abs(np.cumsum(oracle.softmax(row)) - u).min() > margin)
 
 
-def same_kept(rows: Iterator[np.ndarray]) -> bool:
-    first, *others = (alive(row).tolist() for row in rows)
-    return all(other == first for other in others)
-
-
 def firm(want: Callable, logits: np.ndarray, *args: Any) -> bool:
     """Does ``want`` keep the same tokens when logits or fractions among ``args`` move a little?"""
     wave = 1e-3 * np.cos(7 * np.arange(len(logits)))
-    moved = [
-        tuple(a + d if isinstance(a, float) and 0 < a < 1 else a for a in args)
-        for d in (-2e-3, 0.0, 2e-3)
-    ]
-    rows = [logits, logits + wave, logits - wave]
-    return same_kept(want(row, *values) for row in rows for values in moved)
+    kept = alive(want(logits, *args)).tolist()
+    if any(alive(want(row, *args)).tolist() != kept for row in (logits + wave, logits - wave)):
+        return False
+    moved = [[a + d if 0 < a < 1 else a for a in args] for d in (-2e-3, 2e-3)]
+    return all(alive(want(logits, *values)).tolist() == kept for values in moved)

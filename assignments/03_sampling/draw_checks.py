@@ -12,7 +12,7 @@ from typing import Any
 import dense
 import mistakes
 import numpy as np
-from agreement import row_agrees
+from agreement import divides, row_agrees
 from dense import alive, firm, logits_of, only
 
 from autograder.checks import CheckFailed, check, close, require
@@ -57,19 +57,22 @@ def draw_ends(student, rng):
     row = np.zeros(4)  # shares of 1/4: every running sum is exact
     got = [student.draw(row, u) for u in (0.25, 0.5, 0.75)]
     message = f"4 equal logits, u = 0.25, 0.5, 0.75: got {got}, want [0, 1, 2]"
-    require(got == [0, 1, 2], message, "draw-edge" if got == [1, 2, 3] else "wrong-value")
+    late = got == [1, 2, 3]
+    if not (late and not divides(student, 4)):
+        require(got == [0, 1, 2], message, "draw-edge" if late else "wrong-value")
 
 
 @check(hole="draw", points=1, title="a vocabulary of a hundred thousand", visibility="hidden")
 def draw_large(student, rng):
-    row = rng.normal(0, 0.3, 100_000).astype(np.float32)
-    running = np.cumsum(oracle.softmax(row))
-    for u in (float(rng.uniform(0.6, 0.9)), 0.999999):
-        got = student.draw(row, u)
-        known = np.ndim(got) == 0 and 0 <= got < len(row)
-        off = abs(int(got) - int(np.searchsorted(running, u))) if known else len(row)
+    n = int(rng.integers(100_000, 101_000))
+    token = int(rng.integers(0.6 * n, 0.9 * n))
+    for want in (token, n - 1):
+        u = (want + 0.5) / n  # the middle of its share: all logits are equal
+        got = student.draw(np.zeros(n, np.float32), u)
+        known = np.ndim(got) == 0 and 0 <= got < n
+        off = abs(int(got) - want) if known else n
         # float32 shares summed in float64 are right to 1e-7 of the sum, a hundredth of a token
-        message = f"u = {u:.6f} of 100,000 tokens: got {got}, {off} tokens from the right one"
+        message = f"u = {u:.6f} of {n} equal logits: got {got}, {off} tokens from the right one"
         require(off <= 2, message, "draw-float32")
 
 
@@ -125,7 +128,9 @@ def draw_many_seed(student, rng):
 # mirostat ----------------------------------------------------------------------------------------
 
 
-def run_agrees(student: Any, version: int, tau: float, eta: float, rows: Any, us: Any) -> Any:
+def run_agrees(
+    student: Any, version: int, tau: float, eta: float, rows: Any, us: Any, want: np.ndarray
+) -> str | None:
     """A run of the student's object against the engine's, step by step."""
     state = getattr(student, f"Mirostat{version}")(tau, eta)
     got = []
@@ -136,7 +141,6 @@ def run_agrees(student: Any, version: int, tau: float, eta: float, rows: Any, us
         got.append([float(v) for v in reply])
     args = tau, eta, rows, us
     near = {tag: partial(wrong, *args) for tag, wrong in mistakes.MIROSTAT[version].items()}
-    want = dense.mirostat(version, *args)
     mine = partial(dense.mirostat, version, *args, pick=lambda row, u: int(student.draw(row, u)))
     what = f"Mirostat{version}({tau:.3g}, {eta:.3g})"
     return close(np.array(got), want, near=near, own=mine, what=what, **RUN)
@@ -144,8 +148,8 @@ def run_agrees(student: Any, version: int, tau: float, eta: float, rows: Any, us
 
 @check(hole="Mirostat2", points=1, title="drop what surprises more than mu, then move mu")
 def mirostat2_steps(student, rng):
-    example = [np.log([0.5, 0.25, 0.125, 0.125])] * 2
-    run_agrees(student, 2, 1.2, 0.5, example, [0.9, 0.6])
+    example = 1.2, 0.5, [np.log([0.5, 0.25, 0.125, 0.125])] * 2, [0.9, 0.6]
+    run_agrees(student, 2, *example, dense.mirostat(2, *example))
     tau, eta = float(rng.uniform(1.2, 1.6)), 0.7
     return run_agrees(student, 2, tau, eta, *dense.steady(rng, 2, tau, eta, 4, 10))
 
@@ -159,9 +163,9 @@ def mirostat2_run(student, rng):
 @check(hole="Mirostat2", points=0.5, title="one token always stays", visibility="hidden")
 def mirostat2_keeps_one(student, rng):
     tau = float(rng.uniform(0.01, 0.05))  # below the surprise of the likeliest
-    rows, us = dense.steady(rng, 2, tau, 0.5, 3, 8)
+    run = dense.steady(rng, 2, tau, 0.5, 3, 8)
     try:
-        return run_agrees(student, 2, tau, 0.5, rows, us)
+        return run_agrees(student, 2, tau, 0.5, *run)
     except CheckFailed as failed:
         known = {"error", "wrong-value", "nan", "mirostat-keeps-surprising"}
         tag = "mirostat-none-left" if failed.tag in known else failed.tag

@@ -17,6 +17,7 @@ from agreement import (
     ROW,
     agrees,
     contract,
+    divides,
     firm_row,
     refuses,
     row_agrees,
@@ -176,9 +177,11 @@ def top_p_values(student, rng):
 @check(hole="top_p", points=1, title="a sum of exactly p is enough", visibility="hidden")
 def top_p_exact(student, rng):
     n = 8
-    row = np.full(n, float(rng.integers(-3, 4)))  # shares of 1/8: every sum is exact
+    row = np.zeros(n)  # shares of 1/8: every sum is exact
     for part in (4, 2, 6):
         left = ties_kept(row, student.top_p(row, part / n), f"top_p(logits, {part / n})")
+        if left == part + 1 and not divides(student, n):
+            continue
         tag = {part + 1: "top-p-sum-exact", part - 1: "top-p-crossing-dropped"}.get(left)
         message = f"8 equal logits and p = {part / n}: {left} are left, want {part}"
         require(left == part, message, tag or "wrong-value")
@@ -271,9 +274,11 @@ def typical_ends(student, rng):
     for p in (1.0, 1.2):
         agrees(student, "typical", row, p)
     agrees(student, "typical", firm_spread(rng), 0.0)
-    row = np.full(8, float(rng.integers(-3, 4)))
+    row = np.zeros(8)
     for part in (4, 2):
         left = ties_kept(row, student.typical(row, part / 8), f"typical(logits, {part / 8})")
+        if left == part and not divides(student, 8):
+            continue
         tag = {part: "typical-not-strict", part - 1: "typical-crossing-dropped"}.get(left)
         message = f"8 equal logits and p = {part / 8}: {left} are left, want {part + 1}"
         require(left == part + 1, message, tag or "wrong-value")

@@ -18,51 +18,52 @@ def greedy(logits):
     return int(np.argmax(logits))  # of equal ones the first
 
 
-def keep(logits, ids):
-    kept = np.full(len(logits), -np.inf)
-    kept[ids] = logits[ids]
-    return kept
-
-
 def temperature(logits, t):
+    x = np.array(logits, np.float64)
     if t <= 0:
-        return keep(logits, [greedy(logits)])
-    return np.asarray(logits, np.float64) / t
+        return np.where(np.arange(len(x)) == greedy(x), x, -np.inf)
+    return x / t
 
 
 def top_k(logits, k):
-    if k <= 0:
-        return np.array(logits, np.float64)
-    return keep(logits, np.argsort(-logits, kind="stable")[:k])
+    kept = np.array(logits, np.float64)
+    if k > 0:
+        kept[np.argsort(-kept, kind="stable")[k:]] = -np.inf
+    return kept
 
 
 def top_p(logits, p, min_keep=1):
-    if p >= 1:
-        return np.array(logits, np.float64)
-    order = np.argsort(-logits, kind="stable")
-    running = np.cumsum(softmax(logits)[order])
-    n = np.count_nonzero(running < p) + 1  # the token that reaches p belongs to them
-    return keep(logits, order[: max(n, min_keep)])
+    kept = np.array(logits, np.float64)
+    if p < 1:
+        order = np.argsort(-kept, kind="stable")
+        running = np.cumsum(softmax(kept)[order])
+        n = np.count_nonzero(running < p) + 1  # the token that reaches p belongs to them
+        kept[order[max(n, min_keep) :]] = -np.inf
+    return kept
 
 
 def min_p(logits, p, min_keep=1):
-    if p <= 0:
-        return np.array(logits, np.float64)
-    order = np.argsort(-logits, kind="stable")
-    n = np.count_nonzero(logits >= logits.max() + np.log(p))
-    return keep(logits, order[: max(n, min_keep)])
+    kept = np.array(logits, np.float64)
+    if p > 0:
+        order = np.argsort(-kept, kind="stable")
+        n = np.count_nonzero(kept >= kept.max() + np.log(p))
+        kept[order[max(n, min_keep) :]] = -np.inf
+    return kept
 
 
 def typical(logits, p):
+    x = np.array(logits, np.float64)
     if p >= 1:
-        return np.array(logits, np.float64)
-    q = softmax(logits)
+        return x
+    q = softmax(x)
     there = np.flatnonzero(q)  # 0 * log 0 is NaN
     surprise = -np.log(q[there])
     entropy = q[there] @ surprise
     order = there[np.argsort(np.abs(surprise - entropy), kind="stable")]
     n = np.count_nonzero(np.cumsum(q[order]) <= p) + 1
-    return keep(logits, order[:n])
+    kept = np.full(len(x), -np.inf)
+    kept[order[:n]] = x[order[:n]]
+    return kept
 
 
 def penalties(logits, history, last_n=64, repeat=1.0, frequency=0.0, presence=0.0):
@@ -91,22 +92,16 @@ def draw_many(logits, n, seed):
     return there[np.searchsorted(running, us * running[-1])]
 
 
-def surprise_of(logits):
-    with np.errstate(divide="ignore"):
-        return -np.log2(softmax(logits))
-
-
 class Mirostat2:
     def __init__(self, tau, eta):
         self.tau, self.eta = tau, eta
         self.mu = 2 * tau
 
     def step(self, logits, u):
-        order = np.argsort(-logits, kind="stable")
-        n = np.count_nonzero(surprise_of(logits) <= self.mu)
-        kept = keep(logits, order[: max(n, 1)])
+        n = np.count_nonzero(softmax(logits) >= 2.0**-self.mu)  # a surprise of at most mu
+        kept = top_k(logits, max(n, 1))
         token = draw(kept, u)
-        self.mu -= self.eta * (surprise_of(kept)[token] - self.tau)
+        self.mu -= self.eta * (-np.log2(softmax(kept)[token]) - self.tau)
         return token, self.mu
 
 
@@ -116,18 +111,15 @@ class Mirostat1:
         self.mu = 2 * tau
 
     def step(self, logits, u):
-        kept = top_k(logits, self.n_kept(softmax(logits)))
-        token = draw(kept, u)
-        self.mu -= self.eta * (surprise_of(kept)[token] - self.tau)
-        return token, self.mu
-
-    def n_kept(self, q):
-        likeliest = np.sort(q)[::-1][:100]
-        i = np.arange(1, len(likeliest))
-        t, b = np.log((i + 1) / i), np.log(likeliest[:-1] / likeliest[1:])
+        q = np.sort(softmax(logits))[::-1]
+        i = np.arange(1, min(len(q), 100))
+        t, b = np.log((i + 1) / i), np.log(q[i - 1] / q[i])
         s = (t @ b) / (t @ t)
         k = ((s - 1) * 2**self.mu / (1 - len(q) ** (1 - s))) ** (1 / s)
-        return max(int(k), 1)
+        kept = top_k(logits, max(int(k), 1))
+        token = draw(kept, u)
+        self.mu -= self.eta * (-np.log2(softmax(kept)[token]) - self.tau)
+        return token, self.mu
 
 
 class Sampler:
