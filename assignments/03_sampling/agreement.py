@@ -13,7 +13,7 @@ import mistakes
 import numpy as np
 from dense import WANT, alive, firm, logits_of, only
 
-from autograder.checks import CheckFailed, close, expect_dtype, require
+from autograder.checks import CheckFailed, close, expect_dtype, expect_shape, require
 from minengine import oracle
 
 # A logit that is kept is kept as it is; one that is divided is rounded once in float32 (6e-8).
@@ -22,10 +22,13 @@ FLOATS = [np.float32, np.float64]
 FINITE = 1e3  # below minus this a finite number stands for "ruled out"
 
 
-def agrees(student: Any, hole: str, *args: Any, got: Any = None, what: str = "") -> str | None:
+def agrees(
+    student: Any, hole: str, *args: Any, got: Any = None, what: str = "", near: Any = None
+) -> str | None:
     """Require of ``hole(*args)`` the right row; a known mistake is named by its tag."""
     got = getattr(student, hole)(*args) if got is None else got
-    near = {tag: partial(wrong, *args) for tag, wrong in mistakes.PARTS[hole].items()}
+    table = mistakes.PARTS[hole] if near is None else near
+    near = {tag: partial(wrong, *args) for tag, wrong in table.items()}
     return row_agrees(got, WANT[hole](*args), near, what or shown(hole, args))
 
 
@@ -76,18 +79,46 @@ def firm_row(rng: np.random.Generator, hole: str, *args: Any, n: int = 8) -> np.
             return row
 
 
+def telling_row(rng: np.random.Generator, hole: str, *args: Any, n: int = 9) -> np.ndarray:
+    """A firm row on which each known mistake of the hole shows, and none looks like another."""
+    while True:
+        row = logits_of(rng, n)
+        rows = [wrong(row, *args) for wrong in mistakes.PARTS[hole].values()]
+        rows.append(want := WANT[hole](row, *args))
+        told = {np.round(r, 4).tobytes() for r in rows}
+        if len(told) == len(rows) and 1 < len(alive(want)) < n - 1 and firm(WANT[hole], row, *args):
+            return row
+
+
 def contract(student: Any, hole: str, row: np.ndarray, *args: Any) -> None:
-    """float16 in, float32 or float64 out; the caller's array as it was, and no view of it."""
-    half = row.astype(np.float16)
+    """float16 in, float32 or float64 out; the caller's array as it was, and no view of it.
+
+    What the numbers are is asked elsewhere: a mistake there costs nothing here.
+    """
     what = f"{hole} of float16"
-    got = getattr(student, hole)(half, *args)
-    agrees(student, hole, half, *args, got=got, what=what)
+    got = getattr(student, hole)(row.astype(np.float16), *args)
+    expect_shape(got, row.shape, what)
+    require(len(np.unique(got)) > 1, f"{what}: every number is {got[0]}", "wrong-value")
     expect_dtype(got, FLOATS, what, "dtype-narrow")
     seen = student.observe(hole, row, *args)
     same = np.array_equal(seen.args_after[0], row)
     require(same, "the logits were changed in place; the caller still needs them", "input-changed")
     message = "the result shares memory with the logits: a change of one would change the other"
     require(not seen.shares_memory, message, "result-is-a-view")
+
+
+def count_agrees(got: Any, row: np.ndarray, want: int, what: str, tags: dict[int, str]) -> None:
+    """Require that ``want`` tokens are left; ``tags`` names other counts. Which are left is asked
+    elsewhere.
+    """
+    expect_shape(got, row.shape, what)
+    row_is = np.asarray(got, np.float64)
+    require(not np.isnan(row_is).any(), f"{what}: got {texts(row_is)}", tags.get(-1, "nan"))
+    n = int((row_is > -np.inf).sum())
+    message = f"{what}: {n} tokens are left, want {want}; logits after it {texts(row_is)}"
+    habit = bool(n == len(row) and np.isclose(row_is.sum(), 1) and (row_is >= 0).all())
+    tag = "filter-gives-probabilities" if habit else tags.get(n, "wrong-value")
+    require(n == want, message, tag)
 
 
 def refuses(student: Any, hole: str, row: np.ndarray, what: str, tag: str) -> None:
@@ -118,7 +149,7 @@ def ties_kept(row: np.ndarray, got: Any, what: str) -> int:
 
 
 def divides(student: Any, n: int) -> bool:
-    """Are the student's shares of n equal logits 1/n to the last bit, so that sums of them are exact?
+    """Are the student's shares of n equal logits 1/n to the last bit, and their sums exact?
 
     By logarithms they are not, and are as right: then an edge may fall on either side.
     """

@@ -70,40 +70,31 @@ TOP_K = {
     "top-k-smallest": lambda x, k: only(x, alive(oracle.top_k(-oracle.f64(x), k))),
     "ids-not-mapped-back": lambda x, k: only(x, range(k)),
     "row-sorted": lambda x, k: np.sort(oracle.top_k(x, k))[::-1],
-    "top-k-zero-keeps-none": lambda x, k: only(x, []),
-    "top-k-zero-keeps-one": lambda x, k: oracle.top_k(x, 1),
-    "top-k-negative-counts-back": lambda x, k: oracle.top_k(x, max(len(x) + k, 0)),
 }
 
 TOP_P = {
-    "top-p-crossing-dropped": lambda x, p, *_: only(
+    "top-p-crossing-dropped": lambda x, p: only(
         x, prefix(x, np.argsort(-x, kind="stable"), p, most=True)
     ),
-    "top-p-one-more": lambda x, p, *_: oracle.top_k(x, count(oracle.top_p(x, p)) + 1),
-    "top-p-ascending": lambda x, p, *_: only(x, prefix(x, np.argsort(x, kind="stable"), p)),
-    "top-p-unsorted": lambda x, p, *_: only(x, prefix(x, np.arange(len(x)), p)),
-    "ids-not-mapped-back": lambda x, p, *_: only(x, range(count(oracle.top_p(x, p)))),
-    "row-sorted": lambda x, p, *_: np.sort(oracle.top_p(x, p))[::-1],
-    "top-p-each-above-p": lambda x, p, *_: only(x, np.flatnonzero(oracle.softmax(x) >= p)),
-    "top-p-zero-keeps-none": lambda x, p, *_: only(x, []),
-    "top-p-ruled-out-counts": lambda x, p, *_: union(
-        only(x, alive(oracle.top_p(np.where(np.isinf(x), 0, x), p))), np.where(np.isinf(x), x, x)
-    ),
-    "min-keep-ignored": lambda x, p, *_: oracle.top_p(x, p),
+    "top-p-one-more": lambda x, p: oracle.top_k(x, count(oracle.top_p(x, p)) + 1),
+    "top-p-ascending": lambda x, p: only(x, prefix(x, np.argsort(x, kind="stable"), p)),
+    "top-p-unsorted": lambda x, p: only(x, prefix(x, np.arange(len(x)), p)),
+    "ids-not-mapped-back": lambda x, p: only(x, range(count(oracle.top_p(x, p)))),
+    "row-sorted": lambda x, p: np.sort(oracle.top_p(x, p))[::-1],
+    "top-p-each-above-p": lambda x, p: only(x, np.flatnonzero(oracle.softmax(x) >= p)),
 }
 
+
+def above(x, bound) -> np.ndarray:
+    """What reaches a bound, and the likeliest in any case."""
+    return union(only(x, np.flatnonzero(x >= bound)), oracle.top_k(x, 1))
+
+
 MIN_P = {
-    "min-p-absolute": lambda x, p, *_: only(x, np.flatnonzero(oracle.softmax(x) >= p)),
-    "min-p-of-logits": lambda x, p, *_: only(x, np.flatnonzero(x >= p * np.max(x))),
-    "min-p-log-base": lambda x, p, *_: only(x, np.flatnonzero(x >= np.max(x) + np.log2(p))),
-    "min-p-complement": lambda x, p, *_: only(
-        x, np.flatnonzero(x >= np.max(x) + np.log(max(1 - p, 1e-30)))
-    ),
-    "min-p-none-left": lambda x, p, *_: only(x, []),
-    "min-p-strict": lambda x, p, *_: only(x, np.flatnonzero(x > np.max(x) + np.log(p))),
-    "min-keep-ignored": lambda x, p, *_: union(
-        only(x, np.flatnonzero(x >= np.max(x) + np.log(p))), oracle.top_k(x, 1)
-    ),
+    "min-p-absolute": lambda x, p: above(x, np.log(p) - np.log(oracle.softmax(x)) + x),
+    "min-p-of-logits": lambda x, p: above(x, p * np.max(x)),
+    "min-p-log-base": lambda x, p: above(x, np.max(x) + np.log2(p)),
+    "min-p-complement": lambda x, p: above(x, np.max(x) + np.log(1 - p)),
 }
 
 TYPICAL = {
@@ -120,7 +111,9 @@ TYPICAL = {
     ),
     "typical-crossing-dropped": lambda x, p: only(x, dropped_last(x, p)),
     "row-sorted": lambda x, p: np.sort(typical(x, p))[::-1],
-    "typical-zero-keeps-none": lambda x, p: only(x, []),
+    "typical-unweighted": lambda x, p: by_distance(
+        x, p, lambda i: abs(surprise(x)[0][i] - np.mean(surprise(x)[0][alive(x)]))
+    ),
 }
 
 
@@ -141,29 +134,35 @@ def penalties_before(x, history, last_n=64, repeat=1.0, frequency=0.0, presence=
     return penalised(x, history, last_n, repeat)
 
 
-PENALTIES = {
-    "penalty-divides-negative": lambda x, h, n=64, r=1.0, *fp: np.where(
+def said_once(x, history, last_n, *values):
+    return penalised(x, sorted(set(history)), last_n, *values)
+
+
+REPEAT = {
+    "penalty-divides-negative": lambda x, h, n, r, *fp: np.where(
         x <= 0, penalised(x, h, n, 1 / r, *fp), penalised(x, h, n, r, *fp)
     ),
-    "penalty-multiplies-positive": lambda x, h, n=64, r=1.0, *fp: np.where(
+    "penalty-multiplies-positive": lambda x, h, n, r, *fp: np.where(
         x <= 0, penalised(x, h, n, r, *fp), penalised(x, h, n, 1 / r, *fp)
     ),
-    "penalty-inverted": lambda x, h, n=64, r=1.0, *fp: penalised(x, h, n, 1 / r, *fp),
+    "penalty-inverted": lambda x, h, n, r, *fp: penalised(x, h, n, 1 / r, *fp),
+    "penalty-repeat-subtracted": lambda x, h, n, r, *fp: penalised(x, h, n, 1.0, 0.0, r - 1),
+}
+COUNTS = {
     "penalty-per-occurrence": per_occurrence,
-    "penalty-swapped": lambda x, h, n=64, r=1.0, f=0.0, p=0.0: penalised(x, h, n, r, p, f),
-    "penalty-frequency-once": lambda x, h, n=64, *v: penalised(x, sorted(set(h[-n:])), n, *v),
-    "penalty-presence-counted": lambda x, h, n=64, r=1.0, f=0.0, p=0.0: penalised(
-        x, h, n, r, f + p, 0.0
-    ),
-    "penalty-added": lambda x, h, n=64, r=1.0, f=0.0, p=0.0: penalised(x, h, n, r, -f, -p),
+    "penalty-swapped": lambda x, h, n, r, f, p: penalised(x, h, n, r, p, f),
+    "penalty-frequency-once": said_once,
+    "penalty-presence-counted": lambda x, h, n, r, f, p: penalised(x, h, n, r, f + p, 0.0),
+    "penalty-added": lambda x, h, n, r, f, p: penalised(x, h, n, r, -f, -p),
     "penalty-before-repeat": penalties_before,
-    "penalty-window-long": lambda x, h, n=64, *v: penalised(x, h, n + 1, *v),
-    "penalty-window-short": lambda x, h, n=64, *v: penalised(x, h, max(n - 1, 0), *v),
-    "penalty-oldest": lambda x, h, n=64, *v: penalised(x, h[:n], max(n, 0), *v),
-    "penalty-window-ignored": lambda x, h, n=64, *v: penalised(x, h, len(h), *v),
-    "penalty-zero-is-all": lambda x, h, n=64, *v: penalised(x, h, -1, *v),
-    "penalty-minus-one-slices": lambda x, h, n=64, *v: penalised(x, h[1:], -1, *v),
-    "penalty-minus-one-is-off": lambda x, h, n=64, *v: oracle.f64(x),
+}
+WINDOW = {
+    "penalty-window-long": lambda x, h, n, *v: penalised(x, h, n + 1, *v),
+    "penalty-window-short": lambda x, h, n, *v: penalised(x, h, max(n - 1, 0), *v),
+    "penalty-oldest": lambda x, h, n, *v: penalised(x, h[:n], max(n, 0), *v),
+    "penalty-window-ignored": lambda x, h, n, *v: penalised(x, h, len(h), *v),
+    "penalty-minus-one-slices": lambda x, h, n, *v: penalised(x, h[1:], -1, *v),
+    "penalty-minus-one-is-off": lambda x, h, n, *v: oracle.f64(x),
 }
 
 
@@ -177,7 +176,7 @@ DRAW = {
     "draw-one-late": lambda x, u: min(oracle.draw(x, u) + 1, len(x) - 1),
     "draw-one-early": lambda x, u: max(oracle.draw(x, u) - 1, 0),
     "draw-reversed": lambda x, u: oracle.draw(x, 1 - u),
-    "draw-uniform": lambda x, u: int(u * len(x)),
+    "draw-uniform": lambda x, u: int(alive(x)[int(u * len(alive(x)))]),
     "draw-largest": lambda x, u: int(np.argmax(x)),
     "draw-position": lambda x, u: int(np.searchsorted(alive(x), oracle.draw(x, u))),
 }
@@ -191,9 +190,9 @@ class StartsAtTau(Mirostat):
 
 
 class Forgets(Mirostat):
-    def learn(self) -> None:
+    def keep(self, c):
         self.mu = 2 * self.tau
-        super().learn()
+        return super().keep(c)
 
 
 class Adds(Mirostat):
@@ -265,6 +264,24 @@ class Hundred(Mirostat):
         return super().keep(c)
 
 
+class PairShort(Mirostat):
+    """A pair less than there are, which tells where they are few."""
+
+    def _top(self, p):
+        return super()._top(p[:-1])
+
+
+class LearnsFromLargest(Mirostat):
+    def learn(self) -> None:
+        self.drawn = self.largest
+        super().learn()
+
+    def keep(self, c):
+        kept = super().keep(c)
+        self.largest = float(kept.probabilities().max())
+        return kept
+
+
 class TooFewBits(Mirostat):
     """e^mu for 2^mu."""
 
@@ -284,10 +301,16 @@ BOTH = {
     "mirostat-keeps-more": KeepsMore,
     "mirostat-keeps-all": KeepsAll,
     "mirostat-nats-learnt": NatsLearnt,
+    "mirostat-learns-from-largest": LearnsFromLargest,
 }
 STATES = {
     2: BOTH | {"mirostat-nats": Nats, "mirostat-keeps-surprising": KeepsSurprising},
-    1: BOTH | {"mirostat-vocabulary": Hundred, "mirostat-power": TooFewBits},
+    1: BOTH
+    | {
+        "mirostat-vocabulary": Hundred,
+        "mirostat-power": TooFewBits,
+        "mirostat-pairs": PairShort,
+    },
 }
 MIROSTAT = {
     version: {tag: partial(mirostat, version, make=make) for tag, make in table.items()}
@@ -332,6 +355,6 @@ PARTS = {
     "top_p": TOP_P,
     "min_p": MIN_P,
     "typical": TYPICAL,
-    "penalties": PENALTIES,
+    "penalties": REPEAT | COUNTS | WINDOW,
     "draw": DRAW,
 }
