@@ -224,7 +224,7 @@ def top_p_contract(student, rng):
 
 @check(hole="min_p", points=1, title="at least p times as likely as the likeliest")
 def min_p_values(student, rng):
-    for p in (float(rng.uniform(0.1, 0.2)), float(rng.uniform(0.25, 0.35))):
+    for p in (float(rng.uniform(0.1, 0.2)), float(rng.uniform(0.15, 0.2))):
         agrees(student, "min_p", telling_row(rng, "min_p", p), p)
     agrees(student, "min_p", np.log([0.5, 0.07, 0.28, 0.15]), 0.2, what="the example")
 

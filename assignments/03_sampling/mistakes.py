@@ -94,7 +94,6 @@ MIN_P = {
     "min-p-absolute": lambda x, p: above(x, np.log(p) - np.log(oracle.softmax(x)) + x),
     "min-p-of-logits": lambda x, p: above(x, p * np.max(x)),
     "min-p-log-base": lambda x, p: above(x, np.max(x) + np.log2(p)),
-    "min-p-complement": lambda x, p: above(x, np.max(x) + np.log(1 - p)),
 }
 
 TYPICAL = {
@@ -102,12 +101,8 @@ TYPICAL = {
     "typical-farthest": lambda x, p: by_distance(
         x, p, lambda i: -abs(surprise(x)[0][i] - surprise(x)[1])
     ),
-    "typical-signed": lambda x, p: by_distance(x, p, lambda i: surprise(x)[0][i] - surprise(x)[1]),
     "typical-log-base": lambda x, p: by_distance(
         x, p, lambda i: abs(surprise(x)[0][i] - surprise(x)[1] / math.log(2))
-    ),
-    "typical-of-probability": lambda x, p: by_distance(
-        x, p, lambda i: abs(oracle.softmax(x)[i] - surprise(x)[1])
     ),
     "typical-crossing-dropped": lambda x, p: only(x, dropped_last(x, p)),
     "row-sorted": lambda x, p: np.sort(typical(x, p))[::-1],

@@ -4,7 +4,7 @@ import numpy as np
 
 FAILS = {
     "draw_values": "draw-descending",
-    "draw_ends": "x",
+    "draw_ends": "draw-first",
 }
 
 

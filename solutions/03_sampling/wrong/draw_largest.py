@@ -4,8 +4,8 @@ import numpy as np
 
 FAILS = {
     "draw_values": "draw-largest",
-    "draw_ends": "x",
-    "draw_large": "x",
+    "draw_ends": "draw-first",
+    "draw_large": "draw-float32",
 }
 
 

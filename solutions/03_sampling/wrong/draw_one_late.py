@@ -4,8 +4,7 @@ import numpy as np
 
 FAILS = {
     "draw_values": "draw-one-late",
-    "draw_ends": "x",
-    "draw_large": "x",
+    "draw_ends": "draw-first",
 }
 
 

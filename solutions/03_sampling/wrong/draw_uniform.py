@@ -4,6 +4,7 @@ import numpy as np
 
 FAILS = {
     "draw_values": "draw-uniform",
+    "draw_ends": "draw-edge",
 }
 
 

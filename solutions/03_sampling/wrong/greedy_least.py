@@ -4,6 +4,7 @@ import numpy as np
 
 FAILS = {
     "greedy_values": "greedy-least",
+    "temperature_zero": "wrong-value",
 }
 
 

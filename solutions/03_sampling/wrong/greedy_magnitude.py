@@ -4,6 +4,7 @@ import numpy as np
 
 FAILS = {
     "greedy_values": "greedy-magnitude",
+    "temperature_zero": "wrong-value",
 }
 
 

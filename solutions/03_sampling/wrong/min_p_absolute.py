@@ -4,6 +4,7 @@ import numpy as np
 
 FAILS = {
     "min_p_values": "min-p-absolute",
+    "min_p_ends": "min-p-strict",
 }
 
 

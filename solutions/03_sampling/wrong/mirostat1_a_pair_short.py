@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "mirostat1_steps": "mirostat-pairs",
-    "mirostat1_run": "mirostat-pairs",
 }
 
 

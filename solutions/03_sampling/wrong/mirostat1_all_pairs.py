@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "mirostat1_run": "mirostat-all-pairs",
+    "mirostat1_run": "wrong-value",
 }
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "mirostat1_steps": "x",
-    "mirostat1_run": "x",
+    "mirostat1_steps": "wrong-value",
+    "mirostat1_run": "wrong-value",
 }
 
 

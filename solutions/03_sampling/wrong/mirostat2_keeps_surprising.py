@@ -3,9 +3,9 @@
 import numpy as np
 
 FAILS = {
-    "mirostat2_steps": "mirostat-keeps-surprising",
-    "mirostat2_run": "x",
-    "mirostat2_keeps_one": "x",
+    "mirostat2_steps": "wrong-value",
+    "mirostat2_run": "wrong-value",
+    "mirostat2_keeps_one": "mirostat-keeps-all",
 }
 
 

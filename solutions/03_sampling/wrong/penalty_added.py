@@ -4,7 +4,7 @@ import numpy as np
 
 FAILS = {
     "penalties_counts": "penalty-added",
-    "penalties_last_n": "x",
+    "penalties_last_n": "penalty-added",
 }
 
 

@@ -4,8 +4,6 @@ import numpy as np
 
 FAILS = {
     "penalties_repeat": "penalty-divides-negative",
-    "penalties_counts": "x",
-    "penalties_last_n": "x",
 }
 
 

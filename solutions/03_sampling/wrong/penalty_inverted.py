@@ -4,6 +4,7 @@ import numpy as np
 
 FAILS = {
     "penalties_repeat": "penalty-inverted",
+    "penalties_counts": "penalty-multiplies-positive",
 }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 FAILS = {
     "penalties_repeat": "penalty-multiplies-positive",
+    "penalties_counts": "penalty-multiplies-positive",
 }
 
 

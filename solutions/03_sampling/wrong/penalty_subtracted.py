@@ -4,6 +4,7 @@ import numpy as np
 
 FAILS = {
     "penalties_repeat": "penalty-repeat-subtracted",
+    "penalties_counts": "wrong-value",
 }
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "penalties_counts": "penalty-swapped",
-    "penalties_last_n": "x",
 }
 
 

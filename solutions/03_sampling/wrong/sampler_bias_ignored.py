@@ -3,8 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "sampler_bias": "sampler-bias-ignored",
-    "sampler_alone": "x",
+    "sampler_bias": "sampler-filters-apart",
+    "sampler_alone": "sampler-bias-ignored",
 }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "sampler_bias": "x",
+    "sampler_bias": "wrong-value",
+    "sampler_alone": "wrong-value",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "sampler_history": "x",
+    "sampler_history": "wrong-value",
 }
 
 

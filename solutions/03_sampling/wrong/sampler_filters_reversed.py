@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "sampler_order": "sampler-filters-reversed",
+    "sampler_order": "sampler-temperature-first",
+    "sampler_bias": "wrong-value",
 }
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "sampler_history": "sampler-history-ignored",
-    "sampler_alone": "x",
+    "sampler_history": "sampler-filters-apart",
+    "sampler_alone": "sampler-history-ignored",
 }
 
 

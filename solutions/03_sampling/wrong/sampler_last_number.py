@@ -3,7 +3,6 @@
 import numpy as np
 
 FAILS = {
-    "sampler_uniforms": "x",
 }
 
 

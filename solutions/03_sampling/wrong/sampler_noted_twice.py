@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "sampler_history": "sampler-noted-twice",
+    "sampler_history": "wrong-value",
 }
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "sampler_uniforms": "x",
-    "sampler_history": "x",
+    "sampler_uniforms": "wrong-value",
 }
 
 

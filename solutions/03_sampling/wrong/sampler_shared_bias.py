@@ -3,7 +3,11 @@
 import numpy as np
 
 FAILS = {
-    "sampler_alone": "x",
+    "sampler_order": "error",
+    "sampler_history": "error",
+    "sampler_uniforms": "wrong-value",
+    "sampler_bias": "wrong-value",
+    "sampler_alone": "error",
 }
 
 

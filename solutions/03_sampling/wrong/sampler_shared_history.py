@@ -3,8 +3,9 @@
 import numpy as np
 
 FAILS = {
-    "sampler_alone": "sampler-shared",
-    "sampler_history": "x",
+    "sampler_order": "error",
+    "sampler_history": "error",
+    "sampler_alone": "error",
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 FAILS = {
     "sampler_order": "sampler-temperature-first",
-    "sampler_bias": "x",
+    "sampler_bias": "wrong-value",
 }
 
 

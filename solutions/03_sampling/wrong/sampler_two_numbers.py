@@ -3,6 +3,7 @@
 import numpy as np
 
 FAILS = {
+    "sampler_history": "error",
     "sampler_uniforms": "sampler-two-numbers",
 }
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "temperature_values": "temperature-multiplied",
-    "temperature_contract": "temperature-multiplied",
 }
 
 

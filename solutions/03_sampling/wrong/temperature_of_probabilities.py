@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "temperature_values": "temperature-of-probabilities",
-    "temperature_contract": "temperature-of-probabilities",
 }
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "temperature_values": "filter-gives-probabilities",
-    "temperature_contract": "filter-gives-probabilities",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "top_k_ends": "top-k-negative-counts-back",
+    "top_k_ends": "top-k-negative",
 }
 
 

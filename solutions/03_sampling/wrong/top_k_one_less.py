@@ -4,9 +4,12 @@ import numpy as np
 
 FAILS = {
     "top_k_values": "top-k-one-less",
-    "top_k_ties": "top-k-one-less",
-    "top_k_ends": "x",
-    "top_k_contract": "top-k-one-less",
+    "top_k_ties": "wrong-value",
+    "mirostat2_steps": "wrong-value",
+    "mirostat2_run": "wrong-value",
+    "mirostat2_keeps_one": "mirostat-none-left",
+    "mirostat1_steps": "error",
+    "mirostat1_run": "error",
 }
 
 

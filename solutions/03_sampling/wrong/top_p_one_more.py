@@ -4,8 +4,9 @@ import numpy as np
 
 FAILS = {
     "top_p_values": "top-p-one-more",
-    "top_p_exact": "top-p-one-more",
+    "top_p_exact": "top-p-sum-exact",
     "top_p_ends": "top-p-one-more",
+    "top_p_after_top_k": "top-p-ruled-out-counts",
 }
 
 

@@ -4,6 +4,8 @@ import numpy as np
 
 FAILS = {
     "typical_values": "typical-crossing-dropped",
+    "typical_ends": "typical-none-left",
+    "typical_ruled_out": "wrong-value",
 }
 
 

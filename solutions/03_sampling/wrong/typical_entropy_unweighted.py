@@ -4,6 +4,7 @@ import numpy as np
 
 FAILS = {
     "typical_values": "typical-unweighted",
+    "typical_ruled_out": "typical-ruled-out",
 }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "typical_values": "typical-of-probability",
+    "typical_values": "typical-is-top-p",
+    "typical_ruled_out": "typical-ruled-out",
 }
 
 
