@@ -6,12 +6,13 @@ Must not know: points, hidden or not, solutions. Read before: dense.py, mistakes
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 import mistakes
 import numpy as np
-from dense import WANT, alive, firm, logits_of, only
+from dense import WANT, alive, firm, logits_of
 
 from autograder.checks import CheckFailed, close, expect_dtype, expect_shape, require
 from minengine import oracle
@@ -23,13 +24,19 @@ FINITE = 1e3  # below minus this a finite number stands for "ruled out"
 
 
 def agrees(
-    student: Any, hole: str, *args: Any, got: Any = None, what: str = "", near: Any = None
+    student: Any,
+    hole: str,
+    *args: Any,
+    got: Any = None,
+    what: str = "",
+    near: Any = None,
+    own: Any = None,
 ) -> str | None:
     """Require of ``hole(*args)`` the right row; a known mistake is named by its tag."""
     got = getattr(student, hole)(*args) if got is None else got
     table = mistakes.PARTS[hole] if near is None else near
     near = {tag: partial(wrong, *args) for tag, wrong in table.items()}
-    return row_agrees(got, WANT[hole](*args), near, what or shown(hole, args))
+    return row_agrees(got, WANT[hole](*args), near, what or shown(hole, args), own)
 
 
 def row_agrees(got: Any, want: Any, near: dict, what: str, own: Any = None) -> str | None:
@@ -90,7 +97,7 @@ def telling_row(rng: np.random.Generator, hole: str, *args: Any, n: int = 9) -> 
             return row
 
 
-def contract(student: Any, hole: str, row: np.ndarray, *args: Any) -> None:
+def contract(student: Any, hole: str, row: np.ndarray, *args: Any, off: bool = False) -> None:
     """float16 in, float32 or float64 out; the caller's array as it was, and no view of it.
 
     What the numbers are is asked elsewhere: a mistake there costs nothing here.
@@ -98,7 +105,8 @@ def contract(student: Any, hole: str, row: np.ndarray, *args: Any) -> None:
     what = f"{hole} of float16"
     got = getattr(student, hole)(row.astype(np.float16), *args)
     expect_shape(got, row.shape, what)
-    require(len(np.unique(got)) > 1, f"{what}: every number is {got[0]}", "wrong-value")
+    idle = not off and len(np.unique(got)) == 1
+    require(not idle, f"{what}: every number is {np.ravel(got)[0]}", "wrong-value")
     expect_dtype(got, FLOATS, what, "dtype-narrow")
     seen = student.observe(hole, row, *args)
     same = np.array_equal(seen.args_after[0], row)
@@ -114,10 +122,15 @@ def count_agrees(got: Any, row: np.ndarray, want: int, what: str, tags: dict[int
     expect_shape(got, row.shape, what)
     row_is = np.asarray(got, np.float64)
     require(not np.isnan(row_is).any(), f"{what}: got {texts(row_is)}", tags.get(-1, "nan"))
+    finite = ((row_is < -FINITE) & (row_is > -np.inf)).any()
+    message = f"{what}: got {texts(row_is)}, want -inf for what is ruled out"
+    require(not finite, message, "ruled-out-is-finite")
     n = int((row_is > -np.inf).sum())
     message = f"{what}: {n} tokens are left, want {want}; logits after it {texts(row_is)}"
     habit = bool(n == len(row) and np.isclose(row_is.sum(), 1) and (row_is >= 0).all())
-    tag = "filter-gives-probabilities" if habit else tags.get(n, "wrong-value")
+    zeroes = n == len(row) and int((row_is == 0).sum()) >= len(row) - want > 0
+    tag = "ruled-out-is-zero" if zeroes else tags.get(n, "wrong-value")
+    tag = "filter-gives-probabilities" if habit else tag
     require(n == want, message, tag)
 
 
@@ -139,15 +152,6 @@ def token_agrees(got: Any, want: int, hole: str, args: tuple, what: str) -> None
     close(got, want, near=near, what=f"{hole}, {what}", rtol=0, atol=0)
 
 
-def ties_kept(row: np.ndarray, got: Any, what: str) -> int:
-    """How many tokens are left; each must have the logit it had. Which of equal ones is open."""
-    agreed = np.shape(got) == row.shape and np.asarray(got).dtype.kind == "f"
-    require(agreed, f"{what}: got {got}, want a row of {len(row)} logits", "wrong-shape")
-    left = alive(got)
-    row_agrees(got, only(row, left), {}, what)
-    return len(left)
-
-
 def divides(student: Any, n: int) -> bool:
     """Are the student's shares of n equal logits 1/n to the last bit, and their sums exact?
 
@@ -155,3 +159,22 @@ def divides(student: Any, n: int) -> bool:
     """
     shares = np.asarray(student.softmax(np.zeros(n)))
     return shares.shape == (n,) and bool((shares == 1 / n).all())
+
+
+def reads_softmax(function: Callable) -> Callable:
+    """A check of a task that reads ``softmax``: where that is wrong, a failure says so."""
+
+    @wraps(function)
+    def checked(student: Any, rng: np.random.Generator) -> str | None:
+        try:
+            return function(student, rng)
+        except CheckFailed:
+            row = np.array([1.0, 3.0, -np.inf, 2.0])
+            seen = student.observe("softmax", row)
+            right = np.shape(seen.value) == (4,) and np.allclose(seen.value, oracle.softmax(row))
+            if right and np.array_equal(seen.args_after[0], row):
+                raise
+            text = f"your softmax of {row.tolist()} gives {seen.value}: mend it first"
+            raise CheckFailed("softmax-first", text) from None
+
+    return checked

@@ -21,7 +21,7 @@ from minengine.candidates import Candidates
 from minengine.draws import Mirostat, draw
 from minengine.sampling import Chain
 
-OFF = {"top_k": 0, "typical_p": 1.0, "top_p": 1.0, "min_p": 0.0, "temp": 1.0}
+OFF = {"top_k": 1000, "typical_p": 1.0, "top_p": 1.0, "min_p": 0.0, "temp": 1.0}
 
 
 def alive(logits: np.ndarray) -> np.ndarray:
@@ -90,11 +90,18 @@ WANT: dict[str, Callable[..., Any]] = {
 }
 
 
-def chain(logits: np.ndarray, history: Sequence[int] = (), bias: Any = None, **settings: Any):
-    """The row that the engine's whole chain leaves, -inf for what is gone."""
+def chain(
+    logits: np.ndarray,
+    history: Sequence[int] = (),
+    bias: Any = None,
+    order: Sequence[str] | None = None,
+    **settings: Any,
+) -> np.ndarray:
+    """The row that the engine's chain leaves, -inf for what is gone; ``order`` is of its names."""
     s = OFF | settings
     engine = Chain(
         seed=0,
+        samplers=order,
         logit_bias=bias,
         penalty_last_n=s.get("last_n", 64),
         repeat_penalty=s.get("repeat", 1.0),
@@ -110,11 +117,13 @@ def chain(logits: np.ndarray, history: Sequence[int] = (), bias: Any = None, **s
 # Mirostat ----------------------------------------------------------------------------------------
 
 
-def step(state: Mirostat, logits: np.ndarray, u: float, pick: Callable = drawn) -> tuple:
-    """(token, mu after it); ``pick`` draws from the row that mirostat leaves."""
+def step(
+    state: Mirostat, logits: np.ndarray, u: float, pick: Callable = drawn, cut: Callable = only
+) -> tuple:
+    """(token, mu after it); ``cut`` makes the row that mirostat leaves, ``pick`` draws from it."""
     state.n_vocab = len(logits)
     kept = state.keep(pack(logits))
-    row = only(logits, kept.ids)
+    row = cut(logits, kept.ids)
     token = pick(row, u)
     state.drawn = float(oracle.softmax(row)[token])
     state.learn()
@@ -123,11 +132,11 @@ def step(state: Mirostat, logits: np.ndarray, u: float, pick: Callable = drawn) 
 
 def mirostat(
     version: int, tau: float, eta: float, rows: Sequence, us: Sequence[float],
-    make: Callable = Mirostat, pick: Callable = drawn,
+    make: Callable = Mirostat, pick: Callable = drawn, cut: Callable = only,
 ) -> np.ndarray:  # fmt: skip
     """A run: token and mu of each step, float64 (steps, 2)."""
     state = make(version, tau, eta)
-    return np.array([step(state, row, u, pick) for row, u in zip(rows, us, strict=True)])
+    return np.array([step(state, row, u, pick, cut) for row, u in zip(rows, us, strict=True)])
 
 
 def steady(rng: np.random.Generator, version: int, tau: float, eta: float, n: int, width: int):

@@ -45,7 +45,6 @@ def by_distance(logits, p, distance) -> np.ndarray:
 
 SOFTMAX = {
     "softmax-not-normalised": lambda x: np.exp(oracle.f64(x) - np.max(x)),
-    "softmax-base-two": lambda x: oracle.softmax(oracle.f64(x) * math.log(2)),
     "softmax-log": lambda x: np.log(oracle.softmax(x)),
 }
 
@@ -72,6 +71,12 @@ TOP_K = {
     "row-sorted": lambda x, k: np.sort(oracle.top_k(x, k))[::-1],
 }
 
+
+def above(x, bound) -> np.ndarray:
+    """What reaches a bound, and the likeliest in any case."""
+    return union(only(x, np.flatnonzero(x >= bound)), oracle.top_k(x, 1))
+
+
 TOP_P = {
     "top-p-crossing-dropped": lambda x, p: only(
         x, prefix(x, np.argsort(-x, kind="stable"), p, most=True)
@@ -81,13 +86,8 @@ TOP_P = {
     "top-p-unsorted": lambda x, p: only(x, prefix(x, np.arange(len(x)), p)),
     "ids-not-mapped-back": lambda x, p: only(x, range(count(oracle.top_p(x, p)))),
     "row-sorted": lambda x, p: np.sort(oracle.top_p(x, p))[::-1],
-    "top-p-each-above-p": lambda x, p: only(x, np.flatnonzero(oracle.softmax(x) >= p)),
+    "top-p-each-above-p": lambda x, p: above(x, np.log(p) - np.log(oracle.softmax(x)) + x),
 }
-
-
-def above(x, bound) -> np.ndarray:
-    """What reaches a bound, and the likeliest in any case."""
-    return union(only(x, np.flatnonzero(x >= bound)), oracle.top_k(x, 1))
 
 
 MIN_P = {
@@ -141,7 +141,9 @@ REPEAT = {
         x <= 0, penalised(x, h, n, r, *fp), penalised(x, h, n, 1 / r, *fp)
     ),
     "penalty-inverted": lambda x, h, n, r, *fp: penalised(x, h, n, 1 / r, *fp),
-    "penalty-repeat-subtracted": lambda x, h, n, r, *fp: penalised(x, h, n, 1.0, 0.0, r - 1),
+    "penalty-repeat-subtracted": lambda x, h, n, r, *fp: penalised(
+        penalised(x, h, n, 1.0, 0.0, r - 1), h, n, 1.0, *fp
+    ),
 }
 COUNTS = {
     "penalty-per-occurrence": per_occurrence,
@@ -156,6 +158,9 @@ WINDOW = {
     "penalty-window-short": lambda x, h, n, *v: penalised(x, h, max(n - 1, 0), *v),
     "penalty-oldest": lambda x, h, n, *v: penalised(x, h[:n], max(n, 0), *v),
     "penalty-window-ignored": lambda x, h, n, *v: penalised(x, h, len(h), *v),
+}
+NONE_OF_THEM = {"penalty-zero-is-all": lambda x, h, n, *v: penalised(x, h, -1, *v)}
+ALL_OF_THEM = {
     "penalty-minus-one-slices": lambda x, h, n, *v: penalised(x, h[1:], -1, *v),
     "penalty-minus-one-is-off": lambda x, h, n, *v: oracle.f64(x),
 }
@@ -166,14 +171,21 @@ def draw_descending(x, u: float) -> int:
     return int(order[oracle.draw(oracle.f64(x)[order], u)])
 
 
+def neighbour(x, u: float, step: int) -> int:
+    """The token so many places on, of those that can come."""
+    there = alive(x)
+    at = int(np.searchsorted(there, oracle.draw(x, u))) + step
+    return int(there[min(max(at, 0), len(there) - 1)])
+
+
 DRAW = {
+    "draw-position": lambda x, u: int(np.searchsorted(alive(x), oracle.draw(x, u))),
     "draw-descending": draw_descending,
-    "draw-one-late": lambda x, u: min(oracle.draw(x, u) + 1, len(x) - 1),
-    "draw-one-early": lambda x, u: max(oracle.draw(x, u) - 1, 0),
+    "draw-one-late": lambda x, u: neighbour(x, u, 1),
+    "draw-one-early": lambda x, u: neighbour(x, u, -1),
     "draw-reversed": lambda x, u: oracle.draw(x, 1 - u),
     "draw-uniform": lambda x, u: int(alive(x)[int(u * len(alive(x)))]),
     "draw-largest": lambda x, u: int(np.argmax(x)),
-    "draw-position": lambda x, u: int(np.searchsorted(alive(x), oracle.draw(x, u))),
 }
 
 # Mirostat: a table of states that remember, keep or learn in another way ----------------------
@@ -315,16 +327,35 @@ MIROSTAT = {
 # The sampler: the chain in another order ---------------------------------------------------------
 
 
-def temperature_first(logits, **s):
-    return chain(oracle.f64(logits) / s.get("temp", 1.0), **s | {"temp": 1.0})
+FILTERS = ("top_k", "typical_p", "top_p", "min_p")
 
 
-def apart(logits, **s):
+def split(settings: dict) -> tuple[dict, dict]:
+    """What comes before the filters, and the filters."""
+    late = {n: v for n, v in settings.items() if n in FILTERS}
+    return {n: v for n, v in settings.items() if n not in (*FILTERS, "temp")}, late
+
+
+def temperature_first(logits, temp=1.0, **s):
+    early, late = split(s)
+    return chain(chain(logits, **early) / temp, **late)
+
+
+def apart(logits, temp=1.0, **s):
     """Every filter looks at the whole row; what all of them keep is kept."""
-    steps = [{name: s[name]} for name in ("top_k", "typical_p", "top_p", "min_p") if name in s]
-    rows = [chain(logits, **one) for one in steps]
-    kept = np.minimum.reduce(rows) if rows else oracle.f64(logits)
-    return oracle.temperature(kept, s.get("temp", 1.0))
+    early, late = split(s)
+    rows = [chain(logits, **early, **{name: value}) for name, value in late.items()]
+    return oracle.temperature(np.minimum.reduce(rows), temp)
+
+
+def filters_reversed(logits, **s):
+    order = ("penalties", "min_p", "top_p", "typical_p", "top_k", "temperature")
+    return chain(logits, order=order, **s)
+
+
+def penalties_last(logits, **s):
+    order = ("top_k", "typical_p", "top_p", "min_p", "penalties", "temperature")
+    return chain(logits, order=order, **s)
 
 
 def bias_last(logits, bias=None, **s):
@@ -337,6 +368,8 @@ def bias_last(logits, bias=None, **s):
 SAMPLER = {
     "sampler-temperature-first": temperature_first,
     "sampler-filters-apart": apart,
+    "sampler-filters-reversed": filters_reversed,
+    "sampler-penalties-last": penalties_last,
     "sampler-bias-last": bias_last,
     "sampler-bias-ignored": lambda logits, bias=None, **s: chain(logits, **s),
     "sampler-history-ignored": lambda logits, history=(), **s: chain(logits, **s),

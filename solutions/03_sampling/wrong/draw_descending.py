@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "draw_values": "draw-descending",
-    "draw_ends": "draw-first",
 }
 
 

@@ -4,8 +4,8 @@ import numpy as np
 
 FAILS = {
     "draw_values": "draw-largest",
-    "draw_ends": "draw-first",
-    "draw_large": "draw-float32",
+    "draw_ends": "draw-last",
+    "draw_large": "wrong-value",
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 FAILS = {
     "draw_many_law": "draw-many-law",
-    "draw_many_seed": "draw-many-one-seed",
+    "draw_many_seed": "draw-many-dependent",
 }
 
 

@@ -5,7 +5,7 @@ import numpy as np
 FAILS = {
     "draw_values": "draw-reversed",
     "draw_ends": "draw-first",
-    "draw_large": "draw-float32",
+    "draw_large": "wrong-value",
 }
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "greedy_values": "greedy-last-tie",
-    "temperature_zero": "temperature-last-tie",
 }
 
 

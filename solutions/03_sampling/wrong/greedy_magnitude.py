@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "greedy_values": "greedy-magnitude",
-    "temperature_zero": "wrong-value",
 }
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 FAILS = {
-    "mirostat2_steps": "wrong-value",
-    "mirostat2_run": "wrong-value",
-    "mirostat2_keeps_one": "mirostat-keeps-all",
+    "mirostat2_steps": "mirostat-keeps-surprising",
+    "mirostat2_run": "mirostat-keeps-surprising",
+    "mirostat2_keeps_one": "mirostat-keeps-surprising",
 }
 
 
@@ -18,7 +18,7 @@ class Mirostat2:
         n = np.count_nonzero(softmax(logits) >= 2.0**-self.mu)  # a surprise of at most mu
         order = np.argsort(-logits, kind="stable")
         kept = np.array(logits, np.float64)
-        kept[order[: n % len(order)]] = -np.inf
+        kept[order[: max(n, 1) % len(order)]] = -np.inf
         token = draw(kept, u)
         self.mu -= self.eta * (-np.log2(softmax(kept)[token]) - self.tau)
         return token, self.mu

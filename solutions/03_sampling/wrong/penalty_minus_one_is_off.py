@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "penalties_last_n": "penalty-window-long",
+    "penalties_last_n": "penalty-minus-one-is-off",
 }
 
 

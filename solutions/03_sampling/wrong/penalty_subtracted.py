@@ -4,7 +4,7 @@ import numpy as np
 
 FAILS = {
     "penalties_repeat": "penalty-repeat-subtracted",
-    "penalties_counts": "wrong-value",
+    "penalties_counts": "penalty-repeat-subtracted",
 }
 
 

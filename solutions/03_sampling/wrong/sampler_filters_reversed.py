@@ -3,8 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "sampler_order": "sampler-temperature-first",
-    "sampler_bias": "wrong-value",
+    "sampler_order": "sampler-filters-reversed",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "sampler_history": "sampler-filters-apart",
+    "sampler_history": "sampler-history-ignored",
     "sampler_alone": "sampler-history-ignored",
 }
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 FAILS = {
+    "sampler_uniforms": "sampler-last-number",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "sampler_history": "wrong-value",
+    "sampler_history": "sampler-draws-noted-twice",
 }
 
 

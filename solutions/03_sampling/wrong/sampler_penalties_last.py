@@ -3,6 +3,7 @@
 import numpy as np
 
 FAILS = {
+    "sampler_history": "sampler-penalties-last",
 }
 
 

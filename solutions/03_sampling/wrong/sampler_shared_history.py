@@ -3,15 +3,11 @@
 import numpy as np
 
 FAILS = {
-    "sampler_order": "error",
-    "sampler_history": "error",
-    "sampler_alone": "error",
+    "sampler_alone": "sampler-shared",
 }
 
 
 class Sampler:
-    history = []
-
     def __init__(
         self, uniforms, bias=None, last_n=64, repeat=1.0, frequency=0.0, presence=0.0,
         top_k=40, typical_p=1.0, top_p=0.95, min_p=0.05, temp=0.8,
@@ -20,6 +16,7 @@ class Sampler:
         self.bias = bias or {}
         self.penalty = last_n, repeat, frequency, presence
         self.k, self.typical_p, self.p, self.min_p, self.t = top_k, typical_p, top_p, min_p, temp
+        Sampler.history = []
 
     def accept(self, token):
         self.history.append(token)

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "sampler_order": "sampler-temperature-first",
-    "sampler_bias": "wrong-value",
 }
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 FAILS = {
-    "sampler_history": "error",
     "sampler_uniforms": "sampler-two-numbers",
 }
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "softmax_contract": "dtype-narrow",
-    "draw_large": "draw-float32",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "temperature_zero": "temperature-multiplied",
+    "temperature_zero": "temperature-negative-divides",
 }
 
 

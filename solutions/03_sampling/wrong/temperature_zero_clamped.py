@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "temperature_zero": "wrong-value",
+    "temperature_zero": "temperature-zero-clamped",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "top_k_ties": "wrong-value",
+    "top_k_ties": "top-k-ties-dropped",
 }
 
 

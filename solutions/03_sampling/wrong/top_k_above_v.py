@@ -4,6 +4,8 @@ import numpy as np
 
 FAILS = {
     "top_k_ends": "error",
+    "sampler_order": "error",
+    "sampler_alone": "error",
 }
 
 

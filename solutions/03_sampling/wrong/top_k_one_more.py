@@ -4,12 +4,8 @@ import numpy as np
 
 FAILS = {
     "top_k_values": "top-k-one-more",
-    "top_k_ties": "top-k-ties",
-    "mirostat2_steps": "mirostat-keeps-more",
-    "mirostat2_run": "mirostat-keeps-more",
-    "mirostat2_keeps_one": "mirostat-keeps-more",
-    "mirostat1_steps": "mirostat-keeps-more",
-    "mirostat1_run": "mirostat-keeps-more",
+    "top_k_ties": "top-k-one-more",
+    "top_k_ends": "top-k-one-more",
 }
 
 

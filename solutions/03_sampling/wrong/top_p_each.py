@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "top_p_values": "top-p-crossing-dropped",
+    "top_p_values": "top-p-each-above-p",
     "top_p_exact": "wrong-value",
     "top_p_ends": "wrong-value",
     "top_p_min_keep": "wrong-value",

@@ -4,6 +4,7 @@ import numpy as np
 
 FAILS = {
     "top_p_values": "top-p-unsorted",
+    "top_p_after_top_k": "top-p-ruled-out-counts",
 }
 
 
