@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "draw_values": "wrong-value",
+    "draw_values": "draw-one-late",
     "draw_ends": "draw-first",
 }
 
