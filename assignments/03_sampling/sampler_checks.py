@@ -46,8 +46,8 @@ def filtered_agrees(
 def composed(student: Any, row: np.ndarray, settings: Settings, history: list) -> np.ndarray:
     """The chain of the student's own parts; parts that do nothing carry no chain."""
     x = np.array(row, np.float64)
-    for token, value in (settings.get("bias") or {}).items():
-        x[token] += value
+    for said, added in (settings.get("bias") or {}).items():
+        x[said] += added
     penalty = [settings.get(n, d) for n, d in zip(PENALTY, (64, 1.0, 0.0, 0.0), strict=True)]
     values = [[history, *penalty], *([settings[n]] for n in SETTINGS)]
     before = x
