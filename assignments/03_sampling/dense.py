@@ -24,6 +24,13 @@ from minengine.sampling import Chain
 OFF = {"top_k": 1000, "typical_p": 1.0, "top_p": 1.0, "min_p": 0.0, "temp": 1.0}
 
 
+def logits_of(rng: np.random.Generator, n: int, scale: float = 1.5) -> np.ndarray:
+    """n distinct logits in no order, float32, with half of them below zero."""
+    row = np.sort(rng.normal(0, scale, n))
+    row = row - np.median(row) + np.arange(n) * 1e-2  # no two within rounding of each other
+    return rng.permutation(row).astype(np.float32)
+
+
 def alive(logits: np.ndarray) -> np.ndarray:
     """Ids that are not ruled out."""
     return np.flatnonzero(np.asarray(logits) > -np.inf)
@@ -139,11 +146,14 @@ def mirostat(
     return np.array([step(state, row, u, pick, cut) for row, u in zip(rows, us, strict=True)])
 
 
-def steady(rng: np.random.Generator, version: int, tau: float, eta: float, n: int, width: int):
+def steady(
+    rng: np.random.Generator, version: int, tau: float, eta: float, n: int, width: int,
+    source: Callable = logits_of,
+) -> tuple[list, list, np.ndarray]:  # fmt: skip
     """(rows, numbers u, the run) of n steps on which no bound or draw is a matter of rounding."""
     state, rows, us, run = Mirostat(version, tau, eta), [], [], []
     while len(rows) < n:
-        row, u = logits_of(rng, width), float(rng.random())
+        row, u = source(rng, width), float(rng.random())
         c = pack(row).sorted()
         kept = state.keep(c)
         if _clear(state, c, len(kept)) and clear_draw(only(row, kept.ids), u):
@@ -162,13 +172,6 @@ def _clear(state: Mirostat, c: Candidates, n: int) -> bool:
 
 
 # Rows on which rounding decides nothing ----------------------------------------------------------
-
-
-def logits_of(rng: np.random.Generator, n: int, scale: float = 1.5) -> np.ndarray:
-    """n distinct logits in no order, float32, with half of them below zero."""
-    row = np.sort(rng.normal(0, scale, n))
-    row = row - np.median(row) + np.arange(n) * 1e-2  # no two within rounding of each other
-    return rng.permutation(row).astype(np.float32)
 
 
 def clear_draw(row: np.ndarray, u: float, margin: float = 1e-3) -> bool:

@@ -137,6 +137,9 @@ def draw_many_seed(student, rng):
 # mirostat ----------------------------------------------------------------------------------------
 
 
+UNKNOWN = ("error", "wrong-value", "nan", "mirostat-keeps-all", "mirostat-surprise-of-all")
+
+
 def run_agrees(
     student: Any, version: int, tau: float, eta: float, rows: Any, us: Any, want: np.ndarray
 ) -> str | None:
@@ -205,21 +208,50 @@ def mirostat2_keeps_one(student, rng):
         if dense.drawn(run[0][0], run[1][0]) != np.argmax(run[0][0]):
             break
     try:
-        return run_agrees(student, 2, tau, 0.5, *run)
+        note = run_agrees(student, 2, tau, 0.5, *run)
     except CheckFailed as failed:
-        known = {"error", "wrong-value", "nan"}
-        tag = "mirostat-none-left" if failed.tag in known else failed.tag
+        tag = "mirostat-none-left" if failed.tag in UNKNOWN else failed.tag
         raise CheckFailed(tag, f"no token is within mu: {failed}") from None
+    # Four equal logits have 2 bits each, and mu begins at 2: exactly mu is not more than mu.
+    row, u = np.zeros(4), 0.6
+    token, _ = student.Mirostat2(1.0, 0.5).step(row, u)
+    alone = token == 0 and divides(student, 4) and student.draw(row, u) != 0
+    message = "tokens whose surprise is exactly mu are ruled out"
+    require(not alone, message, "mirostat-bound")
+    return note
 
 
 @check(hole="Mirostat1", points=1, title="as many tokens as Zipf's exponent says")
 @reads_softmax
 def mirostat1_steps(student, rng):
-    return run_agrees(student, 1, *telling_run(rng, 1, float(rng.uniform(0.6, 0.9)), 0.5, 8, 5))
+    note = run_agrees(student, 1, *telling_run(rng, 1, float(rng.uniform(0.6, 0.9)), 0.5, 8, 5))
+    # A flat row and a small mu make k less than 1.
+    run = dense.steady(rng, 1, 0.02, 0.5, 2, 5, partial(logits_of, scale=0.1))
+    try:
+        return run_agrees(student, 1, 0.02, 0.5, *run) or note
+    except CheckFailed as failed:
+        tag = "mirostat-none-left" if failed.tag in UNKNOWN else failed.tag
+        raise CheckFailed(tag, f"k is below 1: {failed}") from None
 
 
 @check(hole="Mirostat1", points=1, title="mu over fifty steps, V above 100", visibility="hidden")
 @reads_softmax
 def mirostat1_run(student, rng):
     tau, eta = float(rng.uniform(2.5, 3.5)), float(rng.uniform(0.2, 0.4))
-    return run_agrees(student, 1, tau, eta, *dense.steady(rng, 1, tau, eta, 50, 160))
+    note = run_agrees(student, 1, tau, eta, *dense.steady(rng, 1, tau, eta, 50, 160))
+    run = dense.steady(rng, 1, tau, eta, 2, 160, a_hundred)
+    try:
+        return run_agrees(student, 1, tau, eta, *run) or note
+    except CheckFailed as failed:
+        tag = "mirostat-hundred" if failed.tag == "wrong-value" else failed.tag
+        raise CheckFailed(tag, str(failed)) from None
+
+
+def a_hundred(rng: np.random.Generator, n: int) -> np.ndarray:
+    """The 100th probability is far below the 99th, and the 101st far below it: who looks at one
+    less or one more finds another exponent.
+    """
+    row = np.sort(logits_of(rng, n, 0.5))[::-1].copy()
+    row[99:] -= 6
+    row[100:] -= 20
+    return rng.permutation(row)

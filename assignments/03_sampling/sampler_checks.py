@@ -12,7 +12,7 @@ from typing import Any
 import dense
 import mistakes
 import numpy as np
-from agreement import reads_softmax, row_agrees
+from agreement import firm_row, reads_softmax, row_agrees
 from dense import alive, firm, logits_of
 
 from autograder.checks import CheckFailed, check, close, require
@@ -85,7 +85,17 @@ def sampler_order(student, rng):
     note = filtered_agrees(student, sampler, row, settings, [], "Sampler.filter")
     example, settings = np.array([2.0, 1, 0]), Settings(top_p=0.9, temp=2.0)
     sampler = student.Sampler([], **settings)
-    return filtered_agrees(student, sampler, example, settings, [], "the example") or note
+    note = filtered_agrees(student, sampler, example, settings, [], "the example") or note
+    for name, part, value in (
+        ("typical_p", "typical", 0.5),
+        ("top_p", "top_p", 0.6),
+        ("min_p", "min_p", 0.2),
+    ):
+        row, settings = firm_row(rng, part, value), Settings(**{name: value, "temp": 2.0})
+        sampler = student.Sampler([], **settings)
+        what = f"Sampler.filter with {name} = {value} alone"
+        note = filtered_agrees(student, sampler, row, settings, [], what) or note
+    return note
 
 
 @check(hole="Sampler", points=1, title="what it drew and was told is penalised")
