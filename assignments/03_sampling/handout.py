@@ -139,7 +139,7 @@ check("greedy")
 # logits            2.0000   1.0000  -1.0000
 # p at t = 1        0.7054   0.2595   0.0351
 # t = 2             1.0000   0.5000  -0.5000
-# p at t = 2        0.5466   0.3315   0.1220
+# p at t = 2        0.5465   0.3315   0.1220
 # ```
 #
 # **Task.** Write `temperature`.
@@ -272,8 +272,8 @@ check("min_p")
 # ```
 # probabilities     0.1000   0.5000   0.1500   0.2500
 # surprise          2.3026   0.6931   1.8971   1.3863   entropy 1.2080
-# distance          1.0946   0.5148   0.6892   0.1783
-# nearest first     id 3     id 1     id 2     id 0
+# distance          1.0946   0.5148   0.6891   0.1783
+# nearest first       id 3     id 1     id 2     id 0
 # running sum       0.2500   0.7500   0.9000   1.0000
 # p = 0.6             drop     keep     drop     keep
 # ```

@@ -277,6 +277,148 @@ def test_no_line_of_the_reference_stands_in_what_students_get():
     assert {line for line in solved & given if len(line) > 12} == set()
 
 
+def row(head: str, values, after: str = "") -> str:
+    cells = "".join(f"{v:9.4f}" if np.isfinite(v) else "     -inf" for v in values)
+    return f"{head:15}{cells}{after}"
+
+
+def words(head: str, values, after: str = "") -> str:
+    return f"{head:15}" + "".join(f"{v:>9}" for v in values) + after
+
+
+def block_softmax() -> str:
+    x = np.array([2.0, 1, 0, -1])
+    e = np.exp(x - 2)
+    lines = row("logits", x), row("exp(x - 2)", e, f"   sum {e.sum():.4f}")
+    return "\n".join([*lines, row("p", oracle.softmax(x))])
+
+
+def block_temperature() -> str:
+    x = np.array([2.0, 1, -1])
+    cold = oracle.temperature(x, 2)
+    lines = row("logits", x), row("p at t = 1", oracle.softmax(x)), row("t = 2", cold)
+    return "\n".join([*lines, row("p at t = 2", oracle.softmax(cold))])
+
+
+def block_top_k() -> str:
+    x = np.array([1.0, 3, 0, 2])
+    return "\n".join([row("logits", x), row("top_k, k = 2", oracle.top_k(x, 2))])
+
+
+def block_top_p() -> str:
+    p = np.array([0.1, 0.5, 0.15, 0.25])
+    down = np.sort(p)[::-1]
+    left = np.isfinite(oracle.top_p(np.log(p), 0.7))
+    verdict = words("p = 0.7", ["keep" if k else "drop" for k in left], "   ids 1 and 3")
+    assert np.flatnonzero(left).tolist() == [1, 3]
+    return "\n".join(
+        [row("probabilities", p), row("sorted", down), row("running sum", np.cumsum(down)), verdict]
+    )
+
+
+def block_min_p() -> str:
+    p = np.array([0.5, 0.07, 0.28, 0.15])
+    left = np.isfinite(DENSE.min_p(np.log(p), 0.2))
+    verdict = words("p = 0.2", ["keep" if k else "drop" for k in left], "   0.2 * 0.5 = 0.1")
+    return "\n".join([row("probabilities", p), verdict])
+
+
+def block_typical() -> str:
+    p = np.array([0.1, 0.5, 0.15, 0.25])
+    s = -np.log(p)
+    entropy = (p * s).sum()
+    order = np.argsort(np.abs(s - entropy))
+    left = np.isfinite(DENSE.typical(np.log(p), 0.6))
+    return "\n".join(
+        [
+            row("probabilities", p),
+            row("surprise", s, f"   entropy {entropy:.4f}"),
+            row("distance", np.abs(s - entropy)),
+            words("nearest first", [f"id {i}" for i in order]),
+            row("running sum", np.cumsum(p[order])),
+            words("p = 0.6", ["keep" if k else "drop" for k in left]),
+        ]
+    )
+
+
+def block_penalties() -> str:
+    x = np.array([2.0, -2, 0, 1])
+    after = DENSE.penalised(x, [0, 1, 2], 64, 2.0)
+    return "\n".join(
+        [row("logits", x), words("times said", [1, 1, 1, 0]), row("repeat = 2", after)]
+    )
+
+
+def block_draw() -> str:
+    p, us = np.array([0.2, 0.5, 0.3]), [0.1, 0.6, 0.9]
+    tokens = [DENSE.drawn(np.log(p), u) for u in us]
+    lines = row("probabilities", p), row("running sum", np.cumsum(p)), row("u", us)
+    return "\n".join([*lines, words("token", tokens)])
+
+
+def block_mirostat() -> str:
+    p = np.array([0.5, 0.25, 0.125, 0.125])
+    run = DENSE.mirostat(2, 1.2, 0.5, [np.log(p)] * 2, [0.9, 0.6])
+    left = p[:2] / p[:2].sum()
+    kept = row("left", left) + f"{'drop':>9}" * 2
+    lines = [
+        row("probabilities", p, "   tau = 1.2, eta = 0.5"),
+        row("surprise, bits", -np.log2(p), "   mu = 2.4000"),
+        kept,
+    ]
+    for u, (token, mu) in zip((0.9, 0.6), run, strict=True):
+        bits = -np.log2(left[int(token)])
+        lines.append(f"u = {u}           token {int(token)} of {bits:.4f} bits, mu = {mu:.4f}")
+    return "\n".join(lines)
+
+
+def block_sampler() -> str:
+    x = np.array([2.0, 1, 0])
+    cold = oracle.temperature(x, 2)
+    return "\n".join(
+        [
+            row("p", oracle.softmax(x)),
+            row("top_p, then t", DENSE.chain(x, **DENSE.OFF | {"top_p": 0.9, "temp": 2.0})),
+            row("p after t", oracle.softmax(cold), "   0.9 is not reached by two"),
+            row("t, then top_p", oracle.top_p(cold, 0.9), "   wrong: all three stay"),
+        ]
+    )
+
+
+BLOCKS = [
+    block_softmax,
+    block_temperature,
+    block_top_k,
+    block_top_p,
+    block_min_p,
+    block_typical,
+    block_penalties,
+    block_draw,
+    block_mirostat,
+    block_sampler,
+]
+DRAWINGS = ("id      0         1", "logits -> bias -> penalties")
+FENCED = re.findall(r"```\n(.*?)\n```", TEXT, re.S)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda b: b.__name__)
+def test_a_block_of_numbers_in_the_handout_is_what_the_engine_gives(block):
+    assert block() in FENCED, f"want this block in the handout:\n{block()}"
+
+
+def test_every_block_of_the_handout_is_recomputed_or_a_drawing():
+    drawings = [f for f in FENCED if any(d in f for d in DRAWINGS)]
+    assert len(drawings) == len(DRAWINGS)
+    assert sorted(set(FENCED) - set(drawings)) == sorted(block() for block in BLOCKS)
+
+
+def test_numbers_in_the_sentences_are_what_numpy_says():
+    assert "$e^{710}$ is more than a float64 holds" in TEXT
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.exp(710.0))
+        assert np.isfinite(np.exp(709.0))
+
+
 def test_the_text_has_one_sentence_a_line():
     for line in TEXT.splitlines():
         text = re.sub(r"\*\*[A-Z][^*]*\.\*\*", "", line)  # a bold word that leads a paragraph
