@@ -1,0 +1,16 @@
+"""Rules out in the caller's array."""
+
+import numpy as np
+
+FAILS = {
+    "min_p_contract": "input-changed",
+}
+
+
+def min_p(logits, p, min_keep=1):
+    kept = logits if logits.dtype != np.float16 else np.array(logits, np.float64)
+    if p > 0:
+        order = np.argsort(-kept, kind="stable")
+        n = np.count_nonzero(kept >= kept.max() + np.log(p))
+        kept[order[max(n, min_keep) :]] = -np.inf
+    return kept

@@ -1,0 +1,16 @@
+"""The logarithm to base 2."""
+
+import numpy as np
+
+FAILS = {
+    "min_p_values": "min-p-log-base",
+}
+
+
+def min_p(logits, p, min_keep=1):
+    kept = np.array(logits, np.float64)
+    if p > 0:
+        order = np.argsort(-kept, kind="stable")
+        n = np.count_nonzero(kept >= kept.max() + np.log2(p))
+        kept[order[max(n, min_keep) :]] = -np.inf
+    return kept

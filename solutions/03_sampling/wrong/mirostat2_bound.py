@@ -1,0 +1,20 @@
+"""What surprises exactly mu is ruled out."""
+
+import numpy as np
+
+FAILS = {
+    "mirostat2_keeps_one": "mirostat-bound",
+}
+
+
+class Mirostat2:
+    def __init__(self, tau, eta):
+        self.tau, self.eta = tau, eta
+        self.mu = 2 * tau
+
+    def step(self, logits, u):
+        n = np.count_nonzero(softmax(logits) > 2.0**-self.mu)  # a surprise of at most mu
+        kept = top_k(logits, max(n, 1))
+        token = draw(kept, u)
+        self.mu -= self.eta * (-np.log2(softmax(kept)[token]) - self.tau)
+        return token, self.mu

@@ -1,0 +1,21 @@
+"""Learns from the likeliest token, whatever was drawn."""
+
+import numpy as np
+
+FAILS = {
+    "mirostat2_steps": "mirostat-learns-from-largest",
+    "mirostat2_run": "mirostat-learns-from-largest",
+}
+
+
+class Mirostat2:
+    def __init__(self, tau, eta):
+        self.tau, self.eta = tau, eta
+        self.mu = 2 * tau
+
+    def step(self, logits, u):
+        n = np.count_nonzero(softmax(logits) >= 2.0**-self.mu)  # a surprise of at most mu
+        kept = top_k(logits, max(n, 1))
+        token = draw(kept, u)
+        self.mu -= self.eta * (-np.log2(softmax(kept).max()) - self.tau)
+        return token, self.mu

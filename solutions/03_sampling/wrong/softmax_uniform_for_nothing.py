@@ -1,0 +1,17 @@
+"""A row with nothing left gives every token a share."""
+
+import numpy as np
+
+FAILS = {
+    "softmax_refuses": "softmax-accepts",
+}
+
+
+def softmax(logits):
+    x = np.asarray(logits, np.float64)
+    if np.isneginf(x).all():
+        return np.full(len(x), 1 / len(x))
+    if np.isnan(x).any() or not np.isfinite(x.max()):
+        raise ValueError(f"no distribution: {np.isnan(x).sum()} NaN, the largest is {x.max()}")
+    e = np.exp(x - x.max())
+    return e / e.sum()

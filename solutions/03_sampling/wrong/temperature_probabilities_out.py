@@ -1,0 +1,14 @@
+"""Right odds, but as probabilities."""
+
+import numpy as np
+
+FAILS = {
+    "temperature_values": "filter-gives-probabilities",
+}
+
+
+def temperature(logits, t):
+    x = np.array(logits, np.float64)
+    if t <= 0:
+        return np.where(np.arange(len(x)) == greedy(x), x, -np.inf)
+    return softmax(x / t)

@@ -1,0 +1,18 @@
+"""The token that reaches p is dropped."""
+
+import numpy as np
+
+FAILS = {
+    "top_p_values": "top-p-crossing-dropped",
+    "top_p_exact": "top-p-crossing-dropped",
+}
+
+
+def top_p(logits, p, min_keep=1):
+    kept = np.array(logits, np.float64)
+    if p < 1:
+        order = np.argsort(-kept, kind="stable")
+        running = np.cumsum(softmax(kept)[order])
+        n = np.count_nonzero(running < p)  # the token that reaches p belongs to them
+        kept[order[max(n, min_keep) :]] = -np.inf
+    return kept

@@ -1,0 +1,20 @@
+"""One more than needed."""
+
+import numpy as np
+
+FAILS = {
+    "top_p_values": "top-p-one-more",
+    "top_p_exact": "top-p-sum-exact",
+    "top_p_ends": "top-p-one-more",
+    "top_p_after_top_k": "top-p-ruled-out-counts",
+}
+
+
+def top_p(logits, p, min_keep=1):
+    kept = np.array(logits, np.float64)
+    if p < 1:
+        order = np.argsort(-kept, kind="stable")
+        running = np.cumsum(softmax(kept)[order])
+        n = np.count_nonzero(running < p) + 2  # the token that reaches p belongs to them
+        kept[order[max(n, min_keep) :]] = -np.inf
+    return kept

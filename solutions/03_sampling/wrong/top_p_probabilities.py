@@ -1,0 +1,22 @@
+"""Gives the probabilities of what stays."""
+
+import numpy as np
+
+FAILS = {
+    "top_p_values": "filter-gives-probabilities",
+    "top_p_exact": "filter-gives-probabilities",
+    "top_p_ends": "filter-gives-probabilities",
+    "top_p_after_top_k": "filter-gives-probabilities",
+    "top_p_min_keep": "filter-gives-probabilities",
+}
+
+
+def top_p(logits, p, min_keep=1):
+    kept = np.array(logits, np.float64)
+    if p < 1:
+        order = np.argsort(-kept, kind="stable")
+        running = np.cumsum(softmax(kept)[order])
+        n = np.count_nonzero(running < p) + 1  # the token that reaches p belongs to them
+        kept[order[max(n, min_keep) :]] = -np.inf
+        return softmax(kept)
+    return kept

@@ -1,0 +1,24 @@
+"""Gives the probabilities of what stays."""
+
+import numpy as np
+
+FAILS = {
+    "typical_values": "filter-gives-probabilities",
+    "typical_ends": "filter-gives-probabilities",
+    "typical_ruled_out": "filter-gives-probabilities",
+}
+
+
+def typical(logits, p):
+    x = np.array(logits, np.float64)
+    if p >= 1:
+        return x
+    q = softmax(x)
+    there = np.flatnonzero(q)  # 0 * log 0 is NaN
+    surprise = -np.log(q[there])
+    entropy = q[there] @ surprise
+    order = there[np.argsort(np.abs(surprise - entropy), kind="stable")]
+    n = np.count_nonzero(np.cumsum(q[order]) <= p) + 1
+    kept = np.full(len(x), -np.inf)
+    kept[order[:n]] = x[order[:n]]
+    return softmax(kept)
