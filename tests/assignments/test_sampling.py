@@ -73,10 +73,10 @@ def as_verify(solution) -> Seeds:
 
 @pytest.mark.parametrize("solution", RIGHT, ids=lambda s: s.name)
 def test_a_right_solution_passes_every_check_on_every_seed(solution):
-    assert results(solution, Seeds(tuple(range(5)))) == {}
+    assert results(solution, Seeds(tuple(range(3)))) == {}
 
 
-@pytest.mark.parametrize("solution", OF_KIND["wrong"][::3], ids=lambda s: s.name)
+@pytest.mark.parametrize("solution", OF_KIND["wrong"][::5], ids=lambda s: s.name)
 def test_a_wrong_solution_fails_the_checks_it_names_with_their_tags_and_no_other(solution):
     assert results(solution, as_verify(solution)) == dict(solution.fails)
 
