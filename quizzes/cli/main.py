@@ -1,4 +1,4 @@
-"""The ``quiz`` program: list, take, deal, mark and verify.
+"""The ``quiz`` program: list, take, deal, mark and verify; ``export`` is in ``exporting.py``.
 
 Owns: arguments and printing. Must not know: how a paper is drawn or judged. Read before:
 ``app.py``, ``quizzes/terminal.py``.
@@ -17,6 +17,7 @@ from rich.text import Text
 
 from quizzes import collected, screen, terminal
 from quizzes import replies as reply_files
+from quizzes.cli import exporting
 from quizzes.cli.app import (
     BANKS,
     BankOption,
@@ -37,6 +38,8 @@ from quizzes.replies import Replies
 from quizzes.schema import load_banks, load_papers
 from quizzes.verify import Report
 from quizzes.verify import verify as verify_bank
+
+__all__ = ["app", "exporting", "main"]
 
 
 def main() -> None:

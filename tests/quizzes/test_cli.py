@@ -42,7 +42,7 @@ def filled(tmp_path):
 
 
 def test_every_command_has_help_with_an_example(quiz):
-    for command in ("list", "take", "deal", "mark", "verify"):
+    for command in ("list", "take", "deal", "mark", "export", "verify"):
         found = quiz(command, "--help")
         assert found.exit_code == 0
         assert "Example" in found.output
