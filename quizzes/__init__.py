@@ -4,5 +4,6 @@ Read in this order: ``bank/2.1.yaml`` (what a question is), ``schema.py`` (its f
 and ``expression.py`` under it), ``answers.py`` and ``specimen.py`` (what the engine is asked),
 ``paper.py`` (the draw), ``units.py`` and ``marking.py`` (right or wrong, and why), ``replies.py``
 and ``collected.py`` (files), ``progress.py``, ``screen.py``, ``keys.py`` and ``terminal.py`` (one
-sitting), ``verify.py`` (the banks themselves checked), ``cli.py``.
+sitting), ``verify.py`` (the banks themselves checked), ``exports.py`` over ``portable.py`` and a
+file a format (other systems), ``cli/``.
 """

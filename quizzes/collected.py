@@ -58,14 +58,19 @@ def deal(
     seed = read_secret(secret)
     paths = []
     for student in students:
-        if not student or student in (".", "..") or set(student) & set('/\\\0:*?"<>|\n'):
-            raise ReplyError(f"{student!r} cannot be the name of a file")
-        path = out / f"{student}.yaml"
+        path = out / f"{file_name(student)}.yaml"
         paper = draw(quiz, student, seed, banks=banks)
         out.mkdir(parents=True, exist_ok=True)
         path.write_text(template(paper), encoding="utf-8")
         paths.append(path)
     return paths
+
+
+def file_name(student: str) -> str:
+    """The student's name, where it can name a file."""
+    if not student or student in (".", "..") or set(student) & set('/\\\0:*?"<>|\n'):
+        raise ReplyError(f"{student!r} cannot be the name of a file")
+    return student
 
 
 def mark_all(paths: Sequence[Path], secret: Path | None, banks: Mapping[str, Bank]) -> list[Row]:

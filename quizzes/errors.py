@@ -4,6 +4,7 @@ QuizError
 ├── BankError       a bank or papers.yaml is not what it should be: file:line: what, got, want
 ├── DrawError       a question cannot be drawn: no parameters give one clear answer
 ├── AnswerError     a reply that cannot be read; nothing is said about whether it is right
+├── ExportError     a paper that cannot be written where or as it was asked for
 ├── ReplyError      a file of replies, or of progress, that cannot be read or belongs elsewhere
 └── Unclear         these parameters give no single clear answer: other ones are drawn
 """
@@ -27,6 +28,10 @@ class AnswerError(QuizError):
 
 class ReplyError(QuizError):
     """A file of replies or of progress that cannot be read, or that belongs to another paper."""
+
+
+class ExportError(QuizError):
+    """A paper that cannot be written where or as it was asked for."""
 
 
 class Unclear(QuizError):

@@ -17,6 +17,7 @@ from .errors import AnswerError
 from .paper import Asked, Paper
 
 PASS = "?"  # the reply "I do not know"
+MISTAKE_TOLERANCE = 1e-4  # of a known mistake's value, where the question's own is smaller
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def of_order(q: Asked, value: tuple[str, ...]) -> str:
 def of_number(q: Asked, value: Fraction) -> str:
     """The known mistake that gives this number, if there is one, else how far off it is."""
     for mistake in q.mistakes:
-        if units.near(value, units.exact(mistake.value), max(q.tolerance, 1e-4)):
+        if units.near(value, units.exact(mistake.value), max(q.tolerance, MISTAKE_TOLERANCE)):
             return mistake.why
     if q.answer != 0 and value != 0:
         ratio = float(value / q.answer)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from html import escape
 
 Span = tuple[str, str]
 MARKS = re.compile(r"(?P<code>`+)(?P<inner>.+?)(?P=code)|\*\*(?P<strong>\S(?:.*?\S)?)\*\*", re.S)
@@ -83,3 +84,26 @@ def spans(text: str) -> list[Span]:
 def plain(text: str) -> str:
     """The text without its marks, on one line."""
     return " ".join("".join(part for _, part in spans(b.text)) for b in blocks(text))
+
+
+def html(text: str) -> str:
+    """The text as HTML that needs no style sheet; nothing in it is markup but what we write."""
+    out: list[str] = []
+    for block in blocks(text):
+        if block.kind == "code":
+            out.append(f"<pre><code>{escape(block.text, quote=False)}</code></pre>")
+        elif block.kind == "item":
+            after = out and out[-1].endswith("</ul>")
+            begun = out.pop().removesuffix("</ul>") if after else "<ul>"
+            out.append(f"{begun}<li>{inline_html(block.text)}</li></ul>")
+        else:
+            out.append(f"<p>{inline_html(block.text)}</p>")
+    return "".join(out)
+
+
+def inline_html(text: str) -> str:
+    """A line as HTML without a block around it: ``code`` and ``strong`` are its only elements."""
+    return "".join(
+        f"<{style}>{escape(part, quote=False)}</{style}>" if style else escape(part, quote=False)
+        for style, part in spans(printable(text).strip())
+    )

@@ -164,7 +164,24 @@ def draw(
     ranked.sort(key=lambda row: row[:2])
     chosen = [q for _, _, q in ranked[: plan.n_questions]]
     order = Stream(key(seed, quiz, student, "order")).shuffled(sorted(chosen, key=lambda q: q.id))
-    asked = tuple(ask(q, key(seed, quiz, student, "question", q.id)) for q in order)
+    return paper_of(plan, student, seed, order)
+
+
+def draw_all(bank: Bank, student: str, seed: int | str | bytes) -> Paper:
+    """Every question of a bank in its order, each as it stands on a paper of this student.
+
+    A quiz without a row in papers.yaml has its id for a title.
+    """
+    n = len(bank.questions)
+    plan = load_papers().get(bank.quiz) or Plan(bank.quiz, f"Quiz {bank.quiz}", n, 0.0, False)
+    return paper_of(plan, student, seed, bank.questions)
+
+
+def paper_of(
+    plan: Plan, student: str, seed: int | str | bytes, questions: Sequence[Question]
+) -> Paper:
+    """The paper that asks these questions, each drawn from its own key."""
+    asked = tuple(ask(q, key(seed, plan.quiz, student, "question", q.id)) for q in questions)
     shown_seed = SECRET_SEED if isinstance(seed, bytes) else str(seed)
     return Paper(plan, student, shown_seed, asked)
 

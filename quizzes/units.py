@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational, Real
 
@@ -86,6 +87,22 @@ def exact(value: object) -> Fraction:
 def near(value: Fraction, answer: Fraction, tolerance: float) -> bool:
     """``|value - answer| <= tolerance * |answer|``, exactly."""
     return abs(value - answer) <= Fraction(str(tolerance)) * abs(answer)
+
+
+def bounds(answer: Fraction, tolerance: float) -> tuple[Fraction, Fraction]:
+    """The least and the greatest value that ``near`` takes for ``answer``."""
+    margin = Fraction(str(tolerance)) * abs(answer)
+    return answer - margin, answer + margin
+
+
+def decimal(value: Fraction) -> str:
+    """Digits, a sign and a point alone, as programs read a number: the shortest that is this float.
+
+    A whole number has all its digits.
+    """
+    if value.denominator == 1:
+        return str(value.numerator)
+    return format(Decimal(repr(float(value))), "f")
 
 
 def show(value: object, unit: str = "number") -> str:

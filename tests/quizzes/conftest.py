@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies as st
 
-from quizzes.schema import Bank, Plan, load_bank
+from quizzes.paper import Asked, Paper, draw_all
+from quizzes.schema import FOLDER, Bank, Plan, load_bank
 
 SMALL = """\
 quiz: "9.1"
@@ -84,6 +89,54 @@ def bank(tmp_path) -> Bank:
 @pytest.fixture
 def plan() -> Plan:
     return Plan("9.1", "Small", 5, 0.8, True)
+
+
+HARD = "~=#{}:\\\\<>&$[]()\"'*`%/|,;- \nnabT1é→"  # every format has some of these for itself
+
+
+def hard_texts() -> st.SearchStrategy[str]:
+    """Texts of characters that formats have for themselves, such as "~=#", "]]>" or "$[a](b)"."""
+    return st.text(HARD, min_size=1, max_size=20).filter(str.strip)
+
+
+def visible(markup: str) -> str:
+    """What is read of HTML: text without elements, a space where blocks meet."""
+    apart = re.sub(r"</?(?:p|ul|li|pre|br)>", " ", markup)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", "", apart)).split())
+
+
+def whole_bank(seed: int = 1) -> Paper:
+    """Every question of the packaged bank."""
+    return draw_all(load_bank(FOLDER / "bank" / "2.1.yaml"), "ada", seed)
+
+
+def reply_of(q: Asked, letters: list[str]) -> str:
+    return "".join(letters) if q.kind == "order" else ",".join(letters)
+
+
+def hardened(paper: Paper, text: str, why: str) -> Paper:
+    """The paper with these texts for its question, its choices and its reasons."""
+
+    def hard(options):
+        return tuple(replace(o, text=f"{o.letter} {text}", why=why) for o in options)
+
+    return replace(
+        paper,
+        questions=tuple(
+            replace(
+                q, text=text, why=why, options=hard(q.options),
+                mistakes=hard(q.mistakes), code=q.code and text,
+                answer=q.answer if q.kind != "code" else " ".join(text.split()),
+            )
+            for q in paper.questions
+        ),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def every(tmp_path_factory) -> Paper:
+    """All of the small bank: a question of each kind."""
+    return draw_all(small_bank(tmp_path_factory.mktemp("small")), "ada", 1)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from quizzes.cli import app
+from quizzes.cli.main import app
 from quizzes.paper import draw
 
 from .conftest import SMALL
@@ -42,7 +42,7 @@ def filled(tmp_path):
 
 
 def test_every_command_has_help_with_an_example(quiz):
-    for command in ("list", "take", "deal", "mark", "verify"):
+    for command in ("list", "take", "deal", "mark", "export", "verify"):
         found = quiz(command, "--help")
         assert found.exit_code == 0
         assert "Example" in found.output
@@ -178,7 +178,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(quiz, tmp_path):
 
 @pytest.mark.parametrize("arguments", [["take", "2.1", "--template"], ["list"], ["list", "--json"]])
 def test_a_reader_that_goes_away_is_no_error_message(arguments):
-    command = [sys.executable, "-c", "from quizzes.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from quizzes.cli.main import main; main()", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     errors = process.stderr.read().decode()

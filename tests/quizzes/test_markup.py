@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from hypothesis import given
@@ -79,3 +80,19 @@ def test_escapes_become_visible(text):
 def test_no_text_breaks_the_renderer_or_leaves_a_control_character(text):
     shown = printed(lambda on: screen.rendered(text, on))
     assert not [c for c in shown if ord(c) < 32 and c != "\n"]
+
+
+def test_blocks_and_spans_become_elements_and_everything_else_is_escaped():
+    text = "A **b** `c<d>` & e\n\n- one\n- `two`\n\n```python\nx < 1\n\ny\n```\n"
+    assert markup.html(text) == (
+        "<p>A <strong>b</strong> <code>c&lt;d&gt;</code> &amp; e</p>"
+        "<ul><li>one</li><li><code>two</code></li></ul>"
+        "<pre><code>x &lt; 1\n\ny</code></pre>"
+    )
+
+
+@given(st.text())
+def test_no_text_becomes_an_element_of_html(text):
+    for made in (markup.html(text), markup.inline_html(text)):
+        bare = re.sub(r"</?(?:p|ul|li|pre|code|strong)>|&(?:lt|gt|amp);", "", made)
+        assert not set(bare) & set("<>&")

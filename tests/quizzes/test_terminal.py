@@ -31,7 +31,7 @@ class Person:
         # a pty nobody emulates does not answer where its cursor is
         environment["PROMPT_TOOLKIT_NO_CPR"] = "1"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "from quizzes.cli import main; main()", *arguments],
+            [sys.executable, "-c", "from quizzes.cli.main import main; main()", *arguments],
             stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C is a signal
         )  # fmt: skip

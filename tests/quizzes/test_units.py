@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from fractions import Fraction
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quizzes.errors import AnswerError
-from quizzes.units import UNITS, exact, near, parse, show
+from quizzes.units import UNITS, bounds, decimal, exact, near, parse, show
 
 READ = [
     ("512 KiB", "bytes", 2**19),
@@ -116,3 +117,20 @@ def test_tolerance_is_a_share_of_the_answer_and_its_edge_counts():
     assert not near(Fraction(1011, 10), Fraction(100), 0.01)
     assert near(Fraction(-99), Fraction(-100), 0.01)
     assert not near(Fraction(101), Fraction(100), 0.0)
+
+
+@given(st.fractions(), st.sampled_from([0.0, 0.005, 0.01, 0.2]))
+def test_bounds_are_the_last_values_that_are_near(answer, tolerance):
+    low, high = bounds(answer, tolerance)
+    assert near(low, answer, tolerance)
+    assert near(high, answer, tolerance)
+    beyond = Fraction(1, 10**9) * (abs(answer) + 1)
+    assert not near(low - beyond, answer, tolerance)
+    assert not near(high + beyond, answer, tolerance)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers())
+def test_a_decimal_is_digits_that_mean_the_same_number(value):
+    written = decimal(Fraction(value))
+    assert re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", written)
+    assert Fraction(written) == Fraction(value) or float(written) == value
