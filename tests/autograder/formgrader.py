@@ -4,7 +4,7 @@
         page = open_page()
         autograde(page, address, "ada")
 
-``python -m tests.autograder.formgrader FOLDER`` writes a picture of each step into FOLDER. Needs
+``python tests/autograder/formgrader.py FOLDER`` writes a picture of each step into FOLDER. Needs
 Debian's chromium and PyPI's playwright, which is told to use it.
 """
 
