@@ -122,9 +122,11 @@ class Chain:
             return Adaptive(v["adaptive_target"], v["adaptive_decay"])
         return Dist()
 
-    def candidates(self, logits: np.ndarray) -> Candidates:
+    def candidates(self, logits: np.ndarray, allowed: np.ndarray | None = None) -> Candidates:
         """The tokens that are left of logits (V,), any float type, after every step.
 
+        Those that ``allowed``, bool (V,), leaves out are no candidates from the start: a step that
+        prefers the unlikely would choose what is ruled out.
         Errors: ``ModelError`` for NaN or infinite logits, which only broken weights make.
         """
         x = np.array(logits, dtype=F)
@@ -141,6 +143,11 @@ class Chain:
         if not np.isfinite(x).any():
             raise RequestError("logit_bias: every token is banned")
         c = Candidates(np.arange(x.size, dtype=np.int32), x)
+        if allowed is not None:
+            some = np.flatnonzero(allowed & np.isfinite(x))
+            if not some.size:
+                raise RequestError("logit_bias: every token that the grammar allows is banned")
+            c = Candidates(c.ids[some], x[some])
         if self.values["greedy"]:
             return greedy(c)
         if self.values["mirostat"]:  # takes the place of the whole chain but for temperature
@@ -159,14 +166,15 @@ class Chain:
         chances = self._rng.random(2 if self.grammar is None else 4)
         token = self._draw(logits, chances[:2])
         if self.grammar is not None and not self.grammar.accepts(token):
-            fit = np.where(self.grammar.allowed(), logits, -np.inf)
-            token = self._draw(fit, chances[2:])
+            token = self._draw(logits, chances[2:], self.grammar.allowed())
         self._end.learn()
         return token
 
-    def _draw(self, logits: np.ndarray, chances: np.ndarray) -> int:
+    def _draw(
+        self, logits: np.ndarray, chances: np.ndarray, allowed: np.ndarray | None = None
+    ) -> int:
         self._chances = tuple(chances)
-        c = self.candidates(logits)
+        c = self.candidates(logits, allowed)
         if isinstance(self._end, Mirostat):
             self._end.n_vocab, c = len(logits), c.sorted()
         return int(c.ids[self._end(c, self._chances[0])])

@@ -409,3 +409,24 @@ def test_a_parameter_beyond_what_single_precision_has_is_refused():
     for value in (10**400, 1e300, 2**31 + 1):
         with pytest.raises(RequestError, match=r"top_k: got .*, want"):
             Chain(top_k=value)
+
+
+def test_what_a_grammar_rules_out_is_no_candidate_for_steps_that_prefer_the_unlikely():
+    class Only:
+        """A grammar of one token, which is never the first to be drawn."""
+
+        def accepts(self, token):
+            return token == 2
+
+        def allowed(self):
+            return np.array([False, False, True, False])
+
+        def accept(self, token):
+            assert token == 2
+
+    chain = Chain(seed=0, samplers=["xtc"], xtc_probability=1.0, xtc_threshold=0.0, grammar=Only())
+    logits = np.array([3.0, 2.0, 1.0, 0.0], np.float32)
+    assert [chain.sample(logits) for _ in range(5)] == [2] * 5
+    banned = Chain(seed=0, logit_bias={2: -np.inf}, grammar=Only())
+    with pytest.raises(RequestError, match="every token that the grammar allows is banned"):
+        banned.sample(logits)
