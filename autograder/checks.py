@@ -155,7 +155,7 @@ class Seeds:
 
     def secret_rng(self, check_id: str, i: int) -> np.random.Generator:
         """The i-th secret draw of a check."""
-        key = hmac.new(self.secret, f"{i}:{check_id}".encode(), hashlib.sha256).digest()
+        key = hmac.digest(self.secret, f"{i}:{check_id}".encode(), "sha256")
         return np.random.default_rng(int.from_bytes(key, "big"))
 
 
