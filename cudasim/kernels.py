@@ -6,9 +6,12 @@ Read translation.py, compiler.py and launching.py for what happens then.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import re
 from collections.abc import Sequence
+
+import numpy as np
 
 from cudasim import compiler, geometry, launching, library, source, translation
 from cudasim.arrays import ndarray
@@ -81,8 +84,38 @@ class RawModule:
         return RawKernel._of(self, name)
 
     def get_global(self, name: str) -> ndarray:
-        """A __device__ or __constant__ variable as an array of bytes that kernels see at once."""
-        raise NotImplementedError
+        """A __device__ or __constant__ variable as an array of bytes, which may be written.
+
+        On a GPU this is a pointer to wrap in an array; here ``view(dtype)`` does the same.
+        """
+        found = [v for v in self.library().copies[0].variables if v.name == name]
+        if not found:
+            raise CUDADriverError(f"named symbol not found: no variable {name!r} in the source")
+        return Variable(self.library(), found[0])
+
+
+class Variable(ndarray):
+    """A variable of a module as bytes: written to every copy of it."""
+
+    def __init__(self, loaded: Library, variable: library.Variable, host=None) -> None:
+        held = (ctypes.c_uint8 * variable.n_bytes).from_address(variable.address)
+        super().__init__((), _host=np.frombuffer(held, np.uint8) if host is None else host)
+        self._loaded, self._variable = loaded, variable
+
+    def _view(self, host: np.ndarray) -> ndarray:
+        inside = np.may_share_memory(host, self._host)
+        return Variable(self._loaded, self._variable, host) if inside else super()._view(host)
+
+    def set(self, values) -> None:
+        """Copies values of the host into the variable, in all copies of the module."""
+        self[...] = values
+
+    def fill(self, value) -> None:
+        self[...] = value
+
+    def __setitem__(self, at, value) -> None:
+        super().__setitem__(at, value)
+        self._loaded.spread(self._variable)
 
 
 class RawKernel:

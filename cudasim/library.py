@@ -183,6 +183,13 @@ class Library:
         return self.copies[number]
 
 
+    def spread(self, variable: Variable) -> None:
+        """Gives the first copy's value of a variable to all others."""
+        for copy in self.copies[1:]:
+            other = next(v for v in copy.variables if v.name == variable.name)
+            ctypes.memmove(other.address, variable.address, variable.n_bytes)
+
+
 class DlInfo(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_char_p),

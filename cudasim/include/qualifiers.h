@@ -46,6 +46,7 @@ typedef unsigned char uchar;
 
 #define CUDASIM_HIDDEN __attribute__((visibility("hidden")))
 #define CUDASIM_INLINE static inline __attribute__((always_inline, unused))
+#define CUDASIM_INLINE_MEMBER inline __attribute__((always_inline))
 #ifdef __clang__
 #define CUDASIM_PLAIN __attribute__((no_sanitize("thread", "undefined", "coverage")))
 #else
