@@ -90,8 +90,7 @@ class Server:
                 if not data:  # the grader is gone
                     self.kill()
                     return
-                for line in data.splitlines():
-                    message = json.loads(line)
+                for message in map(json.loads, data.splitlines()):
                     if "run" in message:
                         self.run(message["run"], fds)
                     else:
@@ -125,9 +124,9 @@ class Server:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid and pid == self.worker:
                     self.worker = 0
-                    with os.scandir(".") as entries:
-                        clean = next(entries, None) is None
-                    report = {"exit": os.waitstatus_to_exitcode(status), "clean": clean}
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(pid, signal.SIGKILL)  # programs that it started
+                    report = {"exit": os.waitstatus_to_exitcode(status), "clean": not os.listdir()}
                     self.control.sendall(json.dumps(report).encode() + b"\n")
 
 
@@ -135,6 +134,7 @@ def become_worker(control: socket.socket, how: dict, fds: list[int]) -> None:
     """Turn a fork of the server into a worker: own pipes, nothing else open, walls up."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setpgid(0, 0)
     # the message carries our credentials, from which the grader learns our number outside
     control.sendall(json.dumps({"worker": os.getpid()}).encode() + b"\n")
     control.detach()

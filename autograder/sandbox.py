@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from autograder import attacks
 from autograder.errors import SandboxUnavailable
-from autograder.walls import BACKENDS, Backend
+from autograder.walls import BACKENDS, Backend, Tools
 from autograder.watch import Limits, Stopped
 from autograder.wire import (
     BadFrame,
@@ -34,6 +36,8 @@ from autograder.worker import Server, Worker
 __all__ = ["Backend", "Handle", "Limits", "Observation", "Server", "Student", "StudentError",
            "backends", "choose", "probe", "self_attack"]  # fmt: skip
 MAX_TIMEOUTS = 2
+# a compiler takes seconds and some hundred MiB, and writes libraries
+WORKSHOP = Limits(call_s=30, total_s=300, cpu_s=240, memory_bytes=1 << 30, file_bytes=16 << 20)
 INSTALL = (
     "no sandbox works on this system, so nothing was graded. "
     "On Debian or Ubuntu: apt-get install bubblewrap libseccomp2. "
@@ -70,6 +74,7 @@ class Student:
         self._timeouts: dict[str, int] = {}
         self._released: list[int] = []
         self._printed = ["", ""]
+        self._workshops: dict[tuple, Student] = {}
 
     def __enter__(self) -> Student:
         return self
@@ -86,6 +91,18 @@ class Student:
         """Call a function and see what it did besides: arguments after, shared memory, warnings."""
         reply, seconds = self._ask(name, None, args, kwargs, observe=True)
         return self._read(reply, lambda r: r.observation(seconds))
+
+    def workshop(self, program: str, packages: Iterable[Path] = ()) -> Student:
+        """Trusted code behind the same kind of walls, where it may run compilers.
+
+        ``program`` is its source. What a submission gave as data is compiled and run there, where
+        the submission's Python never was; what comes back is data again. Ended with this student.
+        """
+        key = program, tuple(packages)
+        if key not in self._workshops:
+            walls = replace(self.backend, tools=Tools(key[1]))
+            self._workshops[key] = Student({"workshop": program}, limits=WORKSHOP, backend=walls)
+        return self._workshops[key]
 
     @property
     def printed(self) -> tuple[str, str]:
@@ -104,6 +121,9 @@ class Student:
 
     def close(self) -> None:
         """End the process, and the sandbox if it is its own."""
+        for workshop in self._workshops.values():
+            workshop.close()
+        self._workshops.clear()
         self._leave()
         if self._own:
             self._server.close()

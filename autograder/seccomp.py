@@ -35,6 +35,19 @@ ALLOWED = [
     "rt_sigtimedwait", "sigaltstack", "restart_syscall", "alarm", "setitimer", "getitimer", "pause",
     "exit", "exit_group",
 ]  # fmt: skip
+# What a workshop may besides: run programs. No kill, and no process group but the worker's own, so
+# that all of it ends with the worker.
+PROGRAMS = [
+    "fork",
+    "vfork",
+    "execve",
+    "wait4",
+    "waitid",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "utimensat",
+]
 # Everything else gives EPERM, which Python shows as PermissionError; but calls younger than this
 # number give ENOSYS, as on a kernel that does not have them: C libraries then take the old way.
 FIRST_YOUNG_CALL, LAST_YOUNG_CALL = 435, 520  # clone3 is 435, on every architecture
@@ -51,10 +64,11 @@ FCNTLS = {"DUPFD": 0, "GETFD": 1, "SETFD": 2, "GETFL": 3, "SETFL": 4,
 
 
 @functools.cache
-def program() -> tuple[bytes, int]:
+def program(programs: bool = False) -> tuple[bytes, int]:
     """The BPF program and the number of the ``seccomp`` call on this machine.
 
-    Raises SandboxUnavailable where libseccomp or its Python binding is missing.
+    ``programs`` is for a workshop: programs may be run. Raises SandboxUnavailable where libseccomp
+    or its Python binding is missing.
     """
     try:
         import pyseccomp as libseccomp
@@ -64,11 +78,12 @@ def program() -> tuple[bytes, int]:
             f" ({error})"
         ) from error
     rules = libseccomp.SyscallFilter(libseccomp.ERRNO(errno.EPERM))
-    known = {name: libseccomp.resolve_syscall(libseccomp.system_arch(), name) for name in ALLOWED}
+    allowed = [*ALLOWED, *(PROGRAMS if programs else [])]
+    known = {name: libseccomp.resolve_syscall(libseccomp.system_arch(), name) for name in allowed}
     for name, number in known.items():
         if number != UNKNOWN:  # an older libseccomp: the call stays denied
             rules.add_rule(libseccomp.ALLOW, name)
-    for name, arguments in _conditions(libseccomp):
+    for name, arguments in _conditions(libseccomp, programs):
         rules.add_rule(libseccomp.ALLOW, name, *arguments)
     for number in range(FIRST_YOUNG_CALL, LAST_YOUNG_CALL):
         if number not in known.values():
@@ -79,11 +94,12 @@ def program() -> tuple[bytes, int]:
         return file.read(), libseccomp.resolve_syscall(libseccomp.system_arch(), "seccomp")
 
 
-def _conditions(libseccomp):
+def _conditions(libseccomp, programs):
     """(call, conditions) for calls that are allowed with some arguments only."""
     arg, eq, masked = libseccomp.Arg, libseccomp.EQ, libseccomp.MASKED_EQ
-    # a new thread, in no new namespace
-    yield "clone", [arg(0, masked, CLONE_THREAD | CLONE_NEW_ANY, CLONE_THREAD)]
+    # a new thread (or process), in no new namespace
+    kind = 0 if programs else CLONE_THREAD
+    yield "clone", [arg(0, masked, kind | CLONE_NEW_ANY, kind)]
     yield "prlimit64", [arg(0, eq, 0)]
     for call, n in (("open", 1), ("openat", 2)):
         # O_TRUNC with O_RDONLY would empty a file that Landlock of old kernels lets one only read

@@ -7,7 +7,8 @@ where the code runs, points, seeds. Read before: wire.py, difference.py.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from autograder.difference import summary
@@ -42,6 +43,10 @@ class Traced:
             return value
 
         return call
+
+    def workshop(self, program: str, packages: Iterable[Path] = ()) -> Any:
+        """The student's workshop; what is asked of it is no call of the student's."""
+        return self._student.workshop(program, packages)
 
     def inputs(self, hole: str) -> str:
         """The last call of ``hole`` (or of anything), or an object's making and its last calls.

@@ -32,6 +32,7 @@ SCRATCH_NAME = "autograder-scratch"
 SCRATCH_BYTES, SCRATCH_FILES = 16 << 20, 1000
 SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/usr/share/zoneinfo/UTC")
+PROGRAMS = ("/usr/bin", "/bin", "/usr/libexec", "/usr/include")  # where a compiler is
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 PACKAGES = ("site-packages", "dist-packages")
 # above every range that distributions and container engines hand out
@@ -43,6 +44,13 @@ CLEAN_ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
 }
 _serial = itertools.count()
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a workshop has besides: programs of the system, and packages (folders) to import."""
+
+    packages: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,16 +67,24 @@ class Launch:
 
 @dataclass(frozen=True)
 class Backend:
-    """One kind of walls. ``missing()`` says why it can't even be tried here, "" if it can."""
+    """One kind of walls. ``missing()`` says why it can't even be tried here, "" if it can.
+
+    ``launch(control)`` takes the number of the control socket's descriptor. With ``tools`` it is a
+    workshop, where trusted code may run programs on what a submission said.
+    """
 
     name: str
     title: str
     sandboxed: bool
     missing: Callable[[], str]
-    launch: Callable[[int], Launch]  # the number of the control socket's descriptor
+    start: Callable[[int, Tools | None], Launch]
+    tools: Tools | None = None
+
+    def launch(self, control: int) -> Launch:
+        return self.start(control, self.tools)
 
 
-def bubblewrap_as_root(control: int) -> Launch:
+def bubblewrap_as_root(control: int, tools: Tools | None = None) -> Launch:
     """bwrap without a user namespace; inside, an unused user without capabilities.
 
     With a user namespace root would stay the owner of all files and could undo read-only mounts.
@@ -80,19 +96,19 @@ def bubblewrap_as_root(control: int) -> Launch:
     argv = [
         *_bwrap(),
         *("--cap-drop", "ALL", *itertools.chain(*keep)),
-        *_view(setpriv=setpriv),
+        *_view(tools, setpriv=setpriv),
         *("/sandbox/setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *drop, "--"),
         *_python("/sandbox/child.py", control, "/sandbox"),
     ]
     return Launch(argv, _environment("/scratch"), "/", "/scratch", uid=uid)
 
 
-def bubblewrap_as_user(control: int) -> Launch:
+def bubblewrap_as_user(control: int, tools: Tools | None = None) -> Launch:
     """bwrap in a user namespace, as an ordinary user."""
     argv = [
         *_bwrap(),
         *("--unshare-user", "--cap-drop", "ALL"),
-        *_view(),
+        *_view(tools),
         *_python("/sandbox/child.py", control, "/sandbox"),
     ]
     return Launch(argv, _environment("/scratch"), "/", "/scratch")
@@ -106,9 +122,9 @@ def _bwrap() -> list[str]:
     ]
 
 
-def _view(setpriv: str | None = None) -> Iterator[str]:
+def _view(tools: Tools | None, setpriv: str | None = None) -> Iterator[str]:
     """What is mounted: folders first, because bwrap makes missing parents unreadable (0700)."""
-    links, binds = _inside()
+    links, binds = _inside(tools is not None)
     places = [target for _, target, _ in binds] + [target for target, _ in links]
     for folder in _ancestors([*places, "/dev/null", "/sandbox/numpy"]):
         yield from ("--perms", "0755", "--dir", folder)
@@ -120,7 +136,7 @@ def _view(setpriv: str | None = None) -> Iterator[str]:
         yield from ("--symlink", source, target)
     for device in DEVICES:
         yield from ("--dev-bind", device, device)
-    for package in _numpy_folders():
+    for package in _packages(tools):
         yield from ("--ro-bind", str(package), f"/sandbox/{package.name}")
     yield from ("--ro-bind", str(_child_file()), "/sandbox/child.py")
     if setpriv:
@@ -129,46 +145,50 @@ def _view(setpriv: str | None = None) -> Iterator[str]:
     yield from ("--remount-ro", "/", "--chdir", "/scratch")
 
 
-def landlocked(control: int) -> Launch:
+def landlocked(control: int, tools: Tools | None = None) -> Launch:
     """No namespaces: Landlock for files, the system-call filter for the rest.
 
     Root becomes an unused user where that user can read the interpreter, else root without
     capabilities. The names and sizes of files outside can be seen, nothing in them.
     """
     scratch = _scratch_folder()
-    numpy_link = scratch / "packages"
-    numpy_link.mkdir(mode=0o755)
-    for package in _numpy_folders():
-        (numpy_link / package.name).symlink_to(package)
-    child = numpy_link / "child.py"
-    shutil.copyfile(_child_file(), child)
-    work = scratch / "scratch"
-    work.mkdir()
+    linked, child, work = _furnished(scratch, tools)
     uid = unused_uid() if os.geteuid() == 0 and _all_may_read() else None
     if uid is not None:
         scratch.chmod(0o711)
         os.chown(work, uid, uid)
-    binds = _inside()[1]
+    binds = _inside(tools is not None)[1]
     read = [
         part for source, _, masks in binds for part in _without(os.path.realpath(source), masks)
     ]
     how = {
-        "read": [*read, *map(str, _numpy_folders()), str(numpy_link), *DEVICES],
+        "read": [*read, *map(str, _packages(tools)), str(linked), *DEVICES],
         "names": [source for source, _, masks in binds if masks],
         "write": [str(work), "/dev/null"],
         "uid": uid,
-        "argv": _python(str(child), control, str(numpy_link)),
+        "argv": _python(str(child), control, str(linked)),
     }
     argv = _python(landlock.__file__, json.dumps(how))
     return Launch(argv, _environment(str(work)), str(work), str(work), scratch, uid)
 
 
-def unconfined(control: int) -> Launch:
+def unconfined(control: int, tools: Tools | None = None) -> Launch:
     """No walls: the submission may do what we may do."""
     scratch = _scratch_folder()
-    numpy_folder = str(Path(numpy.__file__).parents[1])
-    argv = _python(str(_child_file()), control, numpy_folder)
-    return Launch(argv, _environment(str(scratch)), str(scratch), str(scratch), scratch)
+    linked, child, work = _furnished(scratch, tools)
+    argv = _python(str(child), control, str(linked))
+    return Launch(argv, _environment(str(work)), str(work), str(work), scratch)
+
+
+def _furnished(scratch: Path, tools: Tools | None) -> tuple[Path, Path, Path]:
+    """In our own file system: the folder of packages, the child in it, the folder to work in."""
+    linked, work = scratch / "packages", scratch / "scratch"
+    linked.mkdir(mode=0o755)
+    work.mkdir()
+    for package in _packages(tools):
+        (linked / package.name).symlink_to(package)
+    shutil.copyfile(_child_file(), linked / "child.py")
+    return linked, linked / "child.py", work
 
 
 def _scratch_folder() -> Path:
@@ -213,23 +233,25 @@ def _child_file() -> Path:
     return Path(__file__).with_name("child.py")
 
 
-def _numpy_folders() -> list[Path]:
-    """numpy/ and, in wheels, numpy.libs/; nothing else of the folder they are installed in."""
+def _packages(tools: Tools | None) -> list[Path]:
+    """numpy/ and, in wheels, numpy.libs/, and the tools' own; nothing else of their folders."""
     package = Path(numpy.__file__).resolve().parent
-    return [p for p in (package, package.parent / "numpy.libs") if p.is_dir()]
+    found = [p for p in (package, package.parent / "numpy.libs") if p.is_dir()]
+    return [*found, *(tools.packages if tools else ())]
 
 
 @functools.cache
-def _inside() -> tuple[list[tuple[str, str]], list[tuple[str, str, tuple[str, ...]]]]:
+def _inside(programs: bool) -> tuple[list[tuple[str, str]], list[tuple[str, str, tuple[str, ...]]]]:
     """(link, what it says) and (source, target, folders to hide in it) for Python and libraries."""
     links, folders = [], []
     prefix = Path(sys.base_prefix)
     library = Path(sysconfig.get_path("stdlib")).parent
-    wanted = [*SYSTEM_LIBRARIES, *([] if prefix == Path("/usr") else [str(library)])]
+    system = (*SYSTEM_LIBRARIES, *(PROGRAMS if programs else ()))
+    wanted = [*system, *([] if prefix == Path("/usr") else [str(library)])]
     if sys.platlibdir != "lib":
         wanted.append(str(prefix / sys.platlibdir))
     for path in dict.fromkeys(wanted):
-        if os.path.islink(path) and path in SYSTEM_LIBRARIES:
+        if os.path.islink(path) and path in system:
             links.append((path, os.readlink(path)))
         elif os.path.isdir(path):
             folders.append(path)
@@ -269,7 +291,7 @@ def _without(source: str, masks: tuple[str, ...]) -> list[str]:
 
 def _all_may_read() -> bool:
     """True where a user without rights of his own can reach the interpreter and NumPy."""
-    folders = [str(_interpreter()), sysconfig.get_path("stdlib"), *map(str, _numpy_folders())]
+    folders = [str(_interpreter()), sysconfig.get_path("stdlib"), *map(str, _packages(None))]
     reached = {Path(f) for f in folders} | {p for f in folders for p in Path(f).parents}
     return all(p.stat().st_mode & 0o005 == 0o005 for p in reached)
 

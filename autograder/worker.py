@@ -84,7 +84,8 @@ class Server:
         for fd in (requests, replies):
             with contextlib.suppress(AttributeError, OSError):
                 fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        program, number = seccomp.program() if self.backend.sandboxed else (b"", 0)
+        walled, workshop = self.backend.sandboxed, self.backend.tools is not None
+        program, number = seccomp.program(workshop) if walled else (b"", 0)
         how = {
             "rlimits": self._rlimits(limits),
             "filter": base64.b64encode(program).decode(),

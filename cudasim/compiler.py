@@ -1,0 +1,226 @@
+"""g++ or clang++, and the folder where what they made is kept.
+
+Owns: finding a compiler, its flags, the cache, the runtime's objects, which symbols a kernel may
+ask for. Must not know: what is in a source (translation.py) or in a library (library.py).
+A library is kept under the hash of all that it depends on: text, headers, runtime, flags, compiler.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from cudasim import diagnostics
+from cudasim.errors import CompileException, CompilerMissing
+
+HERE = Path(__file__).resolve().parent
+RUNTIME = {"fast": ["scheduler", "unwatched"], "checked": ["scheduler", "sanitizer", "counters"]}
+# What a linked kernel may take from outside: C's mathematics and what compilers call unasked.
+ALLOWED = re.compile(
+    r"mem(cpy|move|set|cmp)|_+(stack_chk_\w+|cxa_finalize|cxa_atexit|gmon_start__|dso_handle"
+    r"|tls_get_addr|errno_location|isoc99\w+|\w*(div|mul|mod|ashl|lshr)[a-z]*[dt]i3)|_ITM_\w+"
+    r"|bcmp|bzero|vsnprintf|snprintf|mmap(64)?|munmap|mprotect|clock_gettime|madvise"
+    r"|(get|make|swap)context|calloc|realloc|malloc|free|qsort"
+)
+
+
+def compiler() -> str:
+    """The C++ compiler's path: $CUDASIM_CXX, g++, clang++ or c++; raises CompilerMissing."""
+    wanted = os.environ.get("CUDASIM_CXX")
+    for name in [wanted] if wanted else ["g++", "clang++", "c++"]:
+        found = shutil.which(name)
+        if found:
+            return found
+    raise CompilerMissing(
+        f"{wanted or 'g++'}: no C++ compiler found, and cudasim compiles kernels with one. "
+        "Debian and Ubuntu: apt-get install g++; Fedora: dnf install gcc-c++; "
+        "macOS: xcode-select --install; conda: conda install gxx"
+    )
+
+
+@functools.lru_cache
+def is_clang(path: str) -> bool:
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    return "clang" in said.stdout
+
+
+def cache_folder() -> Path:
+    """$CUDASIM_CACHE, the user's cache folder, or a folder for temporary files; made if missing."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    wanted = [os.environ.get("CUDASIM_CACHE"), os.path.join(home, "cudasim")]
+    for folder in [
+        *filter(None, wanted),
+        os.path.join(tempfile.gettempdir(), f"cudasim-{os.getuid()}"),
+    ]:
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            if os.access(folder, os.W_OK) and os.stat(folder).st_uid == os.getuid():
+                return Path(folder)
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp(prefix="cudasim-"))
+
+
+@functools.lru_cache
+def has_v3() -> bool:
+    """True where the processor has AVX2, FMA and F16C: a GPU contracts a * b + c, and so can it."""
+    try:
+        flags = set(
+            Path("/proc/cpuinfo")
+            .read_text(encoding="utf-8")
+            .split("flags", 1)[1]
+            .split("\n")[0]
+            .split()
+        )
+    except (OSError, IndexError):
+        return False
+    return {"avx2", "fma", "f16c", "bmi2"} <= flags and platform.machine() in ("x86_64", "AMD64")
+
+
+def flags(cxx: str, *, checked: bool) -> list[str]:
+    """What kernels are compiled with, besides their own -D."""
+    common = [
+        *("-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"),
+        *("-fno-threadsafe-statics", "-fno-math-errno", "-ffp-contract=fast", "-g1"),
+        *("-fno-strict-aliasing", "-fno-optimize-sibling-calls", "-ftemplate-depth=200", "-w"),
+    ]
+    common += ["-march=x86-64-v3"] if has_v3() else []
+    common += [] if is_clang(cxx) else ["-fno-gnu-unique", "-fno-ipa-reference"]
+    if platform.machine() in ("x86_64", "AMD64"):
+        common.append("-fcf-protection=none")
+    if not checked:
+        return [*common, "-O2"]
+    sanitize = "-fsanitize=thread,bounds,alignment"
+    return [
+        *(*common, "-O1", "-DCUDASIM_CHECKED=1", sanitize, "-fsanitize-coverage=trace-pc"),
+        "-fno-inline-small-functions",
+    ]
+
+
+HOST = ["-std=gnu++17", "-O2", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
+ISOLATED = ["-nostdinc", "-nostdinc++", "-include", "cudasim.h", "-include", "poison.h"]
+
+
+@functools.lru_cache
+def fingerprint(cxx: str) -> str:
+    """A hash of compiler, headers and runtime: when one changes, everything is compiled anew."""
+    real = os.stat(os.path.realpath(cxx))
+    h = hashlib.sha256(f"{cxx} {real.st_size} {real.st_mtime_ns} {platform.machine()}".encode())
+    for path in sorted([*HERE.glob("include/*.h"), *HERE.glob("runtime/*")]):
+        h.update(path.name.encode() + path.read_bytes())
+    return h.hexdigest()
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        errors="replace", stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def build(text: str, source: str, *, checked: bool, defines: tuple[str, ...] = ()) -> Path:
+    """Compiles ``text``, translated from ``source``, unless the cache has it; returns the library.
+
+    Raises CompileException with the source's lines, CompilerMissing.
+    """
+    cxx = compiler()
+    command = [cxx, *flags(cxx, checked=checked), *ISOLATED, *defines, "-I", str(HERE / "include")]
+    key = "\0".join([fingerprint(cxx), *command, text])
+    target = cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
+    if target.exists():
+        return target
+    runtime = runtime_object(cxx, "checked" if checked else "fast")
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="build-") as name:
+        folder = Path(name)
+        (folder / "kernel.cu").write_text(text, encoding="utf-8")
+        plain = ["-fdiagnostics-color=never", "-fno-diagnostics-show-caret"]
+        plain = plain[:1] if is_clang(cxx) else plain
+        made = run([*command, *plain, "-c", "-x", "c++", "kernel.cu", "-o", "k.o"], folder)
+        if made.returncode:
+            raise diagnostics.explain(made.stderr, source)
+        link = [cxx, "-shared", "k.o", str(runtime), "-lm", "-o", "k.so"]
+        linked = run(link, folder)
+        if linked.returncode:
+            raise CompileException(f"the kernel does not link:\n{linked.stderr[-2000:]}")
+        refuse_foreign(folder, source)
+        os.replace(folder / "k.so", target)
+    return target
+
+
+def refuse_foreign(folder: Path, source: str) -> None:
+    """Raises where the kernel calls a function that is not a device function."""
+    nm = shutil.which("nm")
+    said = (
+        run([nm, "-D" if sys.platform == "linux" else "-g", "-u", "k.so"], folder) if nm else None
+    )
+    for line in said.stdout.splitlines() if said else []:
+        name = line.split()[-1].split("@")[0]
+        name = name[1:] if sys.platform == "darwin" else name
+        if not ALLOWED.fullmatch(name) and not is_mathematics(name):
+            uses = list(re.finditer(rf"\b{re.escape(plain_name(name))}\b", source))
+            line_at = source.count("\n", 0, uses[-1].start()) + 1 if uses else 0
+            message = (
+                f'calling a __host__ function("{plain_name(name)}") from device code is not allowed'
+            )
+            raise CompileException(
+                f"kernel.cu({line_at}): error: {message}", ((line_at, 0, message),)
+            )
+
+
+@functools.lru_cache
+def mathematics() -> frozenset[str]:
+    words = re.findall(
+        r"\b[a-z]\w+(?=\()", (HERE / "include" / "math.h").read_text(encoding="utf-8")
+    )
+    return frozenset(words)
+
+
+def is_mathematics(name: str) -> bool:
+    return name.removeprefix("__").removesuffix("_finite") in mathematics() or name == "sincosf"
+
+
+def plain_name(symbol: str) -> str:
+    m = re.match(r"_Z(\d+)", symbol)
+    return symbol[m.end() : m.end() + int(m.group(1))] if m else symbol
+
+
+def runtime_object(cxx: str, kind: str) -> Path:
+    """The runtime as one object file, compiled once for each compiler and kind."""
+    made = cache_folder() / f"runtime-{kind}-{fingerprint(cxx)[:24]}.o"
+    if not made.exists():
+        with tempfile.TemporaryDirectory(dir=made.parent, prefix="build-") as name:
+            files = [str(HERE / "runtime" / f"{f}.cpp") for f in RUNTIME[kind]]
+            objects = []
+            for i, file in enumerate(files):
+                objects.append(f"{i}.o")
+                compiled = run([cxx, *HOST, "-c", file, "-o", objects[-1]], Path(name))
+                if compiled.returncode:
+                    raise CompileException(
+                        f"the runtime does not compile:\n{compiled.stderr[-2000:]}"
+                    )
+            run([cxx, "-r", "-nostdlib", *objects, "-o", "runtime.o"], Path(name))
+            os.replace(Path(name, "runtime.o"), made)
+    return made
+
+
+def guard_library() -> Path:
+    """The library with the signal handlers, compiled once."""
+    cxx = compiler()
+    made = cache_folder() / f"guard-{fingerprint(cxx)[:24]}.so"
+    if not made.exists():
+        with tempfile.TemporaryDirectory(dir=made.parent, prefix="build-") as name:
+            file = str(HERE / "runtime" / "guard.cpp")
+            compiled = run([cxx, *HOST, "-shared", file, "-o", "g.so", "-pthread"], Path(name))
+            if compiled.returncode:
+                raise CompileException(f"the guard does not compile:\n{compiled.stderr[-2000:]}")
+            os.replace(Path(name, "g.so"), made)
+    return made
