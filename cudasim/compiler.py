@@ -26,7 +26,8 @@ RUNTIME = {"fast": ["scheduler", "unwatched"], "checked": ["scheduler", "sanitiz
 # What a linked kernel may take from outside: C's mathematics and what compilers call unasked.
 ALLOWED = re.compile(
     r"mem(cpy|move|set|cmp)|_+(stack_chk_\w+|cxa_finalize|cxa_atexit|gmon_start__|dso_handle"
-    r"|tls_get_addr|errno_location|isoc99\w+|\w*(div|mul|mod|ashl|lshr)[a-z]*[dt]i3)|_ITM_\w+"
+    r"|tls_get_addr|errno_location|isoc99\w+|\w*(div|mul|mod|ashl|lshr)[a-z]*[dt]i3"
+    r"|(popcount|clz|ctz|ffs|bswap|parity)[sdt]i2)|_ITM_\w+"
     r"|bcmp|bzero|vsnprintf|snprintf|mmap(64)?|munmap|mprotect|clock_gettime|madvise"
     r"|(get|make|swap)context|calloc|realloc|malloc|free|qsort"
 )

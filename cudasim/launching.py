@@ -118,10 +118,16 @@ def run(name: str, library: Library, geometry: Geometry, packed: Sequence) -> No
             held.enter_context(copy.lock)
         together(copies, launches, outcomes, geometry)
         for copy in copies:
-            sys.stdout.write(copy.printed())
+            show(copy.printed())
     for copy, outcome in zip(copies, outcomes, strict=True):
         if outcome.kind != DONE:
             raise failure(name, library, copy, outcome, geometry)
+
+
+def show(printed: str) -> None:
+    """Writes what kernels printed to where Python prints: in a notebook, below the cell."""
+    if printed:
+        sys.stdout.write(printed)
 
 
 def describe(

@@ -182,7 +182,6 @@ class Library:
                 os.unlink(name)  # it stays mapped
         return self.copies[number]
 
-
     def spread(self, variable: Variable) -> None:
         """Gives the first copy's value of a variable to all others."""
         for copy in self.copies[1:]:

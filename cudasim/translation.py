@@ -31,7 +31,9 @@ def translate(source: Source, names: tuple[str, ...], *, checked: bool) -> str:
     for i, shared in enumerate(source.shared):
         statement = source.text[shared.start : shared.end + 1]
         if shared.is_extern:
-            edits.append((shared.start, shared.end + 1, dynamic(statement, shared)))
+            told = f' cudasim_note_dynamic("{shared.names[0]}", sizeof(*{shared.names[0]}));'
+            told = told if checked and shared.depth else ""
+            edits.append((shared.start, shared.end + 1, dynamic(statement, shared) + told))
         elif re.match(r"static\b", source.plain[shared.start :]):
             edits.append((shared.start, shared.start + 6, "      "))
         if checked and shared.depth and not shared.is_extern:

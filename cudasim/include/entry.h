@@ -138,6 +138,7 @@ struct CudasimShape<T[N]> {
 extern "C" void cudasim_note_shared(const char *name, const void *p, size_t n_bytes,
                                     unsigned element, int n_dims, const unsigned *dims)
     CUDASIM_HIDDEN;
+extern "C" void cudasim_note_dynamic(const char *name, unsigned element) CUDASIM_HIDDEN;
 // Tells the sanitizer of a __shared__ variable when its declaration is passed.
 template <class T>
 CUDASIM_PLAIN static __attribute__((noinline)) void cudasim_shared(const char *name, T &v) {

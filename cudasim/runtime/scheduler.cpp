@@ -100,6 +100,7 @@ static void note_waiters() {
   }
 }
 [[noreturn]] static void stuck() {
+  watch_stuck();
   note_waiters();
   outcome_->kind = OUTCOME_STUCK;
   outcome_->block = block_.linear;
@@ -122,6 +123,18 @@ static void wait() {
       return;
     }
     if (!resolve_active()) stuck();
+  }
+}
+
+// Lets every other thread of the block go on first, until it waits, ends or does the same.
+void nap() {
+  Thread *me = block_.current;
+  queue(me);
+  if (next_new < block_.n_threads) {
+    void *sp = take_stack();
+    fiber_switch(&me->sp, sp);
+  } else {
+    wait();
   }
 }
 

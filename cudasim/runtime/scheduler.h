@@ -55,5 +55,5 @@ void watch_warp(int warp, uint32_t lanes, int op) HIDDEN;  // these lanes have m
 void watch_warp_call(Thread *t) HIDDEN;
 void watch_foreign_lane(Thread *t, int lane) HIDDEN;  // a shuffle reads a lane that is not there
 void watch_fence() HIDDEN;
-bool watch_stuck() HIDDEN;                           // true where it was noted as findings
+void watch_stuck() HIDDEN;                           // nobody can go on
 }
