@@ -1,8 +1,8 @@
 """Landlock: a process that gives up all files but a few, on Linux without user namespaces.
 
 Owns: the system calls (by ctypes), and this file run as a script, the launcher of the fallback:
-``python -I -S landlock.py JSON``, with ``read``, ``names``, ``write`` (paths), ``uid`` (or null)
-and ``argv``, gives up privileges and files, then becomes ``argv``. Must not know: what is confined;
+``python -I -S landlock.py JSON``, with ``read``, ``names``, ``write`` (paths), ``folders``, ``uid``
+(or null) and ``argv``, gives up privileges and files, then becomes ``argv``. Must not know: what is confined;
 it imports nothing of ours, because it runs inside. Source: the kernel's
 Documentation/userspace-api/landlock.rst. Read before: walls.py.
 """
@@ -45,8 +45,11 @@ def abi() -> int:
     return max(0, libc.syscall(CREATE_RULESET, None, 0, CREATE_RULESET_VERSION))
 
 
-def restrict(read: list[str], names: list[str], write: list[str]) -> None:
-    """Give up every file but those under ``read`` (read, execute) and ``write`` (plain files).
+def restrict(
+    read: list[str], names: list[str], write: list[str], folders: bool = False
+) -> None:
+    """Give up every file but those under ``read`` (read, execute) and ``write`` (plain files, and
+    with ``folders`` folders too).
 
     The folders under ``names`` can be listed: Python looks modules up that way.
     Also, where the kernel knows how: TCP, abstract sockets, signals to processes outside.
@@ -60,7 +63,8 @@ def restrict(read: list[str], names: list[str], write: list[str]) -> None:
     if version >= 6:
         ruleset += struct.pack("Q", SCOPE_ABSTRACT_SOCKET | SCOPE_SIGNAL)
     handle = _call("syscall", CREATE_RULESET, ruleset, len(ruleset), 0)
-    for paths, rights in ((read, READ), (names, READ_DIR), (write, WRITE)):
+    rights_to_write = WRITE | (MAKE_DIR | REMOVE_DIR | REFER if folders else 0)
+    for paths, rights in ((read, READ), (names, READ_DIR), (write, rights_to_write)):
         for path in paths:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
             allowed = rights & known
@@ -108,7 +112,7 @@ def main() -> None:
     how = json.loads(sys.argv[1])
     give_up_privileges(how["uid"])
     _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    restrict(how["read"], how["names"], how["write"])
+    restrict(how["read"], how["names"], how["write"], how["folders"])
     os.execv(how["argv"][0], how["argv"])
 
 

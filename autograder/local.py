@@ -36,7 +36,7 @@ class LocalStudent:
             raise AttributeError(name)
         return lambda *args, **kwargs: self.observe(name, *args, **kwargs).value
 
-    def workshop(self, program: str, packages: Iterable[Path] = ()) -> LocalStudent:
+    def workshop(self, name: str, program: str, packages: Iterable[Path] = ()) -> LocalStudent:
         """The same code in this process, with what is installed here; it is not sandboxed."""
         return LocalStudent(_executed(program))
 

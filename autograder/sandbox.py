@@ -74,7 +74,7 @@ class Student:
         self._timeouts: dict[str, int] = {}
         self._released: list[int] = []
         self._printed = ["", ""]
-        self._workshops: dict[tuple, Student] = {}
+        self._workshops: dict[str, Student] = {}
 
     def __enter__(self) -> Student:
         return self
@@ -92,17 +92,17 @@ class Student:
         reply, seconds = self._ask(name, None, args, kwargs, observe=True)
         return self._read(reply, lambda r: r.observation(seconds))
 
-    def workshop(self, program: str, packages: Iterable[Path] = ()) -> Student:
+    def workshop(self, name: str, program: str, packages: Iterable[Path] = ()) -> Student:
         """Trusted code behind the same kind of walls, where it may run compilers.
 
         ``program`` is its source. What a submission gave as data is compiled and run there, where
-        the submission's Python never was; what comes back is data again. Ended with this student.
+        the submission's Python never was; what comes back is data again. One for each ``name``,
+        with limits of its own, ended with this student.
         """
-        key = program, tuple(packages)
-        if key not in self._workshops:
-            walls = replace(self.backend, tools=Tools(key[1]))
-            self._workshops[key] = Student({"workshop": program}, limits=WORKSHOP, backend=walls)
-        return self._workshops[key]
+        if name not in self._workshops:
+            walls = replace(self.backend, tools=Tools(tuple(packages)))
+            self._workshops[name] = Student({name: program}, limits=WORKSHOP, backend=walls)
+        return self._workshops[name]
 
     @property
     def printed(self) -> tuple[str, str]:

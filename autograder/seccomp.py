@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import signal
 import tempfile
 
 from autograder.errors import SandboxUnavailable
@@ -100,6 +101,8 @@ def _conditions(libseccomp, programs):
     # a new thread (or process), in no new namespace
     kind = 0 if programs else CLONE_THREAD
     yield "clone", [arg(0, masked, kind | CLONE_NEW_ANY, kind)]
+    if programs:
+        yield "tgkill", [arg(2, eq, signal.SIGSEGV)]  # how a simulator ends a kernel that hangs
     yield "prlimit64", [arg(0, eq, 0)]
     for call, n in (("open", 1), ("openat", 2)):
         # O_TRUNC with O_RDONLY would empty a file that Landlock of old kernels lets one only read

@@ -44,9 +44,9 @@ class Traced:
 
         return call
 
-    def workshop(self, program: str, packages: Iterable[Path] = ()) -> Any:
+    def workshop(self, name: str, program: str, packages: Iterable[Path] = ()) -> Any:
         """The student's workshop; what is asked of it is no call of the student's."""
-        return self._student.workshop(program, packages)
+        return self._student.workshop(name, program, packages)
 
     def inputs(self, hole: str) -> str:
         """The last call of ``hole`` (or of anything), or an object's making and its last calls.

@@ -165,6 +165,7 @@ def landlocked(control: int, tools: Tools | None = None) -> Launch:
         "read": [*read, *map(str, _packages(tools)), str(linked), *DEVICES],
         "names": [source for source, _, masks in binds if masks],
         "write": [str(work), "/dev/null"],
+        "folders": tools is not None,
         "uid": uid,
         "argv": _python(str(child), control, str(linked)),
     }

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "autograder": {"autograder"},
     "autograder/child.py": set(),
     "quizzes": {"quizzes", "minengine"},
-    "assignments": {"autograder", "minengine"},
+    "assignments": {"autograder", "minengine", "cudasim"},
     "solutions": set(),
     "course": {"minengine", "autograder", "quizzes", "course"},
     "course/charts.py": set(),
