@@ -2,8 +2,8 @@
 
 Owns: the system calls (by ctypes), and this file run as a script, the launcher of the fallback:
 ``python -I -S landlock.py JSON``, with ``read``, ``names``, ``write`` (paths), ``folders``, ``uid``
-(or null) and ``argv``, gives up privileges and files, then becomes ``argv``. Must not know: what is confined;
-it imports nothing of ours, because it runs inside. Source: the kernel's
+(or null) and ``argv``, gives up privileges and files, then becomes ``argv``. Must not know: what is
+confined; it imports nothing of ours, because it runs inside. Source: the kernel's
 Documentation/userspace-api/landlock.rst. Read before: walls.py.
 """
 
@@ -45,9 +45,7 @@ def abi() -> int:
     return max(0, libc.syscall(CREATE_RULESET, None, 0, CREATE_RULESET_VERSION))
 
 
-def restrict(
-    read: list[str], names: list[str], write: list[str], folders: bool = False
-) -> None:
+def restrict(read: list[str], names: list[str], write: list[str], folders: bool = False) -> None:
     """Give up every file but those under ``read`` (read, execute) and ``write`` (plain files, and
     with ``folders`` folders too).
 

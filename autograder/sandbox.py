@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +98,11 @@ class Student:
         the submission's Python never was; what comes back is data again. One for each ``name``,
         with limits of its own, ended with this student.
         """
+        server = self._server.workshop(Tools(tuple(packages)))
+        for other in self._workshops.keys() - {name}:  # a server has one worker at a time
+            self._workshops[other]._leave()
         if name not in self._workshops:
-            walls = replace(self.backend, tools=Tools(tuple(packages)))
-            self._workshops[name] = Student({name: program}, limits=WORKSHOP, backend=walls)
+            self._workshops[name] = Student({name: program}, limits=WORKSHOP, backend=server)
         return self._workshops[name]
 
     @property

@@ -23,10 +23,11 @@ import struct
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 from autograder import seccomp
 from autograder.errors import SandboxUnavailable
-from autograder.walls import SCRATCH_BYTES, SCRATCH_FILES, Backend, Launch
+from autograder.walls import SCRATCH_BYTES, SCRATCH_FILES, Backend, Launch, Tools
 from autograder.watch import Limits, Stopped, Watch
 from autograder.wire import BadFrame, Frame
 
@@ -45,6 +46,7 @@ class Server:
         self._worker: Worker | None = None
         self._control: socket.socket | None = None
         self.launch: Launch | None = None
+        self._workshop: Server | None = None
 
     def __enter__(self) -> Server:
         return self
@@ -107,6 +109,14 @@ class Server:
         self._worker = Worker(self, pid, limits, (requests, replies, output, errors))
         self._worker.await_walls()
         return self._worker
+
+    def workshop(self, tools: Tools) -> Server:
+        """The sandbox with these tools that belongs to this one; it ends when this one does."""
+        if self._workshop is None or self._workshop.backend.tools != tools:
+            if self._workshop is not None:
+                self._workshop.close()
+            self._workshop = Server(replace(self.backend, tools=tools))
+        return self._workshop
 
     def _rlimits(self, limits: Limits) -> dict[str, int]:
         rlimits = {
@@ -194,6 +204,9 @@ class Server:
 
     def close(self) -> None:
         """Kill everything in the sandbox, wait until it is gone, remove its folder."""
+        if self._workshop is not None:
+            self._workshop.close()
+            self._workshop = None
         if (worker := self._worker) is not None:
             if self.alive:
                 self.kill_worker()

@@ -16,21 +16,21 @@ from cudasim import compiler, counters, findings, geometry, watching
 RUNTIME = "cudasim_runtime"  # a folder beside the package, in a workshop
 TIME_LIMIT_S = 10.0
 SHOWN = 20  # findings of one launch
+POISON = 0x7FC0BEEF  # a NaN that no arithmetic gives: what the output holds before the launch
 
 
 def judge(source, name, runs, kept):
     """Launch the kernel ``name`` of a source once for each run, as long as none fails.
 
-    A run is a dict: grid, block, shared_bytes, arguments (arrays and NumPy scalars), outputs (which
-    arguments come back), checked (is the sanitizer on?). ``kept`` are libraries built before, name
-    -> bytes. Gives a dict: ``error`` (kind, message, line) or None, ``runs`` with outputs, findings
-    and traffic of each, ``built``: the libraries that were not kept.
+    A run is a dict: grid, block, shared_bytes, arguments (arrays and NumPy scalars), output: which
+    argument is written. ``kept`` are libraries built before, name -> bytes. Gives a dict: ``error``
+    (kind, message, line) or None, ``runs`` with the output, findings and traffic of each,
+    ``built``: the libraries that were not kept. Launches are watched: arrays lie far apart there,
+    so that a wild store breaks nothing else, and the output is memory that nobody wrote.
     """
     folder = compiler.cache_folder()
-    furnish(folder)
-    for file, data in kept.items():
-        if not (folder / file).exists():
-            (folder / file).write_bytes(data)
+    there = Path(cudasim.__file__).parents[1] / RUNTIME
+    furnish(folder, there, kept)
     before = {p.name for p in folder.glob("*.so")}
     said, error = [], None
     with cudasim.configured(threads=1, time_limit_s=TIME_LIMIT_S):
@@ -42,46 +42,41 @@ def judge(source, name, runs, kept):
                 error = [type(problem).__name__, str(problem)[:2000], getattr(problem, "line", 0)]
                 break
     built = {p.name: p.read_bytes() for p in folder.glob("*.so") if p.name not in before}
+    if there.is_dir():  # a workshop is left as it was found, for the next one's sake
+        shutil.rmtree(folder.parent if folder.parent.name == ".cache" else folder)
     return {"error": error, "runs": said, "built": built}
 
 
-def furnish(folder):
-    """Put the runtime that was compiled elsewhere where cudasim looks for it."""
-    there = Path(cudasim.__file__).parents[1] / RUNTIME
+def furnish(folder, there, kept):
+    """Put what was compiled before where cudasim looks for it."""
     for file in there.glob("*") if there.is_dir() else ():
         if not (folder / file.name).exists():
             shutil.copyfile(file, folder / file.name)
+    for file, data in kept.items():
+        if not (folder / file).exists():
+            (folder / file).write_bytes(data)
 
 
-def launched(kernel, grid, block, shared_bytes, arguments, outputs, checked):
-    """One launch: what came out, and with the sanitizer on what it found and counted."""
+def launched(kernel, grid, block, shared_bytes, arguments, output):
+    """One launch: what came out, what the sanitizer found, what crossed the bus."""
     kernel.max_dynamic_shared_size_bytes = max(shared_bytes, geometry.STATIC_SHARED_BYTES)
-    given = [
-        a if not isinstance(a, np.ndarray)
-        else cudasim.empty(a.shape, a.dtype) if checked and i in outputs
-        else cudasim.asarray(a)
-        for i, a in enumerate(arguments)
-    ]  # fmt: skip
-    if not checked:
-        kernel(grid, block, given, shared_mem=shared_bytes)
-        return {"outputs": [cudasim.asnumpy(given[i]) for i in outputs]}
+    given = [cudasim.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    given[output] = cudasim.empty(arguments[output].shape, arguments[output].dtype)
+    given[output]._host.view(np.uint32).fill(POISON)  # and nobody has written it all the same
     library = kernel.module.library(checked=True)
     params = kernel.params(library)
     row = library.copies[0].kernels[kernel.name]
     sizes = geometry.geometry(
         grid, block, shared_bytes, kernel.max_dynamic_shared_size_bytes, row.max_threads
     )
-    seen = watching.watch(
-        kernel.name, library, sizes, params, given, checking=True, profiling=True
-    )
+    seen = watching.watch(kernel.name, library, sizes, params, given, checking=True, profiling=True)
     counted = counters.counters(seen)
     return {
-        "findings": [
-            [f.kind, f.line, f.message, f.other_line] for f in findings.findings(seen, sizes)
-        ][:SHOWN],
+        "output": cudasim.asnumpy(given[output]),
+        "findings": [[f.kind, f.line, f.message] for f in findings.findings(seen, sizes)[:SHOWN]],
         "traffic": {t.array: [t.read_bytes, t.written_bytes] for t in counted.traffic},
-        "coalescing": [
-            [a.line, a.array, a.access, a.sectors, a.least_sectors, a.requests]
+        "efficiency": [
+            [a.line, a.array, a.access, a.sectors, a.least_sectors]
             for a in counted.accesses
             if a.space == "global"
         ],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from cudasim import compiler
 HERE = Path(__file__).resolve().parent
 MAX_SOURCE = 64 << 10  # characters
 KEPT = 64  # sources whose libraries are remembered, some 300 KB each
+SAID = {"output", "findings", "traffic", "efficiency"}
 _kept: OrderedDict[str, dict[str, bytes]] = OrderedDict()
 # how cudasim's exceptions are named to a student
 TAGS = {
@@ -36,14 +38,21 @@ TAGS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One launch that is asked for: the sizes a student's function gets, the kernel's arguments.
+    """One launch that is asked for, and what is right.
 
-    ``output`` is the number of the argument that is written; it is filled with NaN.
+    ``sizes`` are what a student's function gets, ``arguments`` the kernel's, ``output`` the number
+    of the one that is written. ``want``: what should stand there; ``near``: tag -> what a known
+    mistake would put there. ``least_bytes``: what has to cross the bus, for the arrays ``counted``
+    (all, where none is named).
     """
 
     sizes: tuple[int, ...]
     arguments: tuple[Any, ...]
     output: int
+    want: np.ndarray
+    near: Mapping[str, Callable[[], Any]]
+    least_bytes: int
+    counted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Plan:
 
 
 def plan(student: Any, hole: str, sizes: tuple[int, ...]) -> Plan:
-    """Ask the student's function for a launch. CheckFailed says what is no source, grid or block."""
+    """Ask the student's function for a launch; CheckFailed says what is no source, grid, block."""
     got = getattr(student, hole)(*sizes)
     shaped = isinstance(got, list | tuple) and len(got) == 4
     require(shaped, f"{hole} gave no (source, grid, block, shared_bytes)", "plan-shape")
@@ -78,29 +87,27 @@ def whole(what: str, given: Any) -> tuple[int, ...]:
     return tuple(int(s) for s in sizes)
 
 
-def launch(student: Any, hole: str, cases: list[Case], *, checked: bool = False) -> list[dict]:
-    """Launch a student's kernel on each case: outputs, or with ``checked`` findings and traffic.
+def launch(student: Any, hole: str, cases: list[Case]) -> list[dict]:
+    """Launch a student's kernel on each case: its output, findings and traffic (judge.py).
 
     CheckFailed where it does not compile, is refused or is stopped, with cudasim's words.
     """
     plans = [plan(student, hole, case.sizes) for case in cases]
-    said = []
+    said = {}
     for source in dict.fromkeys(p.source for p in plans):
-        mine = [(c, p) for c, p in zip(cases, plans, strict=True) if p.source == source]
-        said += judged(student, hole, source, [run(c, p, checked) for c, p in mine])
-    return said
+        mine = [i for i, p in enumerate(plans) if p.source == source]
+        runs = [run(cases[i], plans[i]) for i in mine]
+        said |= zip(mine, judged(student, hole, source, runs), strict=True)
+    return [said[i] for i in range(len(cases))]
 
 
-def run(case: Case, plan: Plan, checked: bool) -> dict[str, Any]:
-    arguments = list(case.arguments)
-    arguments[case.output] = np.full_like(arguments[case.output], np.nan)
+def run(case: Case, plan: Plan) -> dict[str, Any]:
     return {
         "grid": plan.grid,
         "block": plan.block,
         "shared_bytes": plan.shared_bytes,
-        "arguments": arguments,
-        "outputs": [case.output],
-        "checked": checked,
+        "arguments": case.arguments,
+        "output": case.output,
     }
 
 
@@ -113,8 +120,10 @@ def judged(student: Any, hole: str, source: str, runs: list[dict]) -> list[dict]
     keep(key, reply.get("built"))
     if error := reply.get("error"):
         raise CheckFailed(TAGS.get(error[0], "kernel-stopped"), str(error[1]))
-    require(len(reply["runs"]) == len(runs), "the kernel broke what launches it", "kernel-stopped")
-    return reply["runs"]
+    rows = reply["runs"]
+    fits = len(rows) == len(runs) and all(isinstance(r, dict) and r.keys() >= SAID for r in rows)
+    require(fits, "the kernel broke what launches it", "kernel-stopped")
+    return rows
 
 
 def keep(key: str, built: Any) -> None:

@@ -1,0 +1,16 @@
+"""No guard on the tail."""
+
+FAILS = {
+    "scale_add_clean": "out-of-bounds",
+}
+
+SCALE_ADD = r"""
+extern "C" __global__ void scale_add(const float* x, const float* y, float* out, float a, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    out[i] = a * x[i] + y[i];
+}
+"""
+
+
+def scale_add(n):
+    return SCALE_ADD, (n + 255) // 256, 256, 0

@@ -1,0 +1,40 @@
+"""Lanes beyond E read the next head."""
+
+FAILS = {
+    "attention_values": "wrong-value",
+    "attention_clean": "out-of-bounds",
+}
+
+ATTENTION = r"""
+extern "C" __global__ void attention(const float* q, const float* k, const float* v,
+                                     const int* block_table, float* out,
+                                     int L, int H, int G, int E, int B) {
+    int h = blockIdx.x, g = h / (H / G), lane = threadIdx.x;
+    float mine[4], sum[4] = {0, 0, 0, 0};  // dimensions lane, lane + 32, ... of the query, of a
+    for (int i = 0; i < 4; i++)
+        mine[i] = q[h * E + lane + 32 * i] * rsqrtf((float)E);
+    float top = -INFINITY, total = 0;
+    for (int s = 0; s < L; s++) {
+        size_t at = (((size_t)block_table[s / B] * B + s % B) * G + g) * E;
+        float score = 0;
+        for (int i = 0; i < 4; i++)
+            score += mine[i] * k[at + lane + 32 * i];
+        for (int d = 16; d > 0; d /= 2)
+            score += __shfl_xor_sync(0xffffffff, score, d);
+        float higher = fmaxf(top, score);
+        float old = expf(top - higher), now = expf(score - higher);
+        for (int i = 0; i < 4; i++)
+            if (lane + 32 * i < E)
+                sum[i] = sum[i] * old + now * v[at + lane + 32 * i];
+        total = total * old + now;
+        top = higher;
+    }
+    for (int i = 0; i < 4; i++)
+        if (lane + 32 * i < E)
+            out[h * E + lane + 32 * i] = sum[i] / total;
+}
+"""
+
+
+def attention(L, H, G, E, B):
+    return ATTENTION, H, 32, 0

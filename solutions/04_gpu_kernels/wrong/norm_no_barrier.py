@@ -1,0 +1,31 @@
+"""No barrier between the partial sums and the tree."""
+
+FAILS = {
+    "rms_norm_values": "wrong-value",
+    "rms_norm_clean": "race",
+    "rms_norm_eps": "wrong-value",
+}
+
+RMS_NORM = r"""
+extern "C" __global__ void rms_norm(const float* x, const float* weight, float* out,
+                                    int T, int D, float eps) {
+    __shared__ float sums[128];
+    const float* row = x + (size_t)blockIdx.x * D;
+    float sum = 0;
+    for (int i = threadIdx.x; i < D; i += blockDim.x)
+        sum += row[i] * row[i];
+    sums[threadIdx.x] = sum;
+    for (int half = blockDim.x / 2; half > 0; half /= 2) {
+        if (threadIdx.x < half)
+            sums[threadIdx.x] += sums[threadIdx.x + half];
+        __syncthreads();
+    }
+    float scale = rsqrtf(sums[0] / D + eps);
+    for (int i = threadIdx.x; i < D; i += blockDim.x)
+        out[(size_t)blockIdx.x * D + i] = row[i] * scale * weight[i];
+}
+"""
+
+
+def rms_norm(T, D):
+    return RMS_NORM, T, 128, 0

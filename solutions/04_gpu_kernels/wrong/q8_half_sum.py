@@ -1,0 +1,32 @@
+"""The sum is kept in half precision."""
+
+FAILS = {
+    "matvec_q8_0_values": "wrong-value",
+}
+
+MATVEC_Q8_0 = r"""
+#include <cuda_fp16.h>
+
+extern "C" __global__ void matvec_q8_0(const unsigned char* w, const float* x, float* y,
+                                       int N, int K) {
+    int n = blockIdx.x * 4 + threadIdx.x / 32, lane = threadIdx.x % 32;
+    if (n >= N)
+        return;
+    const unsigned char* row = w + (size_t)n * (K / 32) * 34;
+    __half part = __float2half(0);
+    for (int b = 0; b < K / 32; b++) {
+        const unsigned char* block = row + b * 34;
+        float d = __half2float(*(const __half*)block);
+        part = __float2half(__half2float(part) + d * (signed char)block[2 + lane] * x[b * 32 + lane]);
+    }
+    float sum = __half2float(part);
+    for (int d = 16; d > 0; d /= 2)
+        sum += __shfl_xor_sync(0xffffffff, sum, d);
+    if (lane == 0)
+        y[n] = sum;
+}
+"""
+
+
+def matvec_q8_0(N, K):
+    return MATVEC_Q8_0, (N + 3) // 4, 128, 0
