@@ -50,7 +50,6 @@ def rms_norm(rng: np.random.Generator, T: int, D: int, eps: float = 0.0) -> Case
         "norm-sum-for-mean": lambda: x / np.sqrt(square * D + eps) * w,
         "norm-weight-missing": lambda: x / np.sqrt(square + eps),
         "norm-root-missing": lambda: x / (square + eps) * w,
-        "next-row": lambda: shifted(oracle.rms_norm(x, w, eps)),
         "first-warp-alone": lambda: x / np.sqrt(first_warp(x * x) / D + eps) * w,
     }
     args = x, w, empty(T, D), *ints(T, D), eps
@@ -64,11 +63,6 @@ def first_warp(x: np.ndarray) -> np.ndarray:
     return np.where(seen, oracle.f64(x), 0).sum(-1, keepdims=True)
 
 
-def shifted(rows: np.ndarray) -> np.ndarray:
-    """Each row one place too early: row 0 gets what row 1 should; the last is no one's."""
-    return np.concatenate([rows[1:], np.full_like(rows[:1], np.nan)])
-
-
 def softmax(rng: np.random.Generator, T: int, S: int, *, low: float = 0.0) -> Case:
     """``low`` is added to all: far below zero a maximum that starts at 0 stays there."""
     x = (3 * normal(rng, T, S) + np.float32(low)).astype(np.float32)
@@ -77,6 +71,7 @@ def softmax(rng: np.random.Generator, T: int, S: int, *, low: float = 0.0) -> Ca
     e = np.exp(oracle.f64(x) - oracle.f64(x).max(-1, keepdims=True))
     near = {
         "softmax-max-from-zero": lambda: zero_start(x),
+        "softmax-no-max": lambda: no_max(x),
         "softmax-not-normalised": lambda: e,
         "softmax-over-all": lambda: e / e.sum(),
         "half-warp": lambda: half_warp(x),
@@ -84,6 +79,12 @@ def softmax(rng: np.random.Generator, T: int, S: int, *, low: float = 0.0) -> Ca
     return Case(
         (T, S), (x, empty(T, S), *ints(T, S)), 1, oracle.softmax(x), near, 2 * T * S * FLOAT
     )
+
+
+def no_max(x: np.ndarray) -> np.ndarray:
+    """Softmax in float32 of which no maximum is subtracted."""
+    e = np.exp(x, dtype=np.float32)
+    return e / e.sum(-1, keepdims=True)
 
 
 def zero_start(x: np.ndarray) -> np.ndarray:
@@ -137,7 +138,6 @@ def matvec(rng: np.random.Generator, name: str, N: int, K: int) -> Case:
     near = {
         tag: partial(wrong_product, make, codes[:, :, 2:], d, x) for tag, make in mistakes.items()
     }
-    near["next-row"] = lambda: shifted(oracle.matmul(x[None], FORMATS[name].dequantize(raw))[0])
     want = oracle.matmul(x[None], FORMATS[name].dequantize(raw))[0]
     return Case((N, K), (raw, x, empty(N), *ints(N, K)), 2, want, near, raw.nbytes, ("w",))
 
@@ -190,10 +190,12 @@ def attention(
     k[table[s // B], s % B], v[table[s // B], s % B] = keys, values
     want = oracle.attention(q[None], keys, values)[0]
     padded = [a[table].reshape(-1, G, E) for a in (k, v)]
+    outer = [a.reshape(-1, G, B, E)[table].swapaxes(1, 2).reshape(-1, G, E)[:L] for a in (k, v)]
     in_order = [a.reshape(-1, G, E)[:L] for a in (k, v)]
     near = {
         "attention-padding-read": lambda: oracle.attention(q[None], *padded)[0],
         "attention-table-ignored": lambda: oracle.attention(q[None], *in_order)[0],
+        "attention-layout": lambda: oracle.attention(q[None], *outer)[0],
         "attention-heads-modulo": lambda: oracle.attention(
             q[None], *(a[:, np.arange(H) % G] for a in (keys, values)))[0],
         "attention-unscaled": lambda: oracle.attention(q[None], keys, values, scale=1.0)[0],

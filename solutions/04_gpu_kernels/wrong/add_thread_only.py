@@ -2,7 +2,6 @@
 
 FAILS = {
     "scale_add_values": "output-not-written",
-    "scale_add_clean": "race",
     "scale_add_many": "output-not-written",
 }
 

@@ -2,7 +2,6 @@
 
 FAILS = {
     "attention_values": "output-not-written",
-    "attention_traffic": "wrong-value",
 }
 
 ATTENTION = r"""

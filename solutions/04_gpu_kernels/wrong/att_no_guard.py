@@ -3,6 +3,8 @@
 FAILS = {
     "attention_values": "wrong-value",
     "attention_clean": "out-of-bounds",
+    "attention_low": "wrong-value",
+    "attention_traffic": "cache-read-again",
 }
 
 ATTENTION = r"""

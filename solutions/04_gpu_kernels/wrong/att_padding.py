@@ -3,7 +3,6 @@
 FAILS = {
     "attention_values": "attention-padding-read",
     "attention_low": "attention-padding-read",
-    "attention_traffic": "wrong-value",
 }
 
 ATTENTION = r"""

@@ -1,9 +1,9 @@
 """The table is indexed by s % B and the slot by s / B."""
 
 FAILS = {
-    "attention_values": "nan",
-    "attention_low": "nan",
+    "attention_values": "wrong-value",
     "attention_clean": "out-of-bounds",
+    "attention_low": "wrong-value",
 }
 
 ATTENTION = r"""

@@ -1,9 +1,9 @@
 """Each block reads the row after its own."""
 
 FAILS = {
-    "rms_norm_values": "next-row",
+    "rms_norm_values": "wrong-value",
     "rms_norm_clean": "out-of-bounds",
-    "rms_norm_eps": "next-row",
+    "rms_norm_eps": "wrong-value",
 }
 
 RMS_NORM = r"""

@@ -3,7 +3,6 @@
 FAILS = {
     "rms_norm_values": "wrong-value",
     "rms_norm_clean": "race",
-    "rms_norm_eps": "wrong-value",
 }
 
 RMS_NORM = r"""

@@ -1,9 +1,7 @@
 """Dynamic shared memory of half the size that is used."""
 
 FAILS = {
-    "rms_norm_values": "wrong-value",
     "rms_norm_clean": "out-of-bounds",
-    "rms_norm_eps": "wrong-value",
 }
 
 RMS_NORM = r"""

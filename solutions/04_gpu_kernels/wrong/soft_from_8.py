@@ -1,8 +1,8 @@
 """The shuffles begin at 8: the two halves of a warp never meet."""
 
 FAILS = {
-    "softmax_values": "wrong-value",
-    "softmax_far": "wrong-value",
+    "softmax_values": "half-warp",
+    "softmax_far": "half-warp",
 }
 
 SOFTMAX = r"""

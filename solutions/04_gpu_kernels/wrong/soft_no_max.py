@@ -1,7 +1,7 @@
 """No maximum is subtracted."""
 
 FAILS = {
-    "softmax_far": "wrong-value",
+    "softmax_far": "softmax-no-max",
 }
 
 SOFTMAX = r"""
