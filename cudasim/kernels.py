@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cudasim import compiler, geometry, launching, library, source, translation
+from cudasim import checking, compiler, geometry, launching, library, source, translation
 from cudasim.arrays import ndarray
-from cudasim.errors import CUDADriverError, CudasimError
+from cudasim.errors import CompileException, CUDADriverError, CudasimError
 from cudasim.library import Library, Param
 
 IGNORED = re.compile(
@@ -73,7 +73,12 @@ class RawModule:
 
     def library(self, *, checked: bool = False) -> Library:
         """The compiled library, in its fast or its checked build."""
-        return built(self.code, self.names(), self._defines, checked)
+        try:
+            return built(self.code, self.names(), self._defines, checked)
+        except CompileException:
+            if checked:  # the fast build has the source's own columns on every line
+                built(self.code, self.names(), self._defines, False)
+            raise
 
     def compile(self, log_stream=None) -> None:
         """Compiles now; otherwise that happens at the first launch."""
@@ -182,6 +187,10 @@ class RawKernel:
         of NumPy. ``shared_mem``: bytes of dynamic shared memory. Raises LaunchError,
         CUDADriverError.
         """
+        mode = launching.settings().mode
+        if mode != "fast":
+            checking.launch_watched(self, grid, block, args, shared_mem, mode)
+            return
         loaded = self.module.library()
         params = self.params(loaded)
         row = loaded.copies[0].kernels[self.name]

@@ -14,11 +14,11 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from cudasim import compiler, symbols
-from cudasim.errors import CUDADriverError, LaunchError, NotSimulated, TimeLimit
+from cudasim.errors import CUDADriverError, CudasimError, LaunchError, NotSimulated, TimeLimit
 from cudasim.geometry import Geometry
 from cudasim.library import Copy, Index3, Launch, Library, Outcome
 
@@ -55,6 +55,10 @@ class Settings:
     mode: str = "fast"
     threads: int = 0
     time_limit_s: float | None = None
+    reports: list = field(default_factory=list)
+
+
+MODES = ("fast", "checked", "profiled")
 
 
 def from_environment() -> Settings:
@@ -76,8 +80,14 @@ def settings() -> Settings:
 
 @contextlib.contextmanager
 def configured(**changes) -> Iterator[Settings]:
-    """Within the block launches run so: ``threads=1``, ``time_limit_s=5``."""
-    new = replace(settings(), **changes)
+    """Within the block launches run so: ``mode="checked"``, ``threads=1``, ``time_limit_s=5``.
+
+    Modes: "fast"; "checked" raises Unsafe where the sanitizer finds something; "profiled" counts.
+    The reports of both are in ``reports`` of what the ``with`` statement gives.
+    """
+    new = replace(settings(), **{"reports": [], **changes})
+    if new.mode not in MODES:
+        raise CudasimError(f"mode {new.mode!r}: want one of {', '.join(MODES)}")
     token = _settings.set(new)
     try:
         yield new

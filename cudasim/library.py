@@ -130,6 +130,7 @@ class Copy:
         self.dll = ctypes.CDLL(path, mode=os.RTLD_LOCAL | os.RTLD_NOW)
         self.dll.cudasim_printed.restype = ctypes.c_char_p
         self.lock = threading.Lock()
+        self.held: tuple = ()
         rows = (KernelRow * 4096).in_dll(self.dll, "cudasim_kernels")
         self.kernels: dict[str, KernelRow] = {}
         for row in rows:

@@ -275,7 +275,10 @@ def find_shared(text: str, tokens: tuple[Token, ...]) -> Iterator[Shared]:
         first = i
         while first and tokens[first - 1].text not in "{};)":
             first -= 1
-        last = next((k for k in range(i, len(tokens)) if tokens[k].text == ";"), len(tokens) - 1)
+        last = i
+        while last < len(tokens) - 1 and tokens[last].text != ";":
+            last = matching(tokens, last) if tokens[last].text == "{" else last + 1
+            last += tokens[last].text == "}"
         words = [t.text for t in tokens[first:last]]
         yield Shared(
             names=tuple(declared(tokens[i + 1 : last])),

@@ -125,8 +125,10 @@ template <class T>
 struct is_arithmetic : integral_constant<bool, is_integral_v<T> || is_floating_point_v<T>> {};
 template <class T>
 inline constexpr bool is_arithmetic_v = is_arithmetic<T>::value;
+template <class T, bool = is_arithmetic_v<T>>
+struct is_signed : false_type {};
 template <class T>
-struct is_signed : integral_constant<bool, (T(-1) < T(0))> {};
+struct is_signed<T, true> : integral_constant<bool, (T(-1) < T(0))> {};
 template <class T>
 inline constexpr bool is_signed_v = is_signed<T>::value;
 template <class T>
