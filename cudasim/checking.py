@@ -1,8 +1,8 @@
-"""``check``: one launch under the sanitizer and the counters, whatever array library it came from.
+"""``check``: one launch under the sanitizer and the counters.
 
-Owns: check, and what a kernel's call does in the modes "checked" and "profiled". A kernel and arrays
-of CuPy are taken as well: the launch is then simulated on copies, and the GPU's arrays stay as they
-are.
+Owns: check, and what a kernel's call does in the modes "checked" and "profiled". A kernel and
+arrays of CuPy are taken as well: the launch is then simulated on copies, and the GPU's arrays stay
+as they are.
 """
 
 from __future__ import annotations

@@ -6,17 +6,8 @@
 #include "qualifiers.h"
 
 namespace std {
-using ::int16_t;
-using ::int32_t;
-using ::int64_t;
-using ::int8_t;
 using ::ptrdiff_t;
 using ::size_t;
-using ::uint16_t;
-using ::uint32_t;
-using ::uint64_t;
-using ::uint8_t;
-using ::uintptr_t;
 
 template <class T, T V>
 struct integral_constant {

@@ -1,6 +1,6 @@
 """Our corpus of kernels: how each is launched, and what must be found in it, from its comments.
 
-``// launch grid=2 block=32 f40 o40 i40`` stands above each kernel: sizes, then the arguments in order.
+``// launch grid=2 block=32 f40 o40 i40`` stands above each kernel: sizes, then its arguments.
 ``// finds KIND`` ends a line at which the sanitizer must find that, and it must find nothing else.
 """
 
@@ -45,8 +45,8 @@ class Case:
 
 
 def argument(kind: str, n: int, rng: np.random.Generator):
-    """f floats, o fresh floats, z zeros, u integers below n, b bytes, h fresh shorts, e fresh halves,
-    r records, p fresh floats of which the first 5/8 are written, i an int, n a null pointer."""
+    """f floats, o fresh floats, z zeros, u integers below n, b bytes, h fresh shorts, e fresh
+    halves, r records, p fresh floats of which the first 5/8 are written, i an int, n a null pointer."""
     made = {
         "f": lambda: cp.asarray(rng.random(n, dtype=np.float32)),
         "o": lambda: cp.empty(n, np.float32),

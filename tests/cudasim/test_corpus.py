@@ -1,4 +1,4 @@
-"""Every fault of the corpus is found, with its kind and line; nothing is found in a clean kernel."""
+"""Every fault of the corpus is found with its kind and line, and nothing in a clean kernel."""
 
 from __future__ import annotations
 

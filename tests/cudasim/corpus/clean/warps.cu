@@ -2,6 +2,7 @@
 #include <cooperative_groups.h>
 #include <cooperative_groups/reduce.h>
 #include <cuda_fp16.h>
+#include <math_constants.h>
 namespace cg = cooperative_groups;
 
 // launch grid=1 block=64 f64 o2
@@ -14,7 +15,7 @@ extern "C" __global__ void sum_by_shuffles(const float *x, float *y) {
 // launch grid=3 block=128 f300 o3 i100
 extern "C" __global__ void softmax_sum(const float *x, float *y, int n) {
   __shared__ float part[4];
-  float top = -INFINITY, sum = 0.0f;
+  float top = -CUDART_INF_F, sum = 0.0f;
   for (int i = threadIdx.x; i < n; i += blockDim.x) {
     float v = x[blockIdx.x * n + i];
     float next = fmaxf(top, v);
@@ -27,7 +28,7 @@ extern "C" __global__ void softmax_sum(const float *x, float *y, int n) {
   __syncthreads();
   best = fmaxf(fmaxf(part[0], part[1]), fmaxf(part[2], part[3]));
   __syncthreads();
-  sum *= top == -INFINITY ? 0.0f : __expf(top - best);
+  sum *= top == -CUDART_INF_F ? 0.0f : __expf(top - best);
   for (int d = 16; d; d /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, d);
   if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = sum;
   __syncthreads();
