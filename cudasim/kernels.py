@@ -147,6 +147,29 @@ class RawKernel:
         self.name = name
         self.max_dynamic_shared_size_bytes = geometry.STATIC_SHARED_BYTES
 
+    @property
+    def attributes(self) -> dict[str, int]:
+        """What CUDA tells of a kernel, as far as it means something here (bytes; -1: not known).
+
+        Registers and spills are a real GPU's: ``cudasim.nvrtc.judge`` has them.
+        """
+        loaded = self.module.library()
+        self.params(loaded)
+        copy = loaded.copies[0]
+        constant = sum(v.n_bytes for v in copy.variables if v.space == "c")
+        return {
+            "max_threads_per_block": copy.kernels[self.name].max_threads,
+            "shared_size_bytes": loaded.static_shared_bytes(self.name),
+            "const_size_bytes": constant,
+            "local_size_bytes": -1,
+            "num_regs": -1,
+            "max_dynamic_shared_size_bytes": self.max_dynamic_shared_size_bytes,
+        }
+
+    max_threads_per_block = property(lambda self: self.attributes["max_threads_per_block"])
+    shared_size_bytes = property(lambda self: self.attributes["shared_size_bytes"])
+    num_regs = property(lambda self: self.attributes["num_regs"])
+
     code = property(lambda self: self.module.code)
     options = property(lambda self: self.module.options)
     backend = property(lambda self: self.module.backend)
@@ -195,8 +218,9 @@ class RawKernel:
         params = self.params(loaded)
         row = loaded.copies[0].kernels[self.name]
         sizes = geometry.geometry(
-            grid, block, shared_mem, self.max_dynamic_shared_size_bytes, row.max_threads
-        )
+            grid, block, shared_mem, self.max_dynamic_shared_size_bytes, row.max_threads,
+            loaded.static_shared_bytes(self.name),
+        )  # fmt: skip
         packed = geometry.pack(self.name, params, args)
         launching.run(self.name, loaded, sizes, packed)
         for p, a in zip(params, args, strict=True):

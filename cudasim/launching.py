@@ -173,7 +173,7 @@ def together(
     ]  # fmt: skip
     began = time.monotonic()
     try:
-        late = wait(jobs, timeout=limit).not_done
+        late = not ended(jobs, began + limit if limit is not None else None)
     except BaseException:
         cancel(guards, jobs)
         raise
@@ -189,6 +189,16 @@ def together(
             signal, address, pc = GuardHead.from_buffer(g).read()
             copy.dll.cudasim_where(ctypes.byref(outcome))
             outcome.kind, outcome.signal, outcome.address, outcome.pc = FAULT, signal, address, pc
+
+
+def ended(jobs: Sequence[Future], until_s: float | None) -> bool:
+    """Waits for all of them, in short pieces: Ctrl-C may reach another thread than this one."""
+    while True:
+        left_s = 0.2 if until_s is None else min(0.2, max(0.0, until_s - time.monotonic()))
+        if not wait(jobs, timeout=left_s).not_done:
+            return True
+        if until_s is not None and time.monotonic() >= until_s:
+            return False
 
 
 class GuardHead(ctypes.Structure):
@@ -240,6 +250,8 @@ def failure(
         )
     if outcome.kind == NO_STACK:
         return LaunchError(f"{name}: no memory for the stacks of {geometry.n_threads} threads")
+    if copy.dll.cudasim_is_stack(ctypes.c_void_p(outcome.address)):
+        return CUDADriverError(f"{name}: {who} ran out of stack{where}: endless recursion?", line)
     if outcome.signal == 8:
         return CUDADriverError(f"{name}: {who} divides by zero{where}", line)
     return CUDADriverError(

@@ -127,8 +127,8 @@ def figures(report: Report) -> Iterator[tuple[str, str]]:
     c = report.counters
     yield "", ""
     yield (
-        f"global memory: {c.moved_bytes} bytes moved, {c.least_bytes} is the least for these "
-        f"arrays (factor {report.traffic_factor:.2f}); {c.coalescing:.0%} of what was moved was asked for",
+        f"global memory: {c.moved_bytes} bytes moved, {c.least_bytes} is the least "
+        f"(factor {report.traffic_factor:.2f}); {c.coalescing:.0%} of it was asked for",
         "",
     )
     yield (

@@ -46,7 +46,7 @@ class Case:
 
 def argument(kind: str, n: int, rng: np.random.Generator):
     """f floats, o fresh floats, z zeros, u integers below n, b bytes, h fresh shorts, e fresh
-    halves, r records, p fresh floats of which the first 5/8 are written, i an int, n a null pointer."""
+    halves, r records, p fresh floats of which the first 5/8 are written, i an int, n null."""
     made = {
         "f": lambda: cp.asarray(rng.random(n, dtype=np.float32)),
         "o": lambda: cp.empty(n, np.float32),
