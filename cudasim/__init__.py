@@ -24,6 +24,7 @@ from cudasim.arrays import (
     get_array_module,
     ndarray,
 )
+from cudasim.checking import Unsafe, check
 from cudasim.errors import (
     CompileException,
     CompilerMissing,
@@ -37,10 +38,27 @@ from cudasim.kernels import RawKernel, RawModule
 from cudasim.launching import configured
 
 __all__ = [
-    "CUDADriverError", "CompileException", "CompilerMissing", "CudasimError", "LaunchError",
-    "NotSimulated", "RawKernel", "RawModule", "TimeLimit", "array", "asarray",
-    "ascontiguousarray", "asnumpy", "configured", "cuda", "empty", "empty_like",
-    "get_array_module", "ndarray",
+    "CUDADriverError",
+    "CompileException",
+    "CompilerMissing",
+    "CudasimError",
+    "LaunchError",
+    "NotSimulated",
+    "RawKernel",
+    "RawModule",
+    "TimeLimit",
+    "Unsafe",
+    "array",
+    "asarray",
+    "ascontiguousarray",
+    "asnumpy",
+    "check",
+    "configured",
+    "cuda",
+    "empty",
+    "empty_like",
+    "get_array_module",
+    "ndarray",
 ]  # fmt: skip
 
 

@@ -55,8 +55,17 @@ class ndarray(NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
         same = np.may_share_memory(host, self._root.host)
         return ndarray((), _host=host, _root=self._root if same else None)
 
-    def _changed(self) -> None:
-        self._root.written = None
+    def _changed(self, at=...) -> None:
+        """Notes that the host or a kernel wrote these elements."""
+        if self._root.written is None:
+            return
+        flags = np.ndarray(
+            self.shape, f"V{self.itemsize}", self._root.written,
+            self._host.ctypes.data - self._root.host.ctypes.data, self.strides,
+        )  # fmt: skip
+        flags[at] = np.void(b"\1" * self.itemsize)
+        if self._root.written.all():
+            self._root.written = None
 
     def get(self, out: np.ndarray | None = None) -> np.ndarray:
         """A copy in the host's memory."""
@@ -99,7 +108,7 @@ class ndarray(NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
         return self._view(self._host[unwrap(at)])
 
     def __setitem__(self, at, value) -> None:
-        self._changed()
+        self._changed(unwrap(at))
         self._host[unwrap(at)] = unwrap(value)
 
     def __len__(self) -> int:

@@ -99,10 +99,10 @@ def flags(cxx: str, *, checked: bool) -> list[str]:
         common.append("-fcf-protection=none")
     if not checked:
         return [*common, "-O2"]
-    sanitize = "-fsanitize=thread,bounds,alignment"
+    sanitize = "-fsanitize=thread,bounds,alignment,integer-divide-by-zero"
     return [
         *(*common, "-O1", "-DCUDASIM_CHECKED=1", sanitize, "-fsanitize-coverage=trace-pc"),
-        "-fno-inline-small-functions",
+        *("-fno-inline-small-functions", "-fno-thread-jumps"),
     ]
 
 

@@ -39,7 +39,7 @@ class Access:
 
     @property
     def efficiency(self) -> float:
-        """The part of what is moved that was asked for: 1 is fully coalesced, 1/8 each lane alone."""
+        """Of what is moved, the part that was asked for: 1 is coalesced, 1/8 each lane alone."""
         return self.least_sectors / self.sectors if self.sectors else 1.0
 
     @property

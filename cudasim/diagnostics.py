@@ -49,12 +49,14 @@ WORDING = [
     (r"expected ‘}’ at end of input", 'expected a "}}"'),
     (r"expected declaration before ‘}’ token", "expected a declaration"),
     (r"attempt to use poisoned \"(?P<n>\w+)\"", '"{n}" is not allowed in simulated device code'),
-    (r"invalid operands of types ‘(?P<a>[^’]+)’ and ‘(?P<b>[^’]+)’ to binary "
-     r"‘operator(?P<n>[^’]+)’",
-     'no operator "{n}" matches these operands: {a} {n} {b}'),
-    (r"no match for ‘operator(?P<n>[^’]+)’ \(operand types are ‘(?P<a>[^’]+)’.* and "
-     r"‘(?P<b>[^’]+)’.*",
-     'no operator "{n}" matches these operands: {a} {n} {b}'),
+    (r"invalid operands of types .* to binary ‘operator(?P<n>[^’]+)’.*",
+     'no operator "{n}" matches these operands'),
+    (r"no match for ‘operator(?P<n>[^’]+)’.*", 'no operator "{n}" matches these operands'),
+    (r"assignment of member .* in read-only object", "expression must be a modifiable lvalue"),
+    (r"request for member .*, which is of .* type ‘(?P<a>[^’]+)’.*",
+     'expression must have class type but it has type "{a}"'),
+    (r"return-statement with .*", "return value type does not match the function type"),
+    (r"control reaches end .*|no return statement .*", "missing return statement"),
 ]  # fmt: skip
 
 
@@ -132,5 +134,6 @@ def reword(message: str) -> str:
     for pattern, words in WORDING:
         m = re.match(pattern, message)
         if m:
-            return words.format(**m.groupdict())
-    return message.replace("‘", '"').replace("’", '"')
+            message = words.format(**m.groupdict())
+            break
+    return re.sub(r"(\w)(\*+)", r"\1 \2", message.replace("‘", '"').replace("’", '"'))

@@ -6,6 +6,7 @@ Owns: Finding, its kinds, the sentence for each. Must not know: how it was found
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,10 +28,12 @@ KINDS = (
     "write-to-const",
     "wild-pointer",
     "out-of-bounds",
+    "division-by-zero",
 )
-BOUNDS, UNWRITTEN, RACE, BARRIER, RETURNED, MASK, LANE, STUCK, MISALIGNED, CONST, WILD, INDEX = (
-    range(12)
-)
+(
+    BOUNDS, UNWRITTEN, RACE, BARRIER, RETURNED, MASK, LANE, STUCK, MISALIGNED, CONST, WILD, INDEX,
+    DIVISION,
+) = range(13)  # fmt: skip
 READ, WRITE, ATOMIC = range(3)
 DOES = ("reads", "writes", "atomically updates")
 DID = ("read", "wrote", "atomically updated")
@@ -62,9 +65,12 @@ def findings(seen: Seen, geometry: Geometry) -> tuple[Finding, ...]:
 
 def worded(seen: Seen, geometry: Geometry) -> Iterator[Finding]:
     known: dict[tuple[str, int, int], int] = {}
+    racing = {(f.region, n) for f, *lines in seen.findings if f.kind == RACE for n in lines}
     for row, line, other in seen.findings:
         if row.kind == BARRIER and line == other:
             continue  # one barrier of the source that the compiler wrote twice
+        if row.kind == UNWRITTEN and (row.region, line) in racing:
+            continue  # unwritten only because the race went this way
         kind = KINDS[row.kind]
         if (kind, line, other) in known:
             continue
@@ -101,6 +107,8 @@ def sentence(
         )
     if row.kind == INDEX:
         return index_sentence(row, line, who, region)
+    if row.kind == DIVISION:
+        return f"{who} divides an integer by zero at line {line}"
     if row.kind == UNWRITTEN and region is not None:
         return (
             f"{who} {DOES[row.access]} {named(region, row.offset)} at line {line}; nobody wrote it"
@@ -121,7 +129,7 @@ def sentence(
         return mask_sentence(row, line, other_line, geometry)
     if row.kind == MISALIGNED:
         what = named(region, row.offset) if region else f"address {row.address:#x}"
-        kind = row.text.decode("utf-8", "replace").strip("'")
+        kind = re.sub(r"'|\bconst\b |\bstruct\b ", "", row.text.decode("utf-8", "replace"))
         return (
             f"{who} uses {what} as {kind} at line {line}; its address is no multiple of {row.lane}"
         )
@@ -139,9 +147,11 @@ def room(region: Region) -> str:
 
 
 def index_sentence(row: FindingRow, line: int, who: str, region: Region | None) -> str:
-    kind = row.text.decode("utf-8", "replace").strip("'")
+    size = re.search(r"\[(\d+)\]", row.text.decode("utf-8", "replace"))
     name = f"{DOES[row.access]} __shared__ {region.name}" if region else "uses an array"
-    return f"{who} {name} with index {row.offset} at line {line}; the dimension is of type {kind}"
+    index = row.address - (1 << 64) if row.address >> 63 else row.address
+    has = f"that dimension has {size.group(1)}" if size else "that dimension is smaller"
+    return f"{who} {name} with index {index} at line {line}; {has}"
 
 
 def race_sentence(

@@ -42,17 +42,25 @@ class Geometry:
         return self.block[0] * self.block[1] * self.block[2]
 
 
-def geometry(grid, block, shared_bytes: int, allowed_bytes: int, max_threads: int) -> Geometry:
+def geometry(
+    grid, block, shared_bytes: int, allowed_bytes: int, max_threads: int, static_bytes: int = 0
+) -> Geometry:
     """The sizes of a launch, checked; raises LaunchError with got and want."""
+    if static_bytes > STATIC_SHARED_BYTES:
+        raise LaunchError(
+            f"the kernel declares {static_bytes} bytes of __shared__ arrays, at most "
+            f"{STATIC_SHARED_BYTES} are allowed; more must be dynamic (extern __shared__)"
+        )
     sizes = three(grid, "grid", MAX_GRID), three(block, "block", MAX_BLOCK)
     n = sizes[1][0] * sizes[1][1] * sizes[1][2]
     limit = min(MAX_THREADS, max_threads)
     if n > limit:
         why = "__launch_bounds__ of the kernel" if max_threads < MAX_THREADS else "any GPU's limit"
         raise LaunchError(f"block {sizes[1]} has {n} threads, at most {limit} are allowed ({why})")
-    if not 0 <= shared_bytes <= MAX_SHARED_BYTES:
+    if not 0 <= shared_bytes <= MAX_SHARED_BYTES - static_bytes:
         raise LaunchError(
             f"shared_mem={shared_bytes}: a block has at most {MAX_SHARED_BYTES} bytes of it"
+            f"{f', {static_bytes} of them are static' if static_bytes else ''}"
         )
     if shared_bytes > allowed_bytes:
         raise LaunchError(

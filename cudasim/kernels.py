@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cudasim import compiler, geometry, launching, library, source, translation
+from cudasim import checking, compiler, geometry, launching, library, source, translation
 from cudasim.arrays import ndarray
-from cudasim.errors import CUDADriverError, CudasimError
+from cudasim.errors import CompileException, CUDADriverError, CudasimError
 from cudasim.library import Library, Param
 
 IGNORED = re.compile(
@@ -73,7 +73,12 @@ class RawModule:
 
     def library(self, *, checked: bool = False) -> Library:
         """The compiled library, in its fast or its checked build."""
-        return built(self.code, self.names(), self._defines, checked)
+        try:
+            return built(self.code, self.names(), self._defines, checked)
+        except CompileException:
+            if checked:  # the fast build has the source's own columns on every line
+                built(self.code, self.names(), self._defines, False)
+            raise
 
     def compile(self, log_stream=None) -> None:
         """Compiles now; otherwise that happens at the first launch."""
@@ -142,6 +147,29 @@ class RawKernel:
         self.name = name
         self.max_dynamic_shared_size_bytes = geometry.STATIC_SHARED_BYTES
 
+    @property
+    def attributes(self) -> dict[str, int]:
+        """What CUDA tells of a kernel, as far as it means something here (bytes; -1: not known).
+
+        Registers and spills are a real GPU's: ``cudasim.nvrtc.judge`` has them.
+        """
+        loaded = self.module.library()
+        self.params(loaded)
+        copy = loaded.copies[0]
+        constant = sum(v.n_bytes for v in copy.variables if v.space == "c")
+        return {
+            "max_threads_per_block": copy.kernels[self.name].max_threads,
+            "shared_size_bytes": loaded.static_shared_bytes(self.name),
+            "const_size_bytes": constant,
+            "local_size_bytes": -1,
+            "num_regs": -1,
+            "max_dynamic_shared_size_bytes": self.max_dynamic_shared_size_bytes,
+        }
+
+    max_threads_per_block = property(lambda self: self.attributes["max_threads_per_block"])
+    shared_size_bytes = property(lambda self: self.attributes["shared_size_bytes"])
+    num_regs = property(lambda self: self.attributes["num_regs"])
+
     code = property(lambda self: self.module.code)
     options = property(lambda self: self.module.options)
     backend = property(lambda self: self.module.backend)
@@ -182,12 +210,17 @@ class RawKernel:
         of NumPy. ``shared_mem``: bytes of dynamic shared memory. Raises LaunchError,
         CUDADriverError.
         """
+        mode = launching.settings().mode
+        if mode != "fast":
+            checking.launch_watched(self, grid, block, args, shared_mem, mode)
+            return
         loaded = self.module.library()
         params = self.params(loaded)
         row = loaded.copies[0].kernels[self.name]
         sizes = geometry.geometry(
-            grid, block, shared_mem, self.max_dynamic_shared_size_bytes, row.max_threads
-        )
+            grid, block, shared_mem, self.max_dynamic_shared_size_bytes, row.max_threads,
+            loaded.static_shared_bytes(self.name),
+        )  # fmt: skip
         packed = geometry.pack(self.name, params, args)
         launching.run(self.name, loaded, sizes, packed)
         for p, a in zip(params, args, strict=True):

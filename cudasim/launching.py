@@ -14,11 +14,11 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from cudasim import compiler, symbols
-from cudasim.errors import CUDADriverError, LaunchError, NotSimulated, TimeLimit
+from cudasim.errors import CUDADriverError, CudasimError, LaunchError, NotSimulated, TimeLimit
 from cudasim.geometry import Geometry
 from cudasim.library import Copy, Index3, Launch, Library, Outcome
 
@@ -55,6 +55,10 @@ class Settings:
     mode: str = "fast"
     threads: int = 0
     time_limit_s: float | None = None
+    reports: list = field(default_factory=list)
+
+
+MODES = ("fast", "checked", "profiled")
 
 
 def from_environment() -> Settings:
@@ -76,8 +80,14 @@ def settings() -> Settings:
 
 @contextlib.contextmanager
 def configured(**changes) -> Iterator[Settings]:
-    """Within the block launches run so: ``threads=1``, ``time_limit_s=5``."""
-    new = replace(settings(), **changes)
+    """Within the block launches run so: ``mode="checked"``, ``threads=1``, ``time_limit_s=5``.
+
+    Modes: "fast"; "checked" raises Unsafe where the sanitizer finds something; "profiled" counts.
+    The reports of both are in ``reports`` of what the ``with`` statement gives.
+    """
+    new = replace(settings(), **{"reports": [], **changes})
+    if new.mode not in MODES:
+        raise CudasimError(f"mode {new.mode!r}: want one of {', '.join(MODES)}")
     token = _settings.set(new)
     try:
         yield new
@@ -163,7 +173,7 @@ def together(
     ]  # fmt: skip
     began = time.monotonic()
     try:
-        late = wait(jobs, timeout=limit).not_done
+        late = not ended(jobs, began + limit if limit is not None else None)
     except BaseException:
         cancel(guards, jobs)
         raise
@@ -179,6 +189,16 @@ def together(
             signal, address, pc = GuardHead.from_buffer(g).read()
             copy.dll.cudasim_where(ctypes.byref(outcome))
             outcome.kind, outcome.signal, outcome.address, outcome.pc = FAULT, signal, address, pc
+
+
+def ended(jobs: Sequence[Future], until_s: float | None) -> bool:
+    """Waits for all of them, in short pieces: Ctrl-C may reach another thread than this one."""
+    while True:
+        left_s = 0.2 if until_s is None else min(0.2, max(0.0, until_s - time.monotonic()))
+        if not wait(jobs, timeout=left_s).not_done:
+            return True
+        if until_s is not None and time.monotonic() >= until_s:
+            return False
 
 
 class GuardHead(ctypes.Structure):
@@ -230,6 +250,8 @@ def failure(
         )
     if outcome.kind == NO_STACK:
         return LaunchError(f"{name}: no memory for the stacks of {geometry.n_threads} threads")
+    if copy.dll.cudasim_is_stack(ctypes.c_void_p(outcome.address)):
+        return CUDADriverError(f"{name}: {who} ran out of stack{where}: endless recursion?", line)
     if outcome.signal == 8:
         return CUDADriverError(f"{name}: {who} divides by zero{where}", line)
     return CUDADriverError(

@@ -16,6 +16,8 @@ import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
+from cudasim import symbols
+
 
 class Index3(ctypes.Structure):
     _fields_ = (("x", ctypes.c_uint), ("y", ctypes.c_uint), ("z", ctypes.c_uint))
@@ -130,6 +132,7 @@ class Copy:
         self.dll = ctypes.CDLL(path, mode=os.RTLD_LOCAL | os.RTLD_NOW)
         self.dll.cudasim_printed.restype = ctypes.c_char_p
         self.lock = threading.Lock()
+        self.held: tuple = ()
         rows = (KernelRow * 4096).in_dll(self.dll, "cudasim_kernels")
         self.kernels: dict[str, KernelRow] = {}
         for row in rows:
@@ -166,6 +169,14 @@ class Library:
         self.path = path
         self.copies = [Copy(str(path))]
         self._lock = threading.Lock()
+        self._static: dict[str, int] = {}
+
+    def static_shared_bytes(self, kernel: str) -> int:
+        """Bytes of a kernel's static shared memory (0 where nm is not installed)."""
+        if kernel not in self._static:
+            function = kernel.split("<")[0].split("::")[-1]
+            self._static[kernel] = symbols.static_bytes(self.path, function)
+        return self._static[kernel]
 
     def copy(self, number: int) -> Copy:
         """The copy of that number, loaded where it is not yet."""

@@ -18,42 +18,19 @@ from cudasim.errors import CompileException
 INCLUDES = {
     **dict.fromkeys(
         [
-            "cuda_runtime.h",
-            "cuda_runtime_api.h",
-            "cuda.h",
-            "device_launch_parameters.h",
-            "device_functions.h",
-            "vector_types.h",
-            "vector_functions.h",
-            "math_functions.h",
-            "math_constants.h",
-            "math.h",
-            "cmath",
-            "stdint.h",
-            "cstdint",
-            "inttypes.h",
-            "stdio.h",
-            "cstdio",
-            "stdlib.h",
-            "cstdlib",
-            "stddef.h",
-            "cstddef",
-            "assert.h",
-            "cassert",
-            "string.h",
-            "cstring",
-            "type_traits",
-            "limits",
-            "utility",
-            "algorithm",
-            "stdbool.h",
-            "sm_30_intrinsics.h",
-            "cuda/std/cstdint",
-            "cuda/std/limits",
-            "cuda/std/type_traits",
-            "cuda/std/utility",
-            "cuda/std/cmath",
-            "cuda/std/cstddef",
+            *("cuda_runtime.h", "cuda_runtime_api.h", "cuda.h", "device_launch_parameters.h"),
+            *("math_constants.h", "math.h", "cmath", "stdint.h", "cstdint", "inttypes.h"),
+            *("stdio.h", "cstdio", "stdlib.h", "cstdlib", "stddef.h", "cstddef", "string.h"),
+            *("cstring", "limits", "algorithm", "cuda/std/cstdint", "cuda/std/limits"),
+            *("cuda/std/cmath", "cuda/std/cstddef"),
+        ],
+        "standard.h",
+    ),
+    **dict.fromkeys(
+        [
+            *("device_functions.h", "vector_types.h", "vector_functions.h", "math_functions.h"),
+            *("assert.h", "cassert", "type_traits", "utility", "stdbool.h", "sm_30_intrinsics.h"),
+            *("cuda/std/type_traits", "cuda/std/utility"),
         ],
         "",
     ),
@@ -275,7 +252,10 @@ def find_shared(text: str, tokens: tuple[Token, ...]) -> Iterator[Shared]:
         first = i
         while first and tokens[first - 1].text not in "{};)":
             first -= 1
-        last = next((k for k in range(i, len(tokens)) if tokens[k].text == ";"), len(tokens) - 1)
+        last = i
+        while last < len(tokens) - 1 and tokens[last].text != ";":
+            last = matching(tokens, last) if tokens[last].text == "{" else last + 1
+            last += tokens[last].text == "}"
         words = [t.text for t in tokens[first:last]]
         yield Shared(
             names=tuple(declared(tokens[i + 1 : last])),

@@ -28,6 +28,21 @@ def lines(library: Path, offsets: Sequence[int]) -> list[int]:
     return by_address(said.stdout, len(offsets))
 
 
+def static_bytes(library: Path, function: str) -> int:
+    """Bytes of the static variables that a function declares: its static shared memory."""
+    tool = shutil.which("nm") or shutil.which("llvm-nm")
+    if not tool:
+        return 0
+    said = subprocess.run(
+        [tool, "-S", "--defined-only", str(library)], capture_output=True, text=True, check=False
+    )
+    inside = re.compile(rf"_+ZZ(?:N\d\w*)?{len(function)}{function}[EI]")
+    words = [line.split() for line in said.stdout.splitlines()]
+    return sum(
+        int(w[1], 16) for w in words if len(w) == 4 and w[2] in "bBdD" and inside.match(w[3])
+    )
+
+
 def by_address(text: str, n: int) -> list[int]:
     """Parses addr2line -a -i: an address, then one place for each function inlined there."""
     found: list[int] = []

@@ -213,6 +213,7 @@ def place_variables(copy: Copy, rows: ctypes.Array, n: int) -> None:
             shared.append(row)
         else:
             rows[n], n = row, n + 1
+    copy.held = (rows, shared)  # their names are read as long as the launch lasts
     if copy.dll.cudasim_regions(rows, n):
         raise LaunchError("no memory for what the sanitizer notes")
     for row in shared:

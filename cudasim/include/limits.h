@@ -1,5 +1,6 @@
 // The macros of <float.h> and <limits.h>, from the compiler's own.
 #pragma once
+#include "standard.h"
 #define FLT_MAX __FLT_MAX__
 #define FLT_MIN __FLT_MIN__
 #define FLT_EPSILON __FLT_EPSILON__

@@ -1,22 +1,12 @@
 // What CUDA adds to the words of C++: qualifiers, and the names a launch is described with.
 //
-// Owns: __global__ and its like, threadIdx and its like, the fixed-width integers.
+// Owns: __global__ and its like, threadIdx and its like, printf, assert.
 // A kernel is an ordinary function here. __shared__ becomes `static`: one block at a time runs in a
 // copy of the compiled library, so a static variable is what the threads of that block share.
 #pragma once
 
 typedef __SIZE_TYPE__ size_t;
 typedef __PTRDIFF_TYPE__ ptrdiff_t;
-typedef __INT8_TYPE__ int8_t;
-typedef __INT16_TYPE__ int16_t;
-typedef __INT32_TYPE__ int32_t;
-typedef __INT64_TYPE__ int64_t;
-typedef __UINT8_TYPE__ uint8_t;
-typedef __UINT16_TYPE__ uint16_t;
-typedef __UINT32_TYPE__ uint32_t;
-typedef __UINT64_TYPE__ uint64_t;
-typedef __INTPTR_TYPE__ intptr_t;
-typedef __UINTPTR_TYPE__ uintptr_t;
 typedef unsigned int uint;
 typedef unsigned short ushort;
 typedef unsigned char uchar;
@@ -97,18 +87,9 @@ CUDASIM_INLINE void *malloc(size_t n_bytes) { return cudasim_heap(n_bytes); }
 CUDASIM_INLINE void free(void *p) { cudasim_unheap(p); }
 CUDASIM_INLINE void __trap() { cudasim_fail("__trap()", "", 0, ""); }
 
-#undef NULL
-#define NULL __null
 #ifdef NDEBUG
 #define assert(condition) ((void)0)
 #else
 #define assert(condition) \
   ((condition) ? (void)0 : cudasim_fail(#condition, __FILE__, __LINE__, __func__))
 #endif
-#define INFINITY __builtin_inff()
-#define NAN __builtin_nanf("")
-#define HUGE_VALF __builtin_huge_valf()
-#define HUGE_VAL __builtin_huge_val()
-#define CUDART_INF_F __builtin_inff()
-#define CUDART_NAN_F __builtin_nanf("")
-#define CUDART_PI_F 3.141592654f

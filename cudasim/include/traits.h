@@ -6,17 +6,8 @@
 #include "qualifiers.h"
 
 namespace std {
-using ::int16_t;
-using ::int32_t;
-using ::int64_t;
-using ::int8_t;
 using ::ptrdiff_t;
 using ::size_t;
-using ::uint16_t;
-using ::uint32_t;
-using ::uint64_t;
-using ::uint8_t;
-using ::uintptr_t;
 
 template <class T, T V>
 struct integral_constant {
@@ -125,8 +116,10 @@ template <class T>
 struct is_arithmetic : integral_constant<bool, is_integral_v<T> || is_floating_point_v<T>> {};
 template <class T>
 inline constexpr bool is_arithmetic_v = is_arithmetic<T>::value;
+template <class T, bool = is_arithmetic_v<T>>
+struct is_signed : false_type {};
 template <class T>
-struct is_signed : integral_constant<bool, (T(-1) < T(0))> {};
+struct is_signed<T, true> : integral_constant<bool, (T(-1) < T(0))> {};
 template <class T>
 inline constexpr bool is_signed_v = is_signed<T>::value;
 template <class T>

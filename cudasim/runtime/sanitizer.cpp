@@ -502,6 +502,11 @@ HOOK void __ubsan_handle_out_of_bounds(IndexData *d, size_t index) {
   }
   indexed = {true, i, block_.current->linear};
 }
+HOOK void __ubsan_handle_divrem_overflow(MisalignedData *d, size_t, size_t) {
+  if (!watch_.inside || !watch_.checking) return;
+  settle();
+  note(FINDING_DIVISION, nullptr, nullptr, -1, (int)d->place.line);
+}
 HOOK void __ubsan_handle_type_mismatch_v1(MisalignedData *d, size_t p) {
   if (!watch_.inside || !watch_.checking || !p) return;
   bool inside;

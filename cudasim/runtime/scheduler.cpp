@@ -423,6 +423,9 @@ extern "C" HIDDEN long long cudasim_clock() {
 extern "C" HIDDEN void *cudasim_heap(size_t) { return nullptr; }
 extern "C" HIDDEN void cudasim_unheap(void *) {}
 
+extern "C" __attribute__((visibility("default"))) int cudasim_is_stack(const void *p) {
+  return in_stacks(p);
+}
 // Reads the position of a failure that a signal interrupted: which block and thread it was.
 extern "C" __attribute__((visibility("default"))) void cudasim_where(Outcome *o) {
   o->block = block_.linear;
