@@ -210,6 +210,7 @@ check("rms_norm")
 # ```
 #
 # The largest number starts at minus infinity, not at 0: rows may be negative everywhere.
+# The compiler knows no `INFINITY`; its bits are `__int_as_float(0xff800000)`.
 # A row may have `-inf` in it, though not everywhere.
 # With more than one warp a row needs one step through shared memory after all.
 #

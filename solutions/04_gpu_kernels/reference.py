@@ -40,6 +40,8 @@ def rms_norm(T, D):
 
 
 SOFTMAX = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 __device__ float warp_max(float v) {
     for (int d = 16; d > 0; d /= 2)
         v = fmaxf(v, __shfl_xor_sync(0xffffffff, v, d));
@@ -54,7 +56,7 @@ __device__ float warp_sum(float v) {
 
 extern "C" __global__ void softmax(const float* x, float* out, int T, int S) {
     const float* row = x + (size_t)blockIdx.x * S;
-    float top = -INFINITY;
+    float top = MINUS_INFINITY;
     for (int i = threadIdx.x; i < S; i += 32)
         top = fmaxf(top, row[i]);
     top = warp_max(top);
@@ -154,6 +156,8 @@ def matvec_q4_0(N, K):
 
 
 ATTENTION = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 extern "C" __global__ void attention(const float* q, const float* k, const float* v,
                                      const int* block_table, float* out,
                                      int L, int H, int G, int E, int B) {
@@ -161,7 +165,7 @@ extern "C" __global__ void attention(const float* q, const float* k, const float
     float mine[4], sum[4] = {0, 0, 0, 0};  // dimensions lane, lane + 32, ... of the query, of a
     for (int i = 0; i < 4; i++)
         mine[i] = lane + 32 * i < E ? q[h * E + lane + 32 * i] * rsqrtf((float)E) : 0;
-    float top = -INFINITY, total = 0;
+    float top = MINUS_INFINITY, total = 0;
     for (int s = 0; s < L; s++) {
         size_t at = (((size_t)block_table[s / B] * B + s % B) * G + g) * E;
         float score = 0;

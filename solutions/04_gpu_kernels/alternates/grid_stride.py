@@ -174,13 +174,15 @@ def matvec_q4_0(N, K):
 
 
 ATTENTION = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 extern "C" __global__ void attention(const float* q, const float* k, const float* v,
                                      const int* block_table, float* out,
                                      int L, int H, int G, int E, int B) {
     __shared__ float scores[128];  // one chunk of tokens at a time: a score for each thread
     __shared__ float chunk_top, chunk_sum;
     int h = blockIdx.x, g = h / (H / G), i = threadIdx.x, warp = i / 32, lane = i % 32;
-    float top = -INFINITY, total = 0, sum = 0;  // sum: dimension i of the result
+    float top = MINUS_INFINITY, total = 0, sum = 0;  // sum: dimension i of the result
     for (int s0 = 0; s0 < L; s0 += 128) {
         int n = min(128, L - s0);
         for (int j = warp; j < n; j += 4) {

@@ -51,20 +51,22 @@ SOFTMAX = r"""
 #include <cooperative_groups/reduce.h>
 namespace cg = cooperative_groups;
 
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 extern "C" __global__ void softmax(const float* x, float* out, int T, int S) {
     auto warp = cg::tiled_partition<32>(cg::this_thread_block());
     int t = blockIdx.x * warp.meta_group_size() + warp.meta_group_rank();
     if (t >= T)
         return;
-    float top = -INFINITY, sum = 0;  // online: one pass for both
+    float top = MINUS_INFINITY, sum = 0;  // online: one pass for both
     for (int i = warp.thread_rank(); i < S; i += 32) {
         float v = x[t * S + i], higher = fmaxf(top, v);
-        if (higher > -INFINITY)
+        if (higher > MINUS_INFINITY)
             sum = sum * expf(top - higher) + expf(v - higher);
         top = higher;
     }
     float all = cg::reduce(warp, top, cg::greater<float>());
-    sum = cg::reduce(warp, top > -INFINITY ? sum * expf(top - all) : 0.0f, cg::plus<float>());
+    sum = cg::reduce(warp, top > MINUS_INFINITY ? sum * expf(top - all) : 0.0f, cg::plus<float>());
     for (int i = warp.thread_rank(); i < S; i += 32)
         out[t * S + i] = expf(x[t * S + i] - all) / sum;
 }
@@ -183,6 +185,8 @@ def matvec_q4_0(N, K):
 
 
 ATTENTION = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 struct Triple {
     float top, total, sum[4];
 };
@@ -192,7 +196,7 @@ extern "C" __global__ void attention(const float* q, const float* k, const float
                                      int L, int H, int G, int E, int B) {
     __shared__ Triple parts[4][32];
     int h = blockIdx.x, g = h / (H / G), lane = threadIdx.x, warp = threadIdx.y;
-    Triple mine = {-INFINITY, 0, {0, 0, 0, 0}};
+    Triple mine = {MINUS_INFINITY, 0, {0, 0, 0, 0}};
     for (int s = warp; s < L; s += 4) {
         int at = ((block_table[s / B] * B + s % B) * G + g) * E;
         float score = 0;

@@ -55,6 +55,8 @@ def rms_norm(T, D):
 
 
 ATTENTION = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 extern "C" __global__ void attention(const float* q, const float* k, const float* v,
                                      const int* block_table, float* out,
                                      int L, int H, int G, int E, int B) {
@@ -62,7 +64,7 @@ extern "C" __global__ void attention(const float* q, const float* k, const float
     float* key = shared;
     float* value = shared + E;
     int g = blockIdx.x, h = g * (H / G) + threadIdx.y, lane = threadIdx.x;
-    float top = -INFINITY, total = 0, sum[4] = {0, 0, 0, 0};
+    float top = MINUS_INFINITY, total = 0, sum[4] = {0, 0, 0, 0};
     for (int s = 0; s < L; s++) {
         size_t at = (((size_t)block_table[s / B] * B + s % B) * G + g) * E;
         for (int i = threadIdx.y * 32 + lane; i < E; i += 32 * blockDim.y) {

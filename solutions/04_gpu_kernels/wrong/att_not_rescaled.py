@@ -6,6 +6,8 @@ FAILS = {
 }
 
 ATTENTION = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 extern "C" __global__ void attention(const float* q, const float* k, const float* v,
                                      const int* block_table, float* out,
                                      int L, int H, int G, int E, int B) {
@@ -13,7 +15,7 @@ extern "C" __global__ void attention(const float* q, const float* k, const float
     float mine[4], sum[4] = {0, 0, 0, 0};  // dimensions lane, lane + 32, ... of the query, of a
     for (int i = 0; i < 4; i++)
         mine[i] = lane + 32 * i < E ? q[h * E + lane + 32 * i] * rsqrtf((float)E) : 0;
-    float top = -INFINITY, total = 0;
+    float top = MINUS_INFINITY, total = 0;
     for (int s = 0; s < L; s++) {
         size_t at = (((size_t)block_table[s / B] * B + s % B) * G + g) * E;
         float score = 0;

@@ -7,12 +7,14 @@ FAILS = {
 }
 
 ATTENTION = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 extern "C" __global__ void attention(const float* q, const float* k, const float* v,
                                      const int* block_table, float* out,
                                      int L, int H, int G, int E, int B) {
     __shared__ float tops[2], totals[2], sums[2][128];
     int h = blockIdx.x, g = h / (H / G), lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    float top = -INFINITY, total = 0, sum[4] = {0, 0, 0, 0};
+    float top = MINUS_INFINITY, total = 0, sum[4] = {0, 0, 0, 0};
     for (int s = warp; s < L; s += 2) {
         size_t at = (((size_t)block_table[s / B] * B + s % B) * G + g) * E;
         float score = 0;

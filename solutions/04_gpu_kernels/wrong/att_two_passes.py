@@ -5,6 +5,8 @@ FAILS = {
 }
 
 ATTENTION = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 __device__ float score_of(const float* q, const float* k, int lane, int E) {
     float score = 0;
     for (int i = lane; i < E; i += 32)
@@ -18,7 +20,7 @@ extern "C" __global__ void attention(const float* q, const float* k, const float
                                      const int* block_table, float* out,
                                      int L, int H, int G, int E, int B) {
     int h = blockIdx.x, g = h / (H / G), lane = threadIdx.x;
-    float top = -INFINITY, total = 0, sum[4] = {0, 0, 0, 0};
+    float top = MINUS_INFINITY, total = 0, sum[4] = {0, 0, 0, 0};
     for (int s = 0; s < L; s++) {
         size_t at = (((size_t)block_table[s / B] * B + s % B) * G + g) * E;
         top = fmaxf(top, score_of(q + h * E, k + at, lane, E));

@@ -5,6 +5,8 @@ FAILS = {
 }
 
 SOFTMAX = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 __device__ float warp_max(float v) {
     for (int d = 16; d > 0; d /= 2)
         v = fmaxf(v, __shfl_xor_sync(0xffffffff, v, d));

@@ -5,11 +5,13 @@ FAILS = {
 }
 
 SOFTMAX = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 extern "C" __global__ void softmax(const float* x, float* out, int T, int S) {
     int t = blockIdx.x * blockDim.x + threadIdx.x;
     if (t >= T)
         return;
-    float top = -INFINITY, sum = 0;
+    float top = MINUS_INFINITY, sum = 0;
     for (int i = 0; i < S; i++)
         top = fmaxf(top, x[t * S + i]);
     for (int i = 0; i < S; i++)

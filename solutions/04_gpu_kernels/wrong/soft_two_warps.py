@@ -6,6 +6,8 @@ FAILS = {
 }
 
 SOFTMAX = r"""
+#define MINUS_INFINITY __int_as_float(0xff800000)  // NVRTC has no INFINITY
+
 __device__ float warp_max(float v) {
     for (int d = 16; d > 0; d /= 2)
         v = fmaxf(v, __shfl_xor_sync(0xffffffff, v, d));
@@ -20,7 +22,7 @@ __device__ float warp_sum(float v) {
 
 extern "C" __global__ void softmax(const float* x, float* out, int T, int S) {
     const float* row = x + (size_t)blockIdx.x * S;
-    float top = -INFINITY;
+    float top = MINUS_INFINITY;
     for (int i = threadIdx.x; i < S; i += 64)
         top = fmaxf(top, row[i]);
     top = warp_max(top);
