@@ -69,9 +69,10 @@ Every block of numbers is recomputed by tests/assignments/test_gpu_kernels.py.
 # %%
 import numpy as np
 
-import cudasim as cupy
 from autograder import Checker
+from cudasim import device
 
+cupy = device.library()  # CuPy where there is a GPU, else cudasim
 np.set_printoptions(precision=4, suppress=True)
 check = Checker("04_gpu_kernels", globals())
 
@@ -430,8 +431,9 @@ check("attention")
 #
 # Not graded.
 #
-# - `cudasim` can tell you where the bytes go, line by line: profile your `matmul` before and after
-#   each change, and find the tile size beyond which nothing is gained.
+# - `cudasim.check(kernel, grid, block, arguments)` gives a report of where the bytes go, line by
+#   line: look at your `matmul` before and after each change, and find the tile size beyond which
+#   nothing is gained.
 # - Let one block serve all query heads of a key/value head in `attention`, so that each key is read
 #   once for H / G heads.
 # - Split a long text over several blocks and join their triples in a second kernel: that is

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import cudasim
-from cudasim import compiler, counters, findings, geometry, watching
+from cudasim import compiler, geometry
 
 RUNTIME = "cudasim_runtime"  # a folder beside the package, in a workshop
 TIME_LIMIT_S = 10.0
@@ -63,21 +63,14 @@ def launched(kernel, grid, block, shared_bytes, arguments, output):
     given = [cudasim.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
     given[output] = cudasim.empty(arguments[output].shape, arguments[output].dtype)
     given[output]._host.view(np.uint32).fill(POISON)  # and nobody has written it all the same
-    library = kernel.module.library(checked=True)
-    params = kernel.params(library)
-    row = library.copies[0].kernels[kernel.name]
-    sizes = geometry.geometry(
-        grid, block, shared_bytes, kernel.max_dynamic_shared_size_bytes, row.max_threads
-    )
-    seen = watching.watch(kernel.name, library, sizes, params, given, checking=True, profiling=True)
-    counted = counters.counters(seen)
+    report = cudasim.check(kernel, grid, block, given, shared_mem=shared_bytes)
     return {
         "output": cudasim.asnumpy(given[output]),
-        "findings": [[f.kind, f.line, f.message] for f in findings.findings(seen, sizes)[:SHOWN]],
-        "traffic": {t.array: [t.read_bytes, t.written_bytes] for t in counted.traffic},
+        "findings": [[f.kind, f.line, f.message] for f in report.findings[:SHOWN]],
+        "traffic": {t.array: [t.read_bytes, t.written_bytes] for t in report.counters.traffic},
         "efficiency": [
             [a.line, a.array, a.access, a.sectors, a.least_sectors]
-            for a in counted.accesses
+            for a in report.counters.accesses
             if a.space == "global"
         ],
     }

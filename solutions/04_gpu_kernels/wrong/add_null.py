@@ -1,0 +1,20 @@
+"""A pointer that was never set."""
+
+FAILS = {
+    "scale_add_values": "output-not-written",
+    "scale_add_clean": "wild-pointer",
+    "scale_add_many": "output-not-written",
+}
+
+SCALE_ADD = r"""
+extern "C" __global__ void scale_add(const float* x, const float* y, float* out, float a, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    float* spare = nullptr;
+    if (i < n)
+        spare[i] = out[i] = a * x[i] + y[i];
+}
+"""
+
+
+def scale_add(n):
+    return SCALE_ADD, (n + 255) // 256, 256, 0

@@ -1,0 +1,19 @@
+"""An index of 32 bits, multiplied before it is divided, is far outside."""
+
+FAILS = {
+    "scale_add_values": "output-not-written",
+    "scale_add_clean": "out-of-bounds",
+    "scale_add_many": "output-not-written",
+}
+
+SCALE_ADD = r"""
+extern "C" __global__ void scale_add(const float* x, const float* y, float* out, float a, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n)
+        out[i + 100000] = a * x[i] + y[i];
+}
+"""
+
+
+def scale_add(n):
+    return SCALE_ADD, (n + 255) // 256, 256, 0
