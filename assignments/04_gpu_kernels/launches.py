@@ -8,6 +8,7 @@ judge.py (what runs beside the kernel).
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -23,6 +24,13 @@ from cudasim import compiler
 
 HERE = Path(__file__).resolve().parent
 MAX_SOURCE = 64 << 10  # characters
+# Names of the simulator's own, with which a kernel could blind what watches it; and what would spell
+# them or turn the watching off.
+RESERVED = re.compile(
+    r"\b(\w*(?:cudasim|CUDASIM|__tsan|__ubsan|__sanitizer|__builtin)\w*"
+    r"|watch_\w*|count_(?:step|flush|access|launch|warp_end)|block_|launch_|outcome_|nap|abandon"
+    r"|site_of|in_stacks|_Pragma)\b|(##|%:%:|#\s*pragma\s+GCC)"
+)
 KEPT = 64  # sources whose libraries are remembered, some 300 KB each
 SAID = {"output", "findings", "traffic", "efficiency"}
 _kept: OrderedDict[str, dict[str, bytes]] = OrderedDict()
@@ -75,6 +83,9 @@ def plan(student: Any, hole: str, sizes: tuple[int, ...]) -> Plan:
             "plan-shape")  # fmt: skip
     require(len(source) <= MAX_SOURCE, f"the source has more than {MAX_SOURCE} characters",
             "plan-shape")  # fmt: skip
+    taken = RESERVED.search(source)
+    if taken:
+        raise CheckFailed("name-reserved", f"{taken[0]!r} is the simulator's own: use another name")
     return Plan(source, whole("grid", grid), whole("block", block), whole("shared", shared)[0])
 
 
