@@ -286,6 +286,5 @@ def pad_masks(student, rng):
         equal(mask, want, near=near, what="mask", axes=("sequence", "slot"))
 
 
-REUSE = (block_keys_chain, block_keys_differ, publish_full_blocks, publish_keeps_the_first,
-         lookup_longest, lookup_holds, ring_step_by_step, ring_prefill, ring_chunks, ring_in_order,
-         pad_masks)  # fmt: skip
+PREFIXES = (block_keys_chain, block_keys_differ, publish_full_blocks, publish_keeps_the_first,
+            lookup_longest, lookup_holds)  # fmt: skip

@@ -16,9 +16,9 @@ import zlib
 from typing import Any
 
 import numpy as np
-from blocks import POOL
-from reading import READING
-from reuse import REUSE
+from blocks import ALLOCATE, APPEND, FORK, FREE, SLOTS, on_parts
+from reading import GATHER, REWIND
+from reuse import PREFIXES
 from scene import (
     EXACT,
     LAYERS,
@@ -30,7 +30,6 @@ from scene import (
     difference,
     ints,
     recount,
-    relying_on,
     scene,
 )
 
@@ -160,6 +159,7 @@ class Story:
 
 
 HISTORY = 12
+USED = (*SLOTS, *ALLOCATE, *FREE, *FORK, *APPEND, *GATHER, *REWIND, *PREFIXES)
 
 
 def words(rng: np.random.Generator, n: int) -> list[int]:
@@ -167,7 +167,7 @@ def words(rng: np.random.Generator, n: int) -> list[int]:
 
 
 @check(hole="KVCache", points=1, title="a story: start, append, fork, rewind, drop, start again")
-@relying_on(*POOL, *READING, *REUSE)
+@on_parts(*USED)
 def cache_trace(student, rng):
     story, prompt = Story(student, rng, 8), words(rng, 10)
     a = story.start(prompt, 0)
@@ -196,7 +196,7 @@ def cache_trace(student, rng):
 
 
 @check(hole="KVCache", points=1, title="many sequences, eighty steps", visibility="hidden")
-@relying_on(*POOL, *READING, *REUSE)
+@on_parts(*USED)
 def cache_of_many(student, rng):
     # The steps are always these, so that a mistake shows on every draw or on none; the texts vary.
     story, steps = Story(student, rng, 9), np.random.default_rng(HISTORY)
@@ -275,7 +275,7 @@ class EngineCache:
 @check(
     hole="KVCache", points=1, title="a text as through the engine's own cache", visibility="hidden"
 )
-@relying_on(*POOL, *READING, *REUSE)
+@on_parts(*USED)
 def cache_gives_the_text(student, rng):
     model, prompt = tiny_model(rng), [int(t) for t in rng.integers(0, WORDS, 7)]
     story, engine = Story(student, rng, 12), EngineCache()
@@ -295,6 +295,3 @@ def cache_gives_the_text(student, rng):
               what=what, axes=("word",))  # fmt: skip
         tokens = [int(np.argmax(logits[1]))]
         text += tokens
-
-
-WHOLE = (cache_trace, cache_gives_the_text, cache_of_many)
