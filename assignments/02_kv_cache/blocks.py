@@ -21,6 +21,7 @@ from scene import (
     called,
     changed_blocks,
     difference,
+    done,
     draw,
     ints,
     recount,
@@ -122,13 +123,15 @@ def allocate_refuses(student, rng):
         world = scene(rng, a=("PQR", 10), n_unused=3, cached=cached)
         n = 3 + len(cached) + more
         refused(student, "alloc-too-many", "alloc-half-change", "allocate", world.pool, n)
+        done(student, "alloc-refuses", "allocate", world.pool, 1)
 
 
 @check(hole="allocate", points=1, title="blocks that came back are used", visibility="hidden")
 def allocate_reuses(student, rng):
-    world = scene(rng, a=("PQR", 10), n_unused=4, unused="first")
-    for n in (int(rng.integers(1, 4)), 4):
-        took(student, world, n)
+    for unused in ("first", "last"):
+        world = scene(rng, a=("PQR", 10), n_unused=4, unused=unused)
+        for n in (int(rng.integers(1, 4)), 4):
+            took(student, world, n)
 
 
 @check(hole="allocate", points=1, title="then the findable, oldest first", visibility="hidden")
@@ -188,6 +191,7 @@ def free_refuses(student, rng):
     nobody = world.pool["refs"].index(0)
     for blocks in ([nobody], [q, q], [p, p, p], [q, nobody, r], [r, q, r]):
         refused(student, "free-twice", "free-half-change", "free", world.pool, blocks)
+    done(student, "free-refuses", "free", world.pool, [r])
 
 
 @check(
@@ -234,6 +238,7 @@ def fork_counts(student, rng):
 @check(hole="fork", points=1, title="a table with a free block: None", visibility="hidden")
 def fork_refuses(student, rng):
     world = scene(rng, a=("PQR", 10))
+    done(student, "fork-no-sequence", "fork", world.pool, world.seqs["a"])
     gone = world.seqs["a"]["table"][int(rng.integers(1, 3))]
     world.pool["refs"][gone] = 0
     refused(student, "fork-of-free", "fork-half-change", "fork", world.pool, world.seqs["a"])
@@ -357,6 +362,8 @@ def append_refuses(student, rng):
         rows = draw(rng, n_new), draw(rng, n_new)
         args = world.pool, world.seqs["a"], *rows
         refused(student, "append-too-much", "append-half-change", "append", *args)
+    args = alone.pool, alone.seqs["a"], draw(rng, 1), draw(rng, 1)
+    done(student, "append-refuses", "append", *args)
 
 
 @check(hole="append", points=1, title="what is written over is not findable", visibility="hidden")

@@ -154,6 +154,12 @@ def refused(student: Any, tag_done: str, tag_half: str, hole: str, *args: Any) -
     require(not unlike, f"{what}, and yet {unlike}", tag_half)
 
 
+def done(student: Any, tag: str, hole: str, *args: Any) -> None:
+    """Require anything but None of a call that can be done: who refuses everything refuses this."""
+    seen = called(student, hole, *args)
+    require(seen.value is not None, f"{hole} can be done here: got None", tag)
+
+
 def recount(n_blocks: int, seqs: list[Mapping]) -> list[int]:
     """How many tables list each block."""
     held = Counter(block for seq in seqs for block in ints(seq["table"]))

@@ -31,6 +31,7 @@ from scene import (
     ints,
     recount,
     scene,
+    stored,
 )
 
 from autograder.checks import check, close, require
@@ -128,9 +129,12 @@ class Story:
             close(rows, right, near={"cache-wrong-rows": rows}, what=what, **ROWS)
 
     def read_all(self) -> None:
-        for name in self.texts:
+        """Require that every text reads as it should, and lies in the pool where its table says."""
+        pool, seqs = self.state()
+        for name, text in self.texts.items():
             for layer in range(LAYERS):
                 self.reads(name, layer)
+            in_the_pool(pool, seqs[name], network(text, 0), len(text))
 
     def found_again(self, name: Any, n: int) -> None:
         """Require that a new sequence finds the first n tokens of another, and drop it."""
@@ -156,6 +160,19 @@ class Story:
         said = f"cached is {pool['cached']}; findable and held by nobody are {unheld}"
         require(sorted(pool["cached"]) == unheld, said, "cache-counts")
         return pool, seqs
+
+
+def in_the_pool(pool: dict, seq: dict, want: np.ndarray, n: int, **tolerance: float) -> None:
+    """Require (2, LAYERS, n, G, E) rows in the blocks of a table: what is kept elsewhere is no
+    cache of this pool.
+    """
+    inside = all(0 <= block < len(pool["refs"]) for block in seq["table"])
+    fits = np.shape(pool["k"]) == np.shape(pool["v"]) == (LAYERS, len(pool["refs"]), B, G, E)
+    said = f"table {seq['table']} of {len(pool['refs'])} blocks, k {np.shape(pool['k'])}"
+    require(inside and fits, said, "cache-not-in-the-pool")
+    rows = stored(pool, seq)
+    what = f"rows in the blocks of table {seq['table']}, a text of {n}"
+    close(rows, want, near={"cache-not-in-the-pool": rows}, what=what, **EXACT | tolerance)
 
 
 HISTORY = 12
@@ -295,3 +312,7 @@ def cache_gives_the_text(student, rng):
               what=what, axes=("word",))  # fmt: skip
         tokens = [int(np.argmax(logits[1]))]
         text += tokens
+    pool, seqs = story.cache.state()
+    want = np.stack([engine.read(layer) for layer in range(LAYERS)], axis=1)
+    seq = {"table": ints(seqs[name]["table"]), "n": want.shape[2]}
+    in_the_pool(pool, seq, want, want.shape[2], rtol=1e-5, atol=1e-5)

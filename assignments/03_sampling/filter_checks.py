@@ -125,7 +125,7 @@ def one_left(student: Any, row: np.ndarray) -> np.ndarray:
 @check(hole="temperature", points=0.5, title="float16 in, float32 or float64 out")
 def temperature_contract(student, rng):
     contract(student, "temperature", logits_of(rng, 6), 0.5)
-    contract(student, "temperature", logits_of(rng, 6), 1.0)
+    contract(student, "temperature", logits_of(rng, 6), 1.0, off=True)
 
 
 # top-k, top-p, min-p, typical --------------------------------------------------------------------
@@ -355,5 +355,6 @@ def penalties_last_n(student, rng):
 
 @check(hole="penalties", points=0.5, title="float16 in, float32 or float64 out, always a copy")
 def penalties_contract(student, rng):
-    contract(student, "penalties", logits_of(rng, 6), [0, 1, 2], 2, 1.5, 0.0, 0.0)
+    said = [0, 1, 2]
+    contract(student, "penalties", logits_of(rng, 6), said, 2, 1.5, 0.0, 0.0, free=said)
     contract(student, "penalties", logits_of(rng, 6), [], 64, 1.5, off=True)
