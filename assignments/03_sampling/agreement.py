@@ -6,8 +6,8 @@ Must not know: points, hidden or not, solutions. Read before: dense.py, mistakes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import mistakes
@@ -131,7 +131,7 @@ def related(got: np.ndarray, row: np.ndarray, free: Sequence[int]) -> bool:
     """Do the logits show in what is left: in their order, or as values, or as both?"""
     left = (got > -FINITE) & (got < np.inf) & (got != 0)
     left[list(free)] = False
-    if np.isnan(got).any() or not left.any():
+    if np.isnan(got).any():
         return False
     rising = got[left][np.argsort(row[left], kind="stable")]
     values = [np.isclose(value, row, **ROUGH).any() for value in rising]
@@ -183,22 +183,3 @@ def divides(student: Any, n: int) -> bool:
     """
     shares = np.asarray(student.softmax(np.zeros(n)))
     return shares.shape == (n,) and bool((shares == 1 / n).all())
-
-
-def reads_softmax(function: Callable) -> Callable:
-    """A check of a task that reads ``softmax``: where that is wrong, a failure says so."""
-
-    @wraps(function)
-    def checked(student: Any, rng: np.random.Generator) -> str | None:
-        try:
-            return function(student, rng)
-        except CheckFailed:
-            row = np.array([1.0, 3.0, -np.inf, 2.0])
-            seen = student.observe("softmax", row)
-            right = np.shape(seen.value) == (4,) and np.allclose(seen.value, oracle.softmax(row))
-            if right and np.array_equal(seen.args_after[0], row):
-                raise
-            text = f"your softmax of {row.tolist()} gives {seen.value}: mend it first"
-            raise CheckFailed("softmax-first", text) from None
-
-    return checked
