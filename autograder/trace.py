@@ -20,8 +20,10 @@ MAX_CALLS = 8  # of an object's methods, that are shown
 class Traced:
     """A student that remembers the calls made to it and to the objects it gave."""
 
-    def __init__(self, student: Any) -> None:
+    def __init__(self, student: Any, known: dict[str, bool] | None = None) -> None:
+        """``known`` is what a run has found out: does a check that others rely on pass?"""
         self._student = student
+        self.known = {} if known is None else known
         self._calls: dict[str, tuple[tuple, dict]] = {}
         self._story: deque[str] = deque(maxlen=MAX_CALLS + 1)
 
@@ -47,6 +49,10 @@ class Traced:
     def workshop(self, name: str, program: str, packages: Iterable[Path] = ()) -> Any:
         """The student's workshop; what is asked of it is no call of the student's."""
         return self._student.workshop(name, program, packages)
+
+    def lent(self, parts: Any) -> Any:
+        """As the student's own ``lent``."""
+        return self._student.lent(parts)
 
     def inputs(self, hole: str) -> str:
         """The last call of ``hole`` (or of anything), or an object's making and its last calls.
