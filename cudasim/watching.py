@@ -194,7 +194,7 @@ def place(copy: Copy, params: Sequence[Param], args: Sequence) -> dict[int, tupl
     return placed
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def held(name: str) -> bytes:
     """A name as the runtime points to it: it has to outlive the rows, so it is never let go."""
     return name.encode()

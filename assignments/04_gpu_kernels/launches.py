@@ -24,8 +24,8 @@ from cudasim import compiler
 
 HERE = Path(__file__).resolve().parent
 MAX_SOURCE = 64 << 10  # characters
-# Names of the simulator's own, with which a kernel could blind what watches it; and what would spell
-# them or turn the watching off.
+# Names of the simulator's own, with which a kernel could blind what watches it; and what would
+# spell them or turn the watching off.
 RESERVED = re.compile(
     r"\b(\w*(?:cudasim|CUDASIM|__tsan|__ubsan|__sanitizer|__builtin)\w*"
     r"|watch_\w*|count_(?:step|flush|access|launch|warp_end)|block_|launch_|outcome_|nap|abandon"
