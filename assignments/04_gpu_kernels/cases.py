@@ -204,7 +204,8 @@ def attention(
         "attention-first-block": lambda: oracle.attention(q[None], keys[:B], values[:B])[0],
     }  # fmt: skip
     args = q, k, v, table, empty(H, E), *ints(L, H, G, E, B)
-    return Case((L, H, G, E, B), args, 4, want, near, 2 * L * H * E * FLOAT, ("k", "v"))
+    least, read = 2 * L * H * E * FLOAT, 2 * L * G * E * FLOAT
+    return Case((L, H, G, E, B), args, 4, want, near, least, ("k", "v"), read)
 
 
 def scores(q: np.ndarray, keys: np.ndarray) -> np.ndarray:

@@ -61,6 +61,13 @@ class Case:
     near: Mapping[str, Callable[[], Any]]
     least_bytes: int
     counted: tuple[str, ...] = ()
+    read_bytes: int = 0  # that an answer depends on, where it is not all that was given
+
+    @property
+    def depends_bytes(self) -> int:
+        """Bytes of the inputs that a right answer depends on."""
+        given = [a for i, a in enumerate(self.arguments) if i != self.output]
+        return self.read_bytes or sum(a.nbytes for a in given if isinstance(a, np.ndarray))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 FAILS = {
     "scale_add_values": "output-not-written",
+    "scale_add_clean": "nothing-done",
     "scale_add_many": "output-not-written",
 }
 

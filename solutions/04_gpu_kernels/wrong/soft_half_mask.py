@@ -4,6 +4,7 @@ FAILS = {
     "softmax_values": "output-not-written",
     "softmax_clean": "wrong-mask",
     "softmax_far": "output-not-written",
+    "softmax_traffic": "nothing-done",
 }
 
 SOFTMAX = r"""
