@@ -37,8 +37,14 @@ def lines_of(sources: Mapping[str, str]) -> dict[str, str]:
 
 
 def _inside(source: str) -> set[int]:
-    """Numbers of the lines of all statements in bodies of functions, docstrings left out."""
+    """Numbers of the lines of all statements in bodies of functions, docstrings left out, and of
+    those in another language's text that stands before a function."""
     inside: set[int] = set()
+    lines = source.splitlines()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            text = range(node.lineno, node.end_lineno + 1)
+            inside |= {n for n in text if lines[n - 1].rstrip().endswith(";")}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             doc = ast.get_docstring(node, clean=False) is not None

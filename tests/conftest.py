@@ -1,8 +1,13 @@
 """What every test may rely on."""
 
+import os
 import signal
+from pathlib import Path
 
 from hypothesis import settings
+
+# Compiled kernels are kept in the clone's build folder, not in the user's cache.
+os.environ["CUDASIM_CACHE"] = str(Path(__file__).resolve().parents[1] / "build" / "cudasim")
 
 # A shell that starts the suite in the background leaves Ctrl-C ignored, and what is started from
 # here would inherit that: the tests of Ctrl-C want what a terminal gives.

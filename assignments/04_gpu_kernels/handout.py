@@ -87,10 +87,10 @@ check = Checker("04_gpu_kernels", globals())
 # %%
 WHERE = r"""
 extern "C" __global__ void where(int* block, int* thread, int n) {
-    int i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < n) {
-        block[i] = blockIdx.x;
-        thread[i] = threadIdx.x;
+    int at = blockIdx.x * blockDim.x + threadIdx.x;
+    if (at < n) {
+        block[at] = blockIdx.x;
+        thread[at] = threadIdx.x;
     }
 }
 """
@@ -106,7 +106,7 @@ print(cupy.asnumpy(thread))
 # thread        0 1 2 3 0 1 2
 # ```
 #
-# Eight threads for seven numbers: the last one finds `i < n` false and does nothing.
+# Eight threads for seven numbers: the last one finds `at < n` false and does nothing.
 #
 # ## 1. One thread, one number
 #

@@ -34,6 +34,7 @@ RESERVED = re.compile(
 KEPT = 64  # sources whose libraries are remembered, some 300 KB each
 SAID = {"output", "findings", "traffic", "efficiency"}
 _kept: OrderedDict[str, dict[str, bytes]] = OrderedDict()
+_refused: OrderedDict[str, tuple[str, str]] = OrderedDict()  # source -> tag and words, for good
 # how cudasim's exceptions are named to a student
 TAGS = {
     "CompileException": "does-not-compile",
@@ -130,14 +131,19 @@ def run(case: Case, plan: Plan) -> dict[str, Any]:
 
 
 def judged(student: Any, hole: str, source: str, runs: list[dict]) -> list[dict]:
-    key = hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()
+    key = hashlib.sha256(f"{hole} {source}".encode("utf-8", "replace")).hexdigest()
+    if key in _refused:
+        raise CheckFailed(*_refused[key])
     shop = student.workshop(hole, (HERE / "judge.py").read_text(encoding="utf-8"), packages())
     reply = shop.judge(source, hole, runs, _kept.get(key, {}))
     fits = isinstance(reply, dict) and isinstance(reply.get("runs"), list)
     require(fits, "the kernel broke what launches it", "kernel-stopped")
     keep(key, reply.get("built"))
     if error := reply.get("error"):
-        raise CheckFailed(TAGS.get(error[0], "kernel-stopped"), str(error[1]))
+        told = TAGS.get(error[0], "kernel-stopped"), str(error[1])
+        if told[0] in ("does-not-compile", "kernel-endless"):  # not tried again for every check
+            remember(_refused, key, told)
+        raise CheckFailed(*told)
     rows = reply["runs"]
     fits = len(rows) == len(runs) and all(isinstance(r, dict) and r.keys() >= SAID for r in rows)
     require(fits, "the kernel broke what launches it", "kernel-stopped")
@@ -148,10 +154,14 @@ def keep(key: str, built: Any) -> None:
     """Remember the libraries of a source; they serve that very source alone."""
     if isinstance(built, dict) and built:
         files = {str(k): v for k, v in built.items() if isinstance(v, bytes) and "/" not in str(k)}
-        _kept[key] = _kept.get(key, {}) | files
-        _kept.move_to_end(key)
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
+        remember(_kept, key, _kept.get(key, {}) | files)
+
+
+def remember(what: OrderedDict, key: str, value: Any) -> None:
+    what[key] = value
+    what.move_to_end(key)
+    while len(what) > KEPT:
+        what.popitem(last=False)
 
 
 def packages() -> tuple[Path, Path]:
