@@ -29,7 +29,8 @@ def built(code: str, names: tuple[str, ...], defines: tuple[str, ...], checked: 
     """The library of a source, compiled where it is not in the cache."""
     parsed = source.read(code)
     text = translation.translate(parsed, names, checked=checked)
-    return library.load(compiler.build(text, code, checked=checked, defines=defines))
+    path = compiler.build(text, code, checked=checked, defines=defines)
+    return library.load(path, len(parsed.kernels) + len(names))
 
 
 def define_options(options: Sequence[str]) -> tuple[str, ...]:
@@ -69,7 +70,7 @@ class RawModule:
     def names(self) -> tuple[str, ...]:
         """What can be launched: plain kernels, and the named instances of templates."""
         plain = tuple(k.name for k in self.source.kernels if not k.is_template)
-        return (*plain, *self.name_expressions)
+        return tuple(dict.fromkeys((*plain, *self.name_expressions)))
 
     def library(self, *, checked: bool = False) -> Library:
         """The compiled library, in its fast or its checked build."""
@@ -104,7 +105,8 @@ class Variable(ndarray):
 
     def __init__(self, loaded: Library, variable: library.Variable, host=None) -> None:
         held = (ctypes.c_uint8 * variable.n_bytes).from_address(variable.address)
-        super().__init__((), _host=np.frombuffer(held, np.uint8) if host is None else host)
+        host = np.frombuffer(held, np.uint8) if host is None else host
+        super().__init__((), _host=host, _in_place=True)
         self._loaded, self._variable = loaded, variable
 
     def _view(self, host: np.ndarray) -> ndarray:

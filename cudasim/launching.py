@@ -24,6 +24,7 @@ from cudasim.library import Copy, Index3, Launch, Library, Outcome
 
 DONE, STUCK, ASSERT, TRAP, GRID_SYNC, WILD, FAULT, CANCELLED, NO_STACK = range(9)
 STACK_BYTES = 64 << 10
+MAX_COPIES = 16  # guard.cpp says why not more
 CHECKED_STACK_BYTES = 256 << 10
 OPERATIONS = [
     "__syncwarp",
@@ -98,7 +99,7 @@ def configured(**changes) -> Iterator[Settings]:
 @lru_cache(maxsize=2)
 def workers(process: int) -> ThreadPoolExecutor:
     """The threads that run blocks, for this process alone: after a fork there are none."""
-    return ThreadPoolExecutor(max_workers=64, thread_name_prefix=f"cudasim-{process}")
+    return ThreadPoolExecutor(max_workers=MAX_COPIES, thread_name_prefix=f"cudasim-{process}")
 
 
 @lru_cache(maxsize=1)
@@ -111,7 +112,7 @@ def n_copies(geometry: Geometry, library: Library) -> int:
     if any(v.space == "d" for v in library.copies[0].variables):
         return 1
     have = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(settings().threads or have or 1, geometry.n_blocks, 64))
+    return max(1, min(settings().threads or have or 1, geometry.n_blocks, MAX_COPIES))
 
 
 def run(name: str, library: Library, geometry: Geometry, packed: Sequence) -> None:

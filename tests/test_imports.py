@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "solutions": set(),
     "course": {"minengine", "autograder", "quizzes", "course"},
     "labs": {"minengine", "cudasim"},
-    "bench": {"minengine", "autograder", "quizzes"},
+    "bench": {"minengine", "cudasim", "autograder", "quizzes"},
 }
 # file -> the modules of its own room that it may import, where that is not all of them
 ONLY = {"minengine/oracle_models.py": {"minengine", "minengine.oracle"}}
@@ -52,6 +52,7 @@ ONE_DOOR = {
     "copydetect": {"autograder/similarity.py"},
     "pygments": {"autograder/similarity.py"},
     "cupy": {"cudasim/device.py"},
+    "cuda": {"cudasim/nvrtc.py"},
     "jinja2": {"minengine/render.py", "autograder/pages.py"},
     "starlette": {"minengine/server/app.py"},
     "uvicorn": {"minengine/server/connections.py"},
