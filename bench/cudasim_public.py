@@ -2,8 +2,8 @@
 
     python bench/cudasim_public.py CHECKOUT... [--csv FILE]
 
-CHECKOUT: folders that hold karpathy/llm.c (dev/cuda) and NVIDIA/cuda-samples. Each file's device code
-is taken as it stands (cudasim_device_code.py), compiled once, and its kernels launched as in
+CHECKOUT: folders that hold karpathy/llm.c (dev/cuda) and NVIDIA/cuda-samples. Each file's device
+code is taken as it stands (cudasim_device_code.py), compiled once, and its kernels launched as in
 cudasim_public_kernels.py, under the sanitizer and, where that finds nothing, fast as well.
 """
 
@@ -102,9 +102,7 @@ def main() -> None:
     right = sum(r[2].startswith("right") for r in rows)
     clean = sum(r[3] == "clean" for r in rows)
     print(f"{right} of {len(rows)} agree with NumPy; {clean} are clean under the sanitizer")
-    print(
-        "a kernel that the sanitizer finds fault with may compute anything: threads run in turn here"
-    )
+    print("a kernel with a finding may compute anything: its threads run in turn here")
     if options.csv:
         with options.csv.open("w", newline="", encoding="utf-8") as out:
             writer = csv.writer(out)

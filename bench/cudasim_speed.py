@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -164,28 +165,21 @@ def best(call: Callable[[], object], repeat: int) -> tuple[float, float]:
     return 1e3 * min(t[0] for t in times), 1e3 * min(t[1] for t in times)
 
 
+def fast(threads: int, kernel, grid, block, args) -> None:
+    with cp.configured(threads=threads):
+        kernel(grid, block, args)
+
+
 def measure(repeat: int) -> list[list[str]]:
     rows = []
     for name, (kernel, grid, block, args, want, out) in launches().items():
-        times = []
-        for threads in (1, 2):
-            with cp.configured(threads=threads):
-                times.append(best(lambda: kernel(grid, block, args), repeat))  # noqa: B023
+        times = [best(partial(fast, n, kernel, grid, block, args), repeat) for n in (1, 2)]
         np.testing.assert_allclose(args[out].get(), want(), rtol=2e-3, atol=2e-4)
         for sanitize, profile in ((True, False), (False, True), (True, True)):
-            times.append(
-                best(
-                    lambda: cp.check(  # noqa: B023
-                        kernel,
-                        grid,
-                        block,
-                        args,
-                        sanitize=sanitize,
-                        profile=profile,  # noqa: B023
-                    ),
-                    max(1, repeat // 3),
-                )
+            watched = partial(
+                cp.check, kernel, grid, block, args, sanitize=sanitize, profile=profile
             )
+            times.append(best(watched, max(1, repeat // 3)))
         cells = [f"{wall:.0f} ({processor:.0f})" for wall, processor in times]
         rows.append([name, *cells, f"{times[2][1] / times[0][1]:.0f}"])
     return rows

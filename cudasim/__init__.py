@@ -36,6 +36,7 @@ from cudasim.errors import (
 )
 from cudasim.kernels import RawKernel, RawModule
 from cudasim.launching import configured
+from cudasim.report import Report
 
 __all__ = [
     "CUDADriverError",
@@ -46,6 +47,7 @@ __all__ = [
     "NotSimulated",
     "RawKernel",
     "RawModule",
+    "Report",
     "TimeLimit",
     "Unsafe",
     "array",

@@ -25,20 +25,23 @@ IGNORED = re.compile(
 
 
 @functools.lru_cache(maxsize=256)
-def built(code: str, names: tuple[str, ...], defines: tuple[str, ...], checked: bool) -> Library:
+def built(
+    code: str, names: tuple[str, ...], defines: tuple[tuple[str, str], ...], checked: bool
+) -> Library:
     """The library of a source, compiled where it is not in the cache."""
     parsed = source.read(code)
-    text = translation.translate(parsed, names, checked=checked)
-    path = compiler.build(text, code, checked=checked, defines=defines)
+    text = translation.translate(parsed, names, defines, checked=checked)
+    path = compiler.build(text, code, checked=checked)
     return library.load(path, len(parsed.kernels) + len(names))
 
 
-def define_options(options: Sequence[str]) -> tuple[str, ...]:
+def define_options(options: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """The -D among nvcc's options; those about code mean nothing here, others are refused."""
     kept = []
     for option in options:
-        if re.fullmatch(r"(-D|--define-macro=)\w+(\([\w, ]*\))?(=[^\n]*)?", option):
-            kept.append("-D" + re.sub(r"^(-D|--define-macro=)", "", option))
+        m = re.fullmatch(r"(?:-D|--define-macro=)(\w+(?:\([\w, ]*\))?)(?:=([^\n]*))?", option)
+        if m:
+            kept.append((m.group(1), "1" if m.group(2) is None else m.group(2)))
         elif not IGNORED.fullmatch(option):
             raise CudasimError(f"option {option!r}: the simulator knows -D and nvcc's code options")
     return tuple(kept)

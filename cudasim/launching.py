@@ -230,7 +230,8 @@ def failure(
     name: str, library: Library, copy: Copy, outcome: Outcome, geometry: Geometry
 ) -> Exception:
     """The exception for a launch that failed."""
-    line = symbols.lines(library.path, [(outcome.pc or 1) - copy.base - 1])[0]
+    at = (outcome.pc or 1) - copy.base - (outcome.kind != FAULT)  # others return there
+    line = symbols.lines(library.path, [at])[0]
     where = f", line {line}" if line else ""
     block = place(outcome.block, geometry.grid)
     who = f"thread {place(outcome.thread, geometry.block)} of block {block}"

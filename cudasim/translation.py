@@ -23,8 +23,14 @@ extern "C" __attribute__((visibility("default"))) const CudasimVariable cudasim_
 GAP_BYTES = 4096
 
 
-def translate(source: Source, names: tuple[str, ...], *, checked: bool) -> str:
-    """The C++ text: ``names`` are the kernels (or template instances) that can be launched."""
+def translate(
+    source: Source, names: tuple[str, ...], defines: tuple[tuple[str, str], ...], *, checked: bool
+) -> str:
+    """The C++ text: ``names`` are the kernels (or template instances) that can be launched.
+
+    ``defines`` (name, value) stand before the source and behind our headers, which have names of
+    their own.
+    """
     edits = [(a, b, f'#include "{name}"' if name else "") for a, b, name in source.includes]
     for i, shared in enumerate(source.shared):
         statement = source.text[shared.start : shared.end + 1]
@@ -44,7 +50,8 @@ def translate(source: Source, names: tuple[str, ...], *, checked: bool) -> str:
     text = source.text
     for a, b, new in sorted(edits, reverse=True):
         text = text[:a] + new + text[b:]
-    return f'#line 1 "kernel.cu"\n{text}\n{tables(source, names)}'
+    macros = "".join(f"#define {name} {value}\n" for name, value in defines)
+    return f'{macros}#line 1 "kernel.cu"\n{text}\n{tables(source, names)}'
 
 
 def dynamic(statement: str, shared: Shared) -> str:

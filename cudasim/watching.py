@@ -242,6 +242,8 @@ def collect(library: Library, copy: Copy, failure: CUDADriverError | None) -> Se
     sites = [SiteRow.from_buffer_copy(rows[i]) for i in range(n.value)]
     rows = copy.dll.cudasim_trace(ctypes.byref(n))
     trace = [TouchRow.from_buffer_copy(rows[i]) for i in range(n.value)]
+    for s in sites:  # the call that marks a step has no line: what follows it has
+        s.pc += s.is_step
     wanted = {pc for f in findings for pc in (f.pc, f.other_pc)} | {s.pc for s in sites}
     known = sorted(pc for pc in wanted if pc)
     base = copy.base
