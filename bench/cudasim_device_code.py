@@ -1,7 +1,8 @@
 """The device code of a .cu file that also holds a host program.
 
 Keeps, word for word, what NVRTC would be given: kernels, device functions, types, constants and
-macros. Host functions and headers of the host are left out; local headers are taken in where they stand.
+macros. Host functions and headers of the host are left out; local headers are
+taken in where they stand.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ extern "C" __global__ void softmax(const float *x, float *y, int n) {
     y[blockIdx.x * n + i] = __expf(row[i] - top) / sum;
 }
 """
-# One block a head: each warp takes cells of the cache in turn with an online softmax, 64 wide heads.
+# One block a head of 64: each warp takes cells of the cache in turn, with an online softmax.
 ATTENTION = r"""
 #define E 64
 #define B 16

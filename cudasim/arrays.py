@@ -264,13 +264,6 @@ def empty_like(like, dtype=None) -> ndarray:
     return ndarray(like.shape, dtype or like.dtype)
 
 
-def get_array_module(*arrays):
-    """cudasim for arrays of ours, NumPy for others, as CuPy's."""
-    import cudasim
-
-    return cudasim if any(isinstance(a, ndarray) for a in arrays) else np
-
-
 def from_numpy(name: str) -> Callable:
     """NumPy's function of that name, on arrays of ours."""
     function = getattr(np, name)

@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cudasim import diagnostics
+import cudasim.diagnostics as diagnostics
 from cudasim.errors import CompileException, CompilerMissing
 
 HERE = Path(__file__).resolve().parent

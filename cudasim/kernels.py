@@ -13,10 +13,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cudasim import checking, compiler, geometry, launching, library, source, translation
-from cudasim.arrays import ndarray
+import cudasim.checking as checking
+import cudasim.compiler as compiler
+import cudasim.geometry as geometry
+import cudasim.launching as launching
+import cudasim.library as library
+import cudasim.source as source
+import cudasim.translation as translation
+from cudasim.arrays import asarray, ndarray
 from cudasim.errors import CompileException, CUDADriverError, CudasimError
 from cudasim.library import Library, Param
+from cudasim.report import Report
 
 IGNORED = re.compile(
     r"-{1,2}(std|use_fast_math|lineinfo|generate-line-info|maxrregcount|arch|gpu-architecture|fmad"
@@ -231,3 +238,23 @@ class RawKernel:
         for p, a in zip(params, args, strict=True):
             if isinstance(a, ndarray) and not p.is_const:
                 a._changed()
+
+
+def check(
+    kernel, grid, block, args: Sequence, *, shared_mem: int = 0,
+    sanitize: bool = True, profile: bool = True,
+) -> Report:  # fmt: skip
+    """Launches once, watched, and returns what was seen; findings do not raise.
+
+    ``kernel``: a RawKernel of cudasim, or of CuPy with CuPy's arrays: then copies are simulated and
+    the GPU's arrays stay as they are. Otherwise as a kernel's own call. Raises CompileException,
+    LaunchError, and TimeLimit; a failed assert is a finding of kind "fault".
+    """
+    if not isinstance(kernel, RawKernel):
+        limit = getattr(kernel, "max_dynamic_shared_size_bytes", geometry.STATIC_SHARED_BYTES)
+        kernel = RawKernel(kernel.code, kernel.name, kernel.options)
+        kernel.max_dynamic_shared_size_bytes = limit
+        args = [asarray(a.get()) if hasattr(a, "get") and hasattr(a, "shape") else a for a in args]
+    return checking.watched(
+        kernel, grid, block, args, shared_mem, sanitize=sanitize, profile=profile
+    )

@@ -17,7 +17,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from cudasim import compiler, symbols
+import cudasim.compiler as compiler
+import cudasim.symbols as symbols
 from cudasim.errors import CUDADriverError, CudasimError, LaunchError, NotSimulated, TimeLimit
 from cudasim.geometry import Geometry
 from cudasim.library import Copy, Index3, Launch, Library, Outcome

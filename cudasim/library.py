@@ -17,7 +17,7 @@ import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
-from cudasim import symbols
+import cudasim.symbols as symbols
 
 
 class Index3(ctypes.Structure):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cudasim import launching, symbols
+import cudasim.launching as launching
+import cudasim.symbols as symbols
 from cudasim.arrays import Allocation, ndarray
 from cudasim.errors import CUDADriverError, LaunchError
 from cudasim.geometry import Geometry, pack
