@@ -44,7 +44,7 @@ def _inside(source: str) -> set[int]:
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             text = range(node.lineno, node.end_lineno + 1)
-            inside |= {n for n in text if lines[n - 1].rstrip().endswith(";")}
+            inside |= {n for n in text if re.search(r"=.*;\s*$", lines[n - 1])}  # it computes
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             doc = ast.get_docstring(node, clean=False) is not None

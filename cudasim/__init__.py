@@ -10,9 +10,11 @@ A kernel is code of the host here: run strangers' kernels in a sandbox only.
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
-from cudasim import cuda
+from cudasim import cuda, device, nvrtc
 from cudasim.arrays import (
     array,
     asarray,
@@ -21,10 +23,9 @@ from cudasim.arrays import (
     empty,
     empty_like,
     from_numpy,
-    get_array_module,
     ndarray,
 )
-from cudasim.checking import Unsafe, check
+from cudasim.checking import Unsafe
 from cudasim.errors import (
     CompileException,
     CompilerMissing,
@@ -34,8 +35,9 @@ from cudasim.errors import (
     NotSimulated,
     TimeLimit,
 )
-from cudasim.kernels import RawKernel, RawModule
+from cudasim.kernels import RawKernel, RawModule, check
 from cudasim.launching import configured
+from cudasim.report import Report
 
 __all__ = [
     "CUDADriverError",
@@ -46,6 +48,7 @@ __all__ = [
     "NotSimulated",
     "RawKernel",
     "RawModule",
+    "Report",
     "TimeLimit",
     "Unsafe",
     "array",
@@ -55,11 +58,18 @@ __all__ = [
     "check",
     "configured",
     "cuda",
+    "device",
     "empty",
     "empty_like",
     "get_array_module",
     "ndarray",
+    "nvrtc",
 ]  # fmt: skip
+
+
+def get_array_module(*arrays):
+    """cudasim for arrays of ours, NumPy for others, as CuPy's."""
+    return sys.modules[__name__] if any(isinstance(a, ndarray) for a in arrays) else np
 
 
 def __getattr__(name: str):

@@ -7,6 +7,7 @@ kind. Memory from ``empty`` holds NaN (or 0xFF bytes), so that what nobody wrote
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 
 import numpy as np
@@ -27,8 +28,11 @@ class ndarray(NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
 
     __array_priority__ = 100
 
-    def __init__(self, shape, dtype=float, *, _host=None, _root=None) -> None:
-        self._host = np.empty(shape, dtype) if _host is None else _host
+    def __init__(self, shape, dtype=float, *, _host=None, _root=None, _in_place=False) -> None:
+        if _root is None and not _in_place:
+            self._host = apart(np.empty(shape, dtype) if _host is None else _host)
+        else:
+            self._host = _host
         if _root is None:
             poison(self._host) if _host is None else None
             _root = Allocation(base_of(self._host), written=_host is not None)
@@ -102,7 +106,7 @@ class ndarray(NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
         return self._view(self._host.astype(dtype, copy=copy))
 
     def copy(self) -> ndarray:
-        return ndarray((), _host=self._host.copy())
+        return ndarray((), _host=self._host)
 
     def __getitem__(self, at) -> ndarray:
         return self._view(self._host[unwrap(at)])
@@ -155,6 +159,22 @@ class ndarray(NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
 
     def __array_function__(self, function, types, args, options):
         return wrap(function(*unwrap(args), **unwrap(options)))
+
+
+GAP_BYTES = 64 << 10
+
+
+def apart(host: np.ndarray) -> np.ndarray:
+    """A copy with room on both sides, so that an index a little off spoils nothing of Python's."""
+    if host.ndim and host.flags.f_contiguous and not host.flags.c_contiguous:
+        return apart(host.T).T
+    try:
+        memory = mmap.mmap(-1, host.nbytes + 2 * GAP_BYTES)
+    except OSError:
+        return host.copy()
+    made = np.ndarray(host.shape, host.dtype, memory, GAP_BYTES)
+    made[...] = host
+    return made
 
 
 class Pointer:
@@ -242,13 +262,6 @@ def empty(shape, dtype=float) -> ndarray:
 def empty_like(like, dtype=None) -> ndarray:
     """Memory that nobody has written, shaped like another array."""
     return ndarray(like.shape, dtype or like.dtype)
-
-
-def get_array_module(*arrays):
-    """cudasim for arrays of ours, NumPy for others, as CuPy's."""
-    import cudasim
-
-    return cudasim if any(isinstance(a, ndarray) for a in arrays) else np
 
 
 def from_numpy(name: str) -> Callable:

@@ -1,16 +1,18 @@
-"""``check``: one launch under the sanitizer and the counters.
+"""One launch under the sanitizer and the counters, and the modes "checked" and "profiled".
 
-Owns: check, and what a kernel's call does in the modes "checked" and "profiled". A kernel and
-arrays of CuPy are taken as well: the launch is then simulated on copies, and the GPU's arrays stay
-as they are.
+Owns: how a watched launch becomes a Report, and Unsafe. ``check`` itself is in kernels.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cudasim import counters, findings, geometry, launching, watching
-from cudasim.arrays import asarray, ndarray
+import cudasim.counters as counters
+import cudasim.findings as findings
+import cudasim.geometry as geometry
+import cudasim.launching as launching
+import cudasim.watching as watching
+from cudasim.arrays import ndarray
 from cudasim.errors import CUDADriverError
 from cudasim.report import Report
 
@@ -21,25 +23,6 @@ class Unsafe(CUDADriverError):
     def __init__(self, report: Report) -> None:
         super().__init__(str(report), report.findings[0].line)
         self.report = report
-
-
-def check(
-    kernel, grid, block, args: Sequence, *, shared_mem: int = 0,
-    sanitize: bool = True, profile: bool = True,
-) -> Report:  # fmt: skip
-    """Launches once, watched, and returns what was seen; findings do not raise.
-
-    ``kernel``: a RawKernel of cudasim or CuPy. Otherwise as a kernel's own call. Raises
-    CompileException, LaunchError, and TimeLimit; a failed assert is a finding of kind "fault".
-    """
-    from cudasim.kernels import RawKernel
-
-    if not isinstance(kernel, RawKernel):
-        limit = getattr(kernel, "max_dynamic_shared_size_bytes", geometry.STATIC_SHARED_BYTES)
-        kernel = RawKernel(kernel.code, kernel.name, kernel.options)
-        kernel.max_dynamic_shared_size_bytes = limit
-        args = [asarray(a.get()) if hasattr(a, "get") and hasattr(a, "shape") else a for a in args]
-    return watched(kernel, grid, block, args, shared_mem, sanitize=sanitize, profile=profile)
 
 
 def watched(

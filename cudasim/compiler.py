@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cudasim import diagnostics
+import cudasim.diagnostics as diagnostics
 from cudasim.errors import CompileException, CompilerMissing
 
 HERE = Path(__file__).resolve().parent
@@ -51,6 +51,13 @@ def compiler() -> str:
 def is_clang(path: str) -> bool:
     said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     return "clang" in said.stdout
+
+
+@functools.lru_cache
+def gcc_version(path: str) -> int:
+    """The major version of gcc, 0 of clang."""
+    said = subprocess.run([path, "-dumpversion"], capture_output=True, text=True, check=False)
+    return 0 if is_clang(path) else int(said.stdout.split(".")[0] or 0)
 
 
 def cache_folder() -> Path:
@@ -91,7 +98,13 @@ def flags(cxx: str, *, checked: bool) -> list[str]:
     common = [
         *("-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"),
         *("-fno-threadsafe-statics", "-fno-math-errno", "-ffp-contract=fast", "-g1"),
-        *("-fno-strict-aliasing", "-fno-optimize-sibling-calls", "-ftemplate-depth=200", "-w"),
+        *(
+            "-fno-strict-aliasing",
+            "-fno-delete-null-pointer-checks",
+            "-fno-optimize-sibling-calls",
+            "-ftemplate-depth=200",
+            "-w",
+        ),
     ]
     common += ["-march=x86-64-v3"] if has_v3() else []
     common += [] if is_clang(cxx) else ["-fno-gnu-unique", "-fno-ipa-reference"]
@@ -100,13 +113,26 @@ def flags(cxx: str, *, checked: bool) -> list[str]:
     if not checked:
         return [*common, "-O2"]
     sanitize = "-fsanitize=thread,bounds,alignment,integer-divide-by-zero"
+    plain = ["-fno-inline-small-functions", "-fno-thread-jumps", "-fno-tree-sink"]
+    if gcc_version(cxx) >= 11:
+        plain.append("--param=tsan-instrument-func-entry-exit=0")
+    if is_clang(cxx):  # it would leave out the read of x += 1
+        plain = ["-mllvm", "-tsan-instrument-read-before-write"]
     return [
         *(*common, "-O1", "-DCUDASIM_CHECKED=1", sanitize, "-fsanitize-coverage=trace-pc"),
-        *("-fno-inline-small-functions", "-fno-thread-jumps"),
+        *plain,
     ]
 
 
 HOST = ["-std=gnu++17", "-O2", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
+
+
+def host_flags() -> list[str]:
+    """What the runtime is compiled with; CUDASIM_FIBERS=ucontext takes the portable switch."""
+    portable = os.environ.get("CUDASIM_FIBERS") == "ucontext"
+    return [*HOST, "-DCUDASIM_UCONTEXT"] if portable else HOST
+
+
 ISOLATED = ["-nostdinc", "-nostdinc++", "-include", "cudasim.h", "-include", "poison.h"]
 
 
@@ -128,14 +154,14 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def build(text: str, source: str, *, checked: bool, defines: tuple[str, ...] = ()) -> Path:
+def build(text: str, source: str, *, checked: bool) -> Path:
     """Compiles ``text``, translated from ``source``, unless the cache has it; returns the library.
 
     Raises CompileException with the source's lines, CompilerMissing.
     """
     cxx = compiler()
-    command = [cxx, *flags(cxx, checked=checked), *ISOLATED, *defines, "-I", str(HERE / "include")]
-    key = "\0".join([fingerprint(cxx), *command, text])
+    command = [cxx, *flags(cxx, checked=checked), *ISOLATED, "-I", str(HERE / "include")]
+    key = "\0".join([fingerprint(cxx), *host_flags(), *command, text])
     target = cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
     if target.exists():
         return target
@@ -196,14 +222,15 @@ def plain_name(symbol: str) -> str:
 
 def runtime_object(cxx: str, kind: str) -> Path:
     """The runtime as one object file, compiled once for each compiler and kind."""
-    made = cache_folder() / f"runtime-{kind}-{fingerprint(cxx)[:24]}.o"
+    portable = "" if host_flags() == HOST else "-ucontext"
+    made = cache_folder() / f"runtime-{kind}{portable}-{fingerprint(cxx)[:24]}.o"
     if not made.exists():
         with tempfile.TemporaryDirectory(dir=made.parent, prefix="build-") as name:
             files = [str(HERE / "runtime" / f"{f}.cpp") for f in RUNTIME[kind]]
             objects = []
             for i, file in enumerate(files):
                 objects.append(f"{i}.o")
-                compiled = run([cxx, *HOST, "-c", file, "-o", objects[-1]], Path(name))
+                compiled = run([cxx, *host_flags(), "-c", file, "-o", objects[-1]], Path(name))
                 if compiled.returncode:
                     raise CompileException(
                         f"the runtime does not compile:\n{compiled.stderr[-2000:]}"

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 
+import cudasim.geometry as geometry
+
 
 def is_available() -> bool:
     """True: the simulator is always there. ``cudasim.device`` says whether a GPU is."""
@@ -89,8 +91,6 @@ class Device:
 
     @property
     def attributes(self) -> dict[str, int]:
-        from cudasim import geometry
-
         return {
             "MaxThreadsPerBlock": geometry.MAX_THREADS,
             "MaxSharedMemoryPerBlock": geometry.STATIC_SHARED_BYTES,

@@ -24,7 +24,9 @@ from types import ModuleType
 
 import numpy as np
 
+import cudasim.cuda as simulated_cuda
 from cudasim.errors import CudasimError
+from cudasim.kernels import RawKernel
 
 WANTED = ("auto", "gpu", "simulator")
 TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
@@ -48,15 +50,13 @@ def library() -> ModuleType:
     ``CUDASIM_DEVICE`` decides otherwise: "simulator" takes the simulator always, "gpu" raises
     CudasimError where there is no GPU.
     """
-    import cudasim
-
     wanted = os.environ.get("CUDASIM_DEVICE", "auto")
     if wanted not in WANTED:
         raise CudasimError(f"CUDASIM_DEVICE={wanted}: want one of {', '.join(WANTED)}")
     found = None if wanted == "simulator" else gpu()
     if wanted == "gpu" and found is None:
         raise CudasimError("CUDASIM_DEVICE=gpu: CuPy is not installed or sees no GPU")
-    return found or cudasim
+    return found or sys.modules[__package__]
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,8 @@ def time_launch(
     kernel, grid, block, args: Sequence, *, shared_mem: int = 0, repeat: int = 10
 ) -> Timing:
     """Times launches by events, after one that warms up."""
-    import cudasim
-
-    simulated = isinstance(kernel, cudasim.RawKernel)
-    cuda = cudasim.cuda if simulated else gpu().cuda
+    simulated = isinstance(kernel, RawKernel)
+    cuda = simulated_cuda if simulated else gpu().cuda
     kernel(grid, block, tuple(args), shared_mem=shared_mem)
     times = []
     for _ in range(repeat):

@@ -40,6 +40,8 @@ WORDING = [
      'a value of type "{a}" cannot be used to initialize an entity of type "{b}"'),
     (r"cannot convert ‘(?P<a>[^’]+)’(?: \{aka [^}]+\})? to ‘(?P<b>[^’]+)’.*",
      'a value of type "{a}" cannot be used to initialize an entity of type "{b}"'),
+    (r"cannot initialize .* of type '(?P<b>[^']+)' with an? [lrx]?value of type '(?P<a>[^']+)'.*",
+     'a value of type "{a}" cannot be used to initialize an entity of type "{b}"'),
     (r"‘?(?P<a>struct|class)? ?(?P<b>[\w:]+)’ has no member named ‘(?P<n>\w+)’.*",
      'class "{b}" has no member "{n}"'),
     (r"redeclaration of ‘(?:[^’]*\W)?(?P<n>\w+)’",
@@ -92,7 +94,7 @@ def explain(output: str, text: str) -> CompileException:
 
 def parse(output: str) -> list[Diagnostic]:
     """The messages of gcc or clang, each at a place in the source, none twice."""
-    found: dict[tuple[int, str], Diagnostic] = {}
+    found: dict[tuple[int, int | str], Diagnostic] = {}
     pending: tuple[int, int] | None = None  # "required from here", said before the message
     lines = output.splitlines()
     for i, line in enumerate(lines):
@@ -113,7 +115,7 @@ def parse(output: str) -> list[Diagnostic]:
         pending = None
         text = reword(message) if at[0] else f"{message} ({file}:{row})"
         d = Diagnostic(kind, *at, text)
-        found.setdefault((d.line, d.text), d)
+        found.setdefault((d.line, d.column) if d.column else (d.line, d.text), d)
     return list(found.values())
 
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from cudasim.launching import place
+from cudasim.observation import Observation
 from cudasim.watching import SHARED, Region, TouchRow
-
-if TYPE_CHECKING:
-    from cudasim.report import Report
 
 MAX_THREADS = 32
 MAX_CELLS = 64
@@ -23,7 +20,7 @@ CELL, GAP = 18, 26
 LEFT, MIDDLE, RIGHT = 150, 430, 710  # of the cells of each column
 
 
-def draw(report: Report) -> str:
+def draw(report: Observation) -> str:
     """The SVG, or "" where the block is too large, or nothing was traced."""
     touches = [t for t in report.trace if t.block == 0]
     n = report.geometry.n_threads

@@ -13,10 +13,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cudasim import checking, compiler, geometry, launching, library, source, translation
-from cudasim.arrays import ndarray
+import cudasim.checking as checking
+import cudasim.compiler as compiler
+import cudasim.geometry as geometry
+import cudasim.launching as launching
+import cudasim.library as library
+import cudasim.source as source
+import cudasim.translation as translation
+from cudasim.arrays import asarray, ndarray
 from cudasim.errors import CompileException, CUDADriverError, CudasimError
 from cudasim.library import Library, Param
+from cudasim.report import Report
 
 IGNORED = re.compile(
     r"-{1,2}(std|use_fast_math|lineinfo|generate-line-info|maxrregcount|arch|gpu-architecture|fmad"
@@ -25,19 +32,23 @@ IGNORED = re.compile(
 
 
 @functools.lru_cache(maxsize=256)
-def built(code: str, names: tuple[str, ...], defines: tuple[str, ...], checked: bool) -> Library:
+def built(
+    code: str, names: tuple[str, ...], defines: tuple[tuple[str, str], ...], checked: bool
+) -> Library:
     """The library of a source, compiled where it is not in the cache."""
     parsed = source.read(code)
-    text = translation.translate(parsed, names, checked=checked)
-    return library.load(compiler.build(text, code, checked=checked, defines=defines))
+    text = translation.translate(parsed, names, defines, checked=checked)
+    path = compiler.build(text, code, checked=checked)
+    return library.load(path, len(parsed.kernels) + len(names))
 
 
-def define_options(options: Sequence[str]) -> tuple[str, ...]:
+def define_options(options: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """The -D among nvcc's options; those about code mean nothing here, others are refused."""
     kept = []
     for option in options:
-        if re.fullmatch(r"(-D|--define-macro=)\w+(\([\w, ]*\))?(=[^\n]*)?", option):
-            kept.append("-D" + re.sub(r"^(-D|--define-macro=)", "", option))
+        m = re.fullmatch(r"(?:-D|--define-macro=)(\w+(?:\([\w, ]*\))?)(?:=([^\n]*))?", option)
+        if m:
+            kept.append((m.group(1), "1" if m.group(2) is None else m.group(2)))
         elif not IGNORED.fullmatch(option):
             raise CudasimError(f"option {option!r}: the simulator knows -D and nvcc's code options")
     return tuple(kept)
@@ -69,7 +80,7 @@ class RawModule:
     def names(self) -> tuple[str, ...]:
         """What can be launched: plain kernels, and the named instances of templates."""
         plain = tuple(k.name for k in self.source.kernels if not k.is_template)
-        return (*plain, *self.name_expressions)
+        return tuple(dict.fromkeys((*plain, *self.name_expressions)))
 
     def library(self, *, checked: bool = False) -> Library:
         """The compiled library, in its fast or its checked build."""
@@ -104,7 +115,8 @@ class Variable(ndarray):
 
     def __init__(self, loaded: Library, variable: library.Variable, host=None) -> None:
         held = (ctypes.c_uint8 * variable.n_bytes).from_address(variable.address)
-        super().__init__((), _host=np.frombuffer(held, np.uint8) if host is None else host)
+        host = np.frombuffer(held, np.uint8) if host is None else host
+        super().__init__((), _host=host, _in_place=True)
         self._loaded, self._variable = loaded, variable
 
     def _view(self, host: np.ndarray) -> ndarray:
@@ -226,3 +238,23 @@ class RawKernel:
         for p, a in zip(params, args, strict=True):
             if isinstance(a, ndarray) and not p.is_const:
                 a._changed()
+
+
+def check(
+    kernel, grid, block, args: Sequence, *, shared_mem: int = 0,
+    sanitize: bool = True, profile: bool = True,
+) -> Report:  # fmt: skip
+    """Launches once, watched, and returns what was seen; findings do not raise.
+
+    ``kernel``: a RawKernel of cudasim, or of CuPy with CuPy's arrays: then copies are simulated and
+    the GPU's arrays stay as they are. Otherwise as a kernel's own call. Raises CompileException,
+    LaunchError, and TimeLimit; a failed assert is a finding of kind "fault".
+    """
+    if not isinstance(kernel, RawKernel):
+        limit = getattr(kernel, "max_dynamic_shared_size_bytes", geometry.STATIC_SHARED_BYTES)
+        kernel = RawKernel(kernel.code, kernel.name, kernel.options)
+        kernel.max_dynamic_shared_size_bytes = limit
+        args = [asarray(a.get()) if hasattr(a, "get") and hasattr(a, "shape") else a for a in args]
+    return checking.watched(
+        kernel, grid, block, args, shared_mem, sanitize=sanitize, profile=profile
+    )

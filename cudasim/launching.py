@@ -17,13 +17,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from cudasim import compiler, symbols
+import cudasim.compiler as compiler
+import cudasim.symbols as symbols
 from cudasim.errors import CUDADriverError, CudasimError, LaunchError, NotSimulated, TimeLimit
 from cudasim.geometry import Geometry
 from cudasim.library import Copy, Index3, Launch, Library, Outcome
 
 DONE, STUCK, ASSERT, TRAP, GRID_SYNC, WILD, FAULT, CANCELLED, NO_STACK = range(9)
 STACK_BYTES = 64 << 10
+MAX_COPIES = 16  # guard.cpp says why not more
 CHECKED_STACK_BYTES = 256 << 10
 OPERATIONS = [
     "__syncwarp",
@@ -98,7 +100,7 @@ def configured(**changes) -> Iterator[Settings]:
 @lru_cache(maxsize=2)
 def workers(process: int) -> ThreadPoolExecutor:
     """The threads that run blocks, for this process alone: after a fork there are none."""
-    return ThreadPoolExecutor(max_workers=64, thread_name_prefix=f"cudasim-{process}")
+    return ThreadPoolExecutor(max_workers=MAX_COPIES, thread_name_prefix=f"cudasim-{process}")
 
 
 @lru_cache(maxsize=1)
@@ -111,7 +113,7 @@ def n_copies(geometry: Geometry, library: Library) -> int:
     if any(v.space == "d" for v in library.copies[0].variables):
         return 1
     have = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(settings().threads or have or 1, geometry.n_blocks, 64))
+    return max(1, min(settings().threads or have or 1, geometry.n_blocks, MAX_COPIES))
 
 
 def run(name: str, library: Library, geometry: Geometry, packed: Sequence) -> None:
@@ -229,7 +231,8 @@ def failure(
     name: str, library: Library, copy: Copy, outcome: Outcome, geometry: Geometry
 ) -> Exception:
     """The exception for a launch that failed."""
-    line = symbols.lines(library.path, [(outcome.pc or 1) - copy.base - 1])[0]
+    at = (outcome.pc or 1) - copy.base - (outcome.kind != FAULT)  # others return there
+    line = symbols.lines(library.path, [at])[0]
     where = f", line {line}" if line else ""
     block = place(outcome.block, geometry.grid)
     who = f"thread {place(outcome.thread, geometry.block)} of block {block}"

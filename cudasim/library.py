@@ -7,6 +7,7 @@ file of its own, so that every copy has its own static memory: that is a block's
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -16,7 +17,7 @@ import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
-from cudasim import symbols
+import cudasim.symbols as symbols
 
 
 class Index3(ctypes.Structure):
@@ -65,6 +66,7 @@ class Launch(ctypes.Structure):
         ("dynamic_bytes", ctypes.c_size_t),
         ("next_block", ctypes.POINTER(ctypes.c_int64)),
         ("n_blocks", ctypes.c_int64),
+        ("stacks", ctypes.c_void_p),
         ("stack_bytes", ctypes.c_size_t),
         ("checking", ctypes.c_int),
         ("profiling", ctypes.c_int),
@@ -127,20 +129,21 @@ class Variable:
 class Copy:
     """One loaded copy of a library."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, n_rows: int) -> None:
         self.path = path
         self.dll = ctypes.CDLL(path, mode=os.RTLD_LOCAL | os.RTLD_NOW)
         self.dll.cudasim_printed.restype = ctypes.c_char_p
         self.lock = threading.Lock()
         self.held: tuple = ()
-        rows = (KernelRow * 4096).in_dll(self.dll, "cudasim_kernels")
-        self.kernels: dict[str, KernelRow] = {}
-        for row in rows:
-            if not row.name:
-                break
-            self.kernels[row.name.decode()] = row
+        self.kernels = {row.name.decode(): row for row in self._rows(n_rows)}
         self.variables = tuple(self._variables())
         self.launch = ctypes.cast(self.dll.cudasim_launch, ctypes.c_void_p)
+
+    def _rows(self, n: int):
+        """Rows of the kernels that the preprocessor left in the source."""
+        for i in range(n):
+            with contextlib.suppress(ValueError):
+                yield KernelRow.in_dll(self.dll, f"cudasim_kernel_{i}")
 
     def _variables(self):
         for row in (VariableRow * 4096).in_dll(self.dll, "cudasim_variables"):
@@ -165,9 +168,10 @@ class Copy:
 class Library:
     """A compiled library and its copies, the first of which is loaded at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, n_rows: int) -> None:
         self.path = path
-        self.copies = [Copy(str(path))]
+        self.n_rows = n_rows
+        self.copies = [Copy(str(path), n_rows)]
         self._lock = threading.Lock()
         self._static: dict[str, int] = {}
 
@@ -185,7 +189,7 @@ class Library:
                 handle, name = tempfile.mkstemp(suffix=".so", prefix="cudasim-copy-")
                 os.close(handle)
                 shutil.copyfile(self.path, name)
-                self.copies.append(Copy(name))
+                self.copies.append(Copy(name, self.n_rows))
                 for old, new in zip(
                     self.copies[0].variables, self.copies[-1].variables, strict=True
                 ):
@@ -220,10 +224,10 @@ _loaded: weakref.WeakValueDictionary[str, Library] = weakref.WeakValueDictionary
 _loading = threading.Lock()
 
 
-def load(path: Path) -> Library:
+def load(path: Path, n_rows: int) -> Library:
     """The library at a path; the same one while somebody uses it."""
     with _loading:
         library = _loaded.get(str(path))
         if library is None:
-            library = _loaded[str(path)] = Library(path)
+            library = _loaded[str(path)] = Library(path, n_rows)
         return library

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
-from cudasim import drawing
-
-if TYPE_CHECKING:
-    from cudasim.report import Report
+import cudasim.drawing as drawing
+from cudasim.observation import Observation, access_row, heading
 
 STYLE = """
 .cudasim{font:14px/1.45 system-ui,sans-serif;color:#1c2733;max-width:74em}
@@ -38,7 +35,7 @@ STYLE = """
 """
 
 
-def document(report: Report) -> str:
+def document(report: Observation) -> str:
     """A whole page."""
     title = escape(f"{report.name} in cudasim")
     return (
@@ -47,7 +44,7 @@ def document(report: Report) -> str:
     )
 
 
-def fragment(report: Report) -> str:
+def fragment(report: Observation) -> str:
     """What a notebook shows below a cell."""
     parts = [f"<style>{STYLE}</style>", summary(report), found(report), listing(report)]
     if report.profiled:
@@ -56,14 +53,12 @@ def fragment(report: Report) -> str:
     return f'<div class="cudasim">{"".join(parts)}</div>'
 
 
-def summary(report: Report) -> str:
-    from cudasim.report import heading
-
+def summary(report: Observation) -> str:
     kind = "clean" if report.clean else "faulty"
     return f'<h2 class="{kind}">{escape(heading(report))}</h2>'
 
 
-def found(report: Report) -> str:
+def found(report: Observation) -> str:
     if report.clean:
         return ""
     items = "".join(
@@ -74,7 +69,7 @@ def found(report: Report) -> str:
     return f"<ol>{items}</ol>"
 
 
-def listing(report: Report) -> str:
+def listing(report: Observation) -> str:
     """The source with what was found and counted at each line."""
     said: dict[int, list[str]] = defaultdict(list)
     for i, f in enumerate(report.findings, 1):
@@ -96,7 +91,7 @@ def listing(report: Report) -> str:
     return f'<h2>Source</h2><div class="source">{"".join(rows)}</div>'
 
 
-def badges(report: Report) -> dict[int, list[tuple[str, bool]]]:
+def badges(report: Observation) -> dict[int, list[tuple[str, bool]]]:
     """Per line: short figures, and whether each is bad."""
     notes: dict[int, list[tuple[str, bool]]] = defaultdict(list)
     if not report.profiled:
@@ -125,7 +120,7 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int
     return f"<table><tr>{cells(head, 'th')}</tr>{body}</table>"
 
 
-def traffic(report: Report) -> str:
+def traffic(report: Observation) -> str:
     """Bytes moved beside the least possible, array by array."""
     rows = report.counters.traffic
     if not rows:
@@ -153,9 +148,7 @@ def traffic(report: Report) -> str:
     )
 
 
-def accesses(report: Report) -> str:
-    from cudasim.report import access_row
-
+def accesses(report: Observation) -> str:
     rows = [[escape(c) for c in access_row(a)] for a in report.counters.accesses]
     head = ("line", "array", "access", "bytes a lane", "requests", "sectors a request", "used",
             "bank ways")  # fmt: skip
@@ -169,7 +162,7 @@ def accesses(report: Report) -> str:
     )
 
 
-def divergence(report: Report) -> str:
+def divergence(report: Observation) -> str:
     rows = [
         (str(s.line), str(s.n), f"{s.active:.0%}",
          f'<span class="bar" style="width:{max(1, round(120 * s.active))}px"></span>')
@@ -182,6 +175,6 @@ def divergence(report: Report) -> str:
     return "<h2>Divergence</h2>" + grid(head, rows, (3,))
 
 
-def drawn(report: Report) -> str:
+def drawn(report: Observation) -> str:
     svg = drawing.draw(report)
     return f"<h2>Who touches what, block (0,0,0)</h2>{svg}" if svg else ""

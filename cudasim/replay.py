@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cudasim import device
+import cudasim.device as device
 
 
 def replay(path: Path) -> None:

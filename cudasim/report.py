@@ -8,50 +8,20 @@ and figures come from findings.py and counters.py. rich is not imported: it rend
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from cudasim import page
-from cudasim.counters import Access, Counters
+import cudasim.page as page
 from cudasim.findings import Finding
-from cudasim.geometry import Geometry
-from cudasim.watching import Region, TouchRow
+from cudasim.observation import Observation, access_row, heading
 
 CONTEXT = 2  # lines shown before and after the one that a finding is about
 
 
-@dataclass(frozen=True)
-class Report:
-    """One launch as the sanitizer and the counters saw it.
+class Report(Observation):
+    """An observation that shows itself: in a notebook, by ``print`` or rich, by ``save``."""
 
-    ``findings`` is empty where the launch was clean; ``counters`` counts (zero where not profiled).
-    Shows itself in a notebook, in a terminal by ``print`` or rich, as a page by ``save``.
-    """
-
-    name: str
-    code: str
-    geometry: Geometry
-    findings: tuple[Finding, ...]
-    counters: Counters
-    regions: tuple[Region, ...]
-    trace: tuple[TouchRow, ...]
-    profiled: bool
-
-    @property
-    def clean(self) -> bool:
-        """True where the sanitizer found nothing."""
-        return not self.findings
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of what was found, each once, in order."""
-        return tuple(dict.fromkeys(f.kind for f in self.findings))
-
-    @property
-    def traffic_factor(self) -> float:
-        """Bytes moved for each byte that had to be: 1 is the least."""
-        least = self.counters.least_bytes
-        return self.counters.moved_bytes / least if least else 1.0
+    def __repr__(self) -> str:
+        return f"<{heading(self)}>"
 
     def __str__(self) -> str:
         return "\n".join(text for text, _ in lines(self))
@@ -75,17 +45,6 @@ class Report:
 
 def escape(text: str) -> str:
     return text.replace("[", r"\[")
-
-
-def heading(report: Report) -> str:
-    """One line: what was launched and what came of it."""
-    g, b = report.geometry.grid, report.geometry.block
-    n = len(report.findings)
-    said = "clean" if report.clean else f"{n} finding{'s' * (n > 1)}"
-    shared = (
-        f", {report.geometry.shared_bytes} bytes shared" if report.geometry.shared_bytes else ""
-    )
-    return f"{report.name}: grid {g}, block {b}{shared}: {said}"
 
 
 def lines(report: Report) -> Iterator[tuple[str, str]]:
@@ -147,21 +106,6 @@ def figures(report: Report) -> Iterator[tuple[str, str]]:
             ("line", "runs by a warp", "lanes at work"),
             [(str(s.line), str(s.n), f"{s.active:.0%}") for s in slow],
         )
-
-
-def access_row(a: Access) -> tuple[str, ...]:
-    """The cells of one access in the table, also on the page."""
-    shared = a.space == "shared"
-    return (
-        str(a.line),
-        ("__shared__ " if shared else "") + a.array,
-        a.access,
-        str(a.size),
-        str(a.requests),
-        "" if shared else f"{a.sectors / a.requests:.1f}",
-        "" if shared else f"{a.efficiency:.0%}",
-        f"{a.conflict_ways:.1f}" if shared else "",
-    )
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:

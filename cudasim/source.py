@@ -79,6 +79,7 @@ class Kernel:
     is_template: bool
     is_extern_c: bool
     line: int
+    end: int  # where its body ends, 0 where this is a declaration alone
 
 
 @dataclass(frozen=True)
@@ -201,9 +202,11 @@ def find_kernels(text: str, tokens: tuple[Token, ...]) -> Iterator[Kernel]:
             return
         end = matching(tokens, k)
         name = "::".join([*token.scope, tokens[k - 1].text])
+        after = end + 1 if end + 1 < len(tokens) else end
+        body = tokens[matching(tokens, after)].at + 1 if tokens[after].text == "{" else 0
         start = next((n for n in range(i, -1, -1) if n == 0 or tokens[n - 1].text in "{};"), 0)
         head = text[tokens[start].at : token.at]
-        if name in seen or not name:
+        if name in seen or not name or not body:
             continue
         seen.add(name)
         yield Kernel(
@@ -213,6 +216,7 @@ def find_kernels(text: str, tokens: tuple[Token, ...]) -> Iterator[Kernel]:
             is_template=tokens[start].text == "template",
             is_extern_c='"C"' in head or in_extern_c(text, tokens, i),
             line=text.count("\n", 0, token.at) + 1,
+            end=body,
         )
 
 
@@ -301,7 +305,7 @@ def find_variables(tokens: tuple[Token, ...]) -> Iterator[tuple[str, str]]:
         words = [t.text for t in tokens[k:end]]
         kind = "c" if "__constant__" in words else kinds[token.text]
         has_call = any(
-            a.text == "(" and is_name(b.text) and b.text not in ("alignas", "__attribute__")
+            a.text == "(" and (b.text == ">" or (is_name(b.text) and b.text != "alignas"))
             for a, b in zip(tokens[k + 1 : end], tokens[k:end], strict=False)
         )
         if not has_call and "operator" not in words and "struct" not in words:

@@ -13,9 +13,7 @@ from cudasim.source import Shared, Source
 
 TABLES = """
 #line 1 "cudasim-tables"
-extern "C" __attribute__((visibility("default"))) const CudasimKernel cudasim_kernels[] = {{
 {kernels}
-{{}} }};
 extern "C" __attribute__((visibility("default"))) const CudasimVariable cudasim_variables[] = {{
 {variables}
 {{}} }};
@@ -25,8 +23,14 @@ extern "C" __attribute__((visibility("default"))) const CudasimVariable cudasim_
 GAP_BYTES = 4096
 
 
-def translate(source: Source, names: tuple[str, ...], *, checked: bool) -> str:
-    """The C++ text: ``names`` are the kernels (or template instances) that can be launched."""
+def translate(
+    source: Source, names: tuple[str, ...], defines: tuple[tuple[str, str], ...], *, checked: bool
+) -> str:
+    """The C++ text: ``names`` are the kernels (or template instances) that can be launched.
+
+    ``defines`` (name, value) stand before the source and behind our headers, which have names of
+    their own.
+    """
     edits = [(a, b, f'#include "{name}"' if name else "") for a, b, name in source.includes]
     for i, shared in enumerate(source.shared):
         statement = source.text[shared.start : shared.end + 1]
@@ -39,10 +43,15 @@ def translate(source: Source, names: tuple[str, ...], *, checked: bool) -> str:
         if checked and shared.depth and not shared.is_extern:
             edits = [e for e in edits if not shared.start <= e[0] <= shared.end]
             edits.append((shared.start, shared.end + 1, guarded(statement, shared, i)))
+    for i, kernel in enumerate(source.kernels):
+        if not kernel.is_template:
+            name = kernel.name.split("::")[-1]
+            edits.append((kernel.end, kernel.end, row(i, kernel.name, kernel.bounds, name)))
     text = source.text
     for a, b, new in sorted(edits, reverse=True):
         text = text[:a] + new + text[b:]
-    return f'#line 1 "kernel.cu"\n{text}\n{tables(source, names)}'
+    macros = "".join(f"#define {name} {value}\n" for name, value in defines)
+    return f'{macros}#line 1 "kernel.cu"\n{text}\n{tables(source, names)}'
 
 
 def dynamic(statement: str, shared: Shared) -> str:
@@ -71,9 +80,21 @@ def guarded(statement: str, shared: Shared, number: int) -> str:
     )
 
 
+def row(number: int, shown: str, bounds: str, expression: str) -> str:
+    """What makes a kernel known. It stands behind the kernel, so where the preprocessor takes one
+    away, it takes the other."""
+    return f' CUDASIM_ROW({number}, "{shown}", {bounds or 1024}, {expression})'
+
+
 def tables(source: Source, names: tuple[str, ...]) -> str:
+    """Template instances, which the source does not name, and the module's variables."""
     bounds = {k.name: k.bounds for k in source.kernels}
-    kernels = [f'CUDASIM_KERNEL("{n}", {bounds.get(n) or 1024}, {n}),' for n in names]
+    plain = {k.name for k in source.kernels if not k.is_template}
+    first = len(source.kernels)
+    instances = [n for n in names if n not in plain]
+    kernels = [
+        row(first + i, n, bounds.get(n.split("<")[0], ""), n) for i, n in enumerate(instances)
+    ]
     return TABLES.format(kernels="\n".join(kernels), variables="\n".join(variables(source)))
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cudasim import launching, symbols
+import cudasim.launching as launching
+import cudasim.symbols as symbols
 from cudasim.arrays import Allocation, ndarray
 from cudasim.errors import CUDADriverError, LaunchError
 from cudasim.geometry import Geometry, pack
@@ -249,6 +250,8 @@ def collect(library: Library, copy: Copy, failure: CUDADriverError | None) -> Se
     sites = [SiteRow.from_buffer_copy(rows[i]) for i in range(n.value)]
     rows = copy.dll.cudasim_trace(ctypes.byref(n))
     trace = [TouchRow.from_buffer_copy(rows[i]) for i in range(n.value)]
+    for s in sites:  # the call that marks a step has no line: what follows it has
+        s.pc += s.is_step
     wanted = {pc for f in findings for pc in (f.pc, f.other_pc)} | {s.pc for s in sites}
     known = sorted(pc for pc in wanted if pc)
     base = copy.base

@@ -19,11 +19,16 @@ extern "C" void cudasim_note_atomic(const void *p, size_t n_bytes, const void *p
 template <class Bits, class T, class F>
 CUDASIM_INLINE CUDASIM_PLAIN T cudasim_exchange(T *p, F f) {
   Bits *at = (Bits *)(void *)p;
+#if CUDASIM_CHECKED  // one thread of the system runs all blocks, and clang would watch an atomic
+  Bits was = *at;
+  *at = cudasim_bits<Bits>(f(cudasim_bits<T>(was)));
+#else
   Bits was = __atomic_load_n(at, __ATOMIC_RELAXED);
   Bits next;
   do {
     next = cudasim_bits<Bits>(f(cudasim_bits<T>(was)));
   } while (!__atomic_compare_exchange_n(at, &was, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+#endif
   return cudasim_bits<T>(was);
 }
 
@@ -61,11 +66,21 @@ CUDASIM_ATOMIC_INTEGERS(atomicXor, a ^ v)
 CUDASIM_ATOMIC_FUNCTION(atomicInc, unsigned int, unsigned int, a >= v ? 0u : a + 1u)
 CUDASIM_ATOMIC_FUNCTION(atomicDec, unsigned int, unsigned int, a == 0u || a > v ? v : a - 1u)
 
+template <class T>
+CUDASIM_INLINE CUDASIM_PLAIN T cudasim_swap(T *p, T expected, T v) {
+#if CUDASIM_CHECKED
+  T was = *p;
+  if (was == expected) *p = v;
+  return was;
+#else
+  __atomic_compare_exchange_n(p, &expected, v, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+  return expected;
+#endif
+}
 #define CUDASIM_COMPARE_AND_SWAP(name, type)                                                \
   CUDASIM_ATOMIC type name(type *p, type expected, type v) {                                \
     CUDASIM_NOTE(p);                                                                        \
-    __atomic_compare_exchange_n(p, &expected, v, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED); \
-    return expected;                                                                        \
+    return cudasim_swap(p, expected, v);                                                    \
   }
 CUDASIM_COMPARE_AND_SWAP(atomicCAS, int)
 CUDASIM_COMPARE_AND_SWAP(atomicCAS, unsigned int)

@@ -1,7 +1,7 @@
 // How Python calls a kernel: a table of its parameters, and one function that unpacks them.
 //
-// Owns: CudasimKernel, CudasimVariable and the macros that the compiler module appends to a source,
-// one row a kernel. cudasim/library.py reads the tables; the layouts must agree.
+// Owns: CudasimKernel, CudasimVariable and the macros that translation.py puts into a source, one row
+// a kernel. cudasim/library.py reads them; the layouts must agree.
 #pragma once
 #include "vectors.h"
 
@@ -123,10 +123,12 @@ struct CudasimShape<T[N]> {
                                        inner::dims[3]};
 };
 
-#define CUDASIM_KERNEL(text, max_threads, ...)                                      \
-  {text, CudasimEntry<decltype(&__VA_ARGS__)>::template call<&__VA_ARGS__>,         \
-   CudasimEntry<decltype(&__VA_ARGS__)>::params,                                    \
-   CudasimEntry<decltype(&__VA_ARGS__)>::n_params, max_threads}
+#define CUDASIM_ROW(number, text, max_threads, ...)                                      \
+  extern "C" __attribute__((visibility("default"))) const CudasimKernel                  \
+      cudasim_kernel_##number = {                                                        \
+          text, CudasimEntry<decltype(&__VA_ARGS__)>::template call<&__VA_ARGS__>,       \
+          CudasimEntry<decltype(&__VA_ARGS__)>::params,                                  \
+          CudasimEntry<decltype(&__VA_ARGS__)>::n_params, max_threads};
 #define CUDASIM_VARIABLE(space, text, name)                                            \
   {text, (void *)&name, sizeof(name), int(CudasimShape<decltype(name)>::element),      \
    CudasimShape<decltype(name)>::n_dims,                                               \

@@ -60,6 +60,14 @@ struct thread_block {
   static dim3 thread_index() { return dim3(threadIdx); }
 };
 CUDASIM_INLINE thread_block this_thread_block() { return thread_block(); }
+template <unsigned int N>
+struct block_tile_memory {
+  char unused[8];
+};
+template <unsigned int N>
+CUDASIM_INLINE thread_block this_thread_block(block_tile_memory<N> &) {
+  return thread_block();
+}
 
 struct grid_group {
   CUDASIM_INLINE_MEMBER static void sync() { cudasim_grid_barrier(); }
@@ -81,6 +89,17 @@ struct grid_group {
 };
 CUDASIM_INLINE grid_group this_grid() { return grid_group(); }
 
+// A value of any size goes in pieces of 8 bytes.
+template <class T, class F>
+CUDASIM_INLINE T cudasim_in_pieces(T v, F shuffle) {
+  unsigned long long pieces[(sizeof(T) + 7) / 8] = {};
+  __builtin_memcpy(pieces, &v, sizeof(T));
+  for (unsigned long long &piece : pieces) piece = shuffle(piece);
+  __builtin_memcpy(&v, pieces, sizeof(T));
+  return v;
+}
+typedef unsigned long long cudasim_piece;
+
 // What groups within a warp have in common: a mask of lanes.
 struct CudasimLanes {
   unsigned int mask;
@@ -91,22 +110,26 @@ struct CudasimLanes {
   int lane(unsigned int rank) const { return cudasim_lane_of(mask, rank); }
   template <class T>
   CUDASIM_INLINE_MEMBER T shfl(T v, int rank) const {
-    return __shfl_sync(mask, v, lane((unsigned int)rank % size()));
+    int from = lane((unsigned int)rank % size());
+    return cudasim_in_pieces(v, [=, m = mask](cudasim_piece p) { return __shfl_sync(m, p, from); });
   }
   template <class T>
   CUDASIM_INLINE_MEMBER T shfl_up(T v, unsigned int delta) const {
     unsigned int r = thread_rank();
-    return __shfl_sync(mask, v, lane(r >= delta ? r - delta : r));
+    int from = lane(r >= delta ? r - delta : r);
+    return cudasim_in_pieces(v, [=, m = mask](cudasim_piece p) { return __shfl_sync(m, p, from); });
   }
   template <class T>
   CUDASIM_INLINE_MEMBER T shfl_down(T v, unsigned int delta) const {
     unsigned int r = thread_rank();
-    return __shfl_sync(mask, v, lane(r + delta < size() ? r + delta : r));
+    int from = lane(r + delta < size() ? r + delta : r);
+    return cudasim_in_pieces(v, [=, m = mask](cudasim_piece p) { return __shfl_sync(m, p, from); });
   }
   template <class T>
   CUDASIM_INLINE_MEMBER T shfl_xor(T v, unsigned int bits) const {
     unsigned int r = thread_rank() ^ bits;
-    return __shfl_sync(mask, v, lane(r < size() ? r : thread_rank()));
+    int from = lane(r < size() ? r : thread_rank());
+    return cudasim_in_pieces(v, [=, m = mask](cudasim_piece p) { return __shfl_sync(m, p, from); });
   }
   CUDASIM_INLINE_MEMBER int any(int predicate) const { return __any_sync(mask, predicate); }
   CUDASIM_INLINE_MEMBER int all(int predicate) const { return __all_sync(mask, predicate); }
@@ -136,19 +159,19 @@ struct thread_block_tile : CudasimLanes {
   static unsigned int meta_group_size() { return (thread_block::size() + N - 1) / N; }
   template <class T>
   CUDASIM_INLINE_MEMBER T shfl(T v, int rank) const {
-    return __shfl_sync(mask, v, rank, int(N));
+    return cudasim_in_pieces(v, [=, m = mask](cudasim_piece p) { return __shfl_sync(m, p, rank, int(N)); });
   }
   template <class T>
   CUDASIM_INLINE_MEMBER T shfl_up(T v, unsigned int delta) const {
-    return __shfl_up_sync(mask, v, delta, int(N));
+    return cudasim_in_pieces(v, [=, m = mask](cudasim_piece p) { return __shfl_up_sync(m, p, delta, int(N)); });
   }
   template <class T>
   CUDASIM_INLINE_MEMBER T shfl_down(T v, unsigned int delta) const {
-    return __shfl_down_sync(mask, v, delta, int(N));
+    return cudasim_in_pieces(v, [=, m = mask](cudasim_piece p) { return __shfl_down_sync(m, p, delta, int(N)); });
   }
   template <class T>
   CUDASIM_INLINE_MEMBER T shfl_xor(T v, unsigned int bits) const {
-    return __shfl_xor_sync(mask, v, int(bits), int(N));
+    return cudasim_in_pieces(v, [=, m = mask](cudasim_piece p) { return __shfl_xor_sync(m, p, int(bits), int(N)); });
   }
 };
 struct coalesced_group : CudasimLanes {

@@ -38,6 +38,11 @@ typedef unsigned char uchar;
 #define CUDASIM_INLINE static inline __attribute__((always_inline, unused))
 #define CUDASIM_INLINE_MEMBER inline __attribute__((always_inline))
 #ifdef __clang__
+#define CUDASIM_APART __attribute__((nomerge))  // each call stays a place of its own
+#else
+#define CUDASIM_APART
+#endif
+#ifdef __clang__
 #define CUDASIM_PLAIN __attribute__((no_sanitize("thread", "undefined", "coverage")))
 #else
 #define CUDASIM_PLAIN \

@@ -29,10 +29,10 @@ enum CudasimOp {
 };
 
 extern "C" {
-void cudasim_barrier() CUDASIM_HIDDEN;
-int cudasim_barrier_reduce(int op, int predicate) CUDASIM_HIDDEN;
+void cudasim_barrier() CUDASIM_HIDDEN CUDASIM_APART;
+int cudasim_barrier_reduce(int op, int predicate) CUDASIM_HIDDEN CUDASIM_APART;
 unsigned long long cudasim_warp(int op, unsigned int mask, unsigned long long value, int arg,
-                                int width) CUDASIM_HIDDEN;
+                                int width) CUDASIM_HIDDEN CUDASIM_APART;
 void cudasim_fence() CUDASIM_HIDDEN;
 void cudasim_grid_barrier() CUDASIM_HIDDEN;
 unsigned int cudasim_lane() CUDASIM_HIDDEN;

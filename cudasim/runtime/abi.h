@@ -16,6 +16,7 @@ struct Launch {
   size_t dynamic_bytes;
   int64_t *next_block;   // shared by the copies that work on one launch; each takes the next
   int64_t n_blocks;
+  char *stacks;   // of 1024 fibers, one after the other; guard_run sets it
   size_t stack_bytes;
   int checking;   // sanitizer on
   int profiling;  // counters on

@@ -1,12 +1,15 @@
 // Comes back from a kernel that touched memory it must not, or that was told to stop.
 //
-// Owns: the signal handlers, one library for the whole process, unlike the runtime, which every
+// Owns: the signal handlers and the fibers' stacks, one library for the whole process, unlike the runtime, which every
 // compiled kernel carries. Python calls guard_run, in a thread of its own for each copy of a kernel.
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "abi.h"
 
 #define PUBLIC extern "C" __attribute__((visibility("default")))
 
@@ -75,8 +78,27 @@ static void uninstall() {
   pthread_mutex_unlock(&lock);
 }
 
+// The stacks of this thread's fibers, mapped once and kept. A page without rights below each makes two
+// entries of the system's table of mappings: a table has 65,530, so threads must be few.
+static char *stacks_of(size_t n_bytes) {
+  constexpr int N = 1024;
+  static thread_local char *at;
+  static thread_local size_t size;
+  if (at && size == n_bytes) return at;
+  if (at) munmap(at, size * N);
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+  void *p = mmap(nullptr, n_bytes * N, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  at = p == MAP_FAILED ? nullptr : (char *)p;
+  size = n_bytes;
+  for (int i = 0; at && i < N; i++) mprotect(at + i * n_bytes, 4096, PROT_NONE);
+  return at;
+}
+
 // Calls run(a, b) and returns what it returns, or -1 after a signal, -2 after guard_cancel.
-PUBLIC int guard_run(Guard *g, int (*run)(const void *, void *), const void *a, void *b) {
+PUBLIC int guard_run(Guard *g, int (*run)(const Launch *, void *), Launch *a, void *b) {
   static thread_local char alternate[64 << 10];
   stack_t stack, old_stack;
   memset(&stack, 0, sizeof(stack));
@@ -85,6 +107,7 @@ PUBLIC int guard_run(Guard *g, int (*run)(const void *, void *), const void *a, 
   sigaltstack(&stack, &old_stack);
   install();
   g->thread = pthread_self();
+  a->stacks = stacks_of(a->stack_bytes);
   guard_ = g;
   int result;
   if (sigsetjmp(g->back, 1)) {

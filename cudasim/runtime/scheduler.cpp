@@ -8,11 +8,9 @@
 // stack stays as it is and the next thread begins on another.
 #include "scheduler.h"
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "fibers.h"
@@ -39,28 +37,14 @@ static void queue(Thread *t) {
   ready.ring[ready.tail++ % MAX_THREADS] = t->linear;
 }
 
-// ---- stacks: one mapping, never given back, each with a page below that may not be touched
+// ---- stacks: they belong to the thread of the system (guard.cpp), each with a page below that may
+// not be touched
 
 static char *stacks;
 static size_t stack_bytes;
 static uint16_t free_stacks[MAX_THREADS];
 static int n_free;
 
-static bool map_stacks(size_t n_bytes) {
-  if (stacks && stack_bytes == n_bytes) return true;
-  if (stacks) munmap(stacks, stack_bytes * MAX_THREADS);
-#ifndef MAP_NORESERVE
-#define MAP_NORESERVE 0
-#endif
-  void *p = mmap(nullptr, n_bytes * MAX_THREADS, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  stacks = nullptr;
-  if (p == MAP_FAILED) return false;
-  stacks = (char *)p;
-  stack_bytes = n_bytes;
-  for (int i = 0; i < MAX_THREADS; i++) mprotect(stacks + i * n_bytes, 4096, PROT_NONE);
-  return true;
-}
 bool in_stacks(const void *p) {
   return (size_t)((const char *)p - stacks) < stack_bytes * MAX_THREADS;
 }
@@ -353,7 +337,9 @@ extern "C" __attribute__((visibility("default"))) int cudasim_launch(const Launc
   outcome_ = outcome;
   outcome->kind = OUTCOME_DONE;
   outcome->n_done = 0;
-  if (!map_stacks(launch->stack_bytes)) {
+  stacks = launch->stacks;
+  stack_bytes = launch->stack_bytes;
+  if (!stacks) {
     outcome->kind = OUTCOME_NO_STACK;
     return 1;
   }
