@@ -39,7 +39,8 @@ sys.path.insert(0, str(ROOT / "tests" / "autograder"))
 
 from formgrader import browser  # noqa: E402 - of our tests; others install a package so named
 
-ID, HOLE, MISTAKE = "01_transformer_layer", "rms_norm", "norm_eps_outside"
+ID, HOLE, FIRST = "01_transformer_layer", "rms_norm", "rms_norm_values"
+MISTAKE = "norm_sum_for_mean"  # FIRST, which students see, names it
 STUDENT = "ada"
 START_S, STEP_MS = 180.0, 120_000
 # nothing of the look is changed: no question about news, and every cell is there without scrolling
@@ -48,6 +49,9 @@ SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
 INSTRUCTOR = [sys.executable, "-m", "autograder.cli"]
+# what a student's shell has: nothing of this tree may be imported there
+ENV = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
+ENV |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 class Run:
@@ -131,10 +135,9 @@ def unpacked(run: Run, place: Path, wheel: Path) -> Path:
         install = re.search(r"^    \.venv/bin/pip install '(wheel/[^']+)'$", said, re.M)
         run.want("the README says what to install", install is not None)
         venv.EnvBuilder(with_pip=True).create(home / ".venv")
-        quiet = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-        command(home / ".venv/bin/pip", "install", "-q", install[1], cwd=home, env=quiet)
+        command(home / ".venv/bin/pip", "install", "-q", install[1], cwd=home, env=ENV)
         code = "import minengine.oracle as o; print(o.__file__)"
-        where = command(home / ".venv/bin/python", "-c", code, cwd=home).strip()
+        where = command(home / ".venv/bin/python", "-c", code, cwd=home, env=ENV).strip()
         run.want(f"the oracle is compiled: {Path(where).name}", not where.endswith(".py"))
         run.want("no source of it came along", not list(Path(where).parent.glob("oracle*.py")))
     return home
@@ -158,7 +161,7 @@ def jupyter(home: Path) -> Iterator[str]:
     words += [f"--IdentityProvider.token={token}"]
     with open(own / "log", "wb") as log:
         server = subprocess.Popen(
-            list(map(str, words)), cwd=home, env=os.environ | where, stdout=log, stderr=log
+            list(map(str, words)), cwd=home, env=ENV | where, stdout=log, stderr=log
         )
     try:
         address, until = f"http://127.0.0.1:{port}/lab/tree/{ID}.ipynb?token={token}", START_S
@@ -212,7 +215,8 @@ def solve(run: Run, page: Any, address: str, home: Path) -> None:
     execute(page, check)
     panel = page.locator(".jp-Notebook .jp-Cell").nth(check).locator(".jp-OutputArea")
     said = panel.inner_text()
-    run.want("a wrong solution is named: eps", "eps" in said and "checks passed" in said)
+    tag = solutions[MISTAKE].fails[FIRST]
+    run.want(f"a wrong solution is named: {tag}", tag in said and "checks passed" in said)
     run.want("the error below it is one line", "Traceback" not in said)
     show(page, check)
     run.picture(page, "wrong")
@@ -262,7 +266,7 @@ def show(page: Any, index: int) -> None:
 def checked(run: Run, home: Path) -> None:
     with run.step("autograder check"):
         words = [home / ".venv/bin/autograder", "check", f"{ID}.ipynb"]
-        said = command(*words, cwd=home, code=1, env=os.environ | {"COLUMNS": "100"})
+        said = command(*words, cwd=home, code=1, env=ENV | {"COLUMNS": "100"})
         run.text("check", said)
         run.want("the task has all its points", bool(re.search(rf"{HOLE}  6 of 6 points", said)))
         run.want("the others are not done", "Not done yet" in said)
