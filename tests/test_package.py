@@ -59,7 +59,7 @@ def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student)
 
 
 def test_no_line_of_a_reference_is_in_the_students_wheel(built):
-    """One line of a task may stand in the engine's open files too, self.accept(token) say; not two."""
+    """The engine's open files may say one line of a task (self.accept(token) is one), not two."""
     course, sought = catalog.find_course(ROOT), {}
     for name in course.assignments():
         lines = leaks.lines_of(course.assignment(name).reference.sources)
