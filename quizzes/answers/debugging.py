@@ -56,9 +56,7 @@ FAULTS: dict[str, dict[str, Callable]] = {
 
 
 @functools.lru_cache(maxsize=128)
-def streams(
-    fault: str, n: int, cut: int = 0, layer: int = -1, half: bool = False
-) -> np.ndarray:
+def streams(fault: str, n: int, cut: int = 0, layer: int = -1, half: bool = False) -> np.ndarray:
     """The residual stream of the last token of TEXT after the embedding and each layer: (L + 1, D).
 
     The first n tokens are read, with ``cut`` in two passes through a cache; ``layer`` says which
@@ -155,9 +153,7 @@ def nrms_of(a: float, b: float, c: float, d: float, error: float) -> float:
     return nrms(want + np.array([error, 0.0, 2 * error, 0.0]), want)
 
 
-def nrms_of_mistake(
-    mistake: str, a: float, b: float, c: float, d: float, error: float
-) -> float:
+def nrms_of_mistake(mistake: str, a: float, b: float, c: float, d: float, error: float) -> float:
     """The same without division, over the root mean square, or as a mean of magnitudes."""
     want, off = np.array([a, b, c, d], np.float64), np.array([error, 0.0, 2 * error, 0.0])
     rms = float(np.sqrt(np.mean(off**2)))

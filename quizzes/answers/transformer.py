@@ -14,7 +14,6 @@ import numpy as np
 from minengine import oracle
 from minengine.arch import ARCHITECTURES
 from minengine.kvcache import BlockPool
-
 from quizzes.errors import Unclear
 from quizzes.specimen import (
     greedy_text,
