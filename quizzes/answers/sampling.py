@@ -278,5 +278,4 @@ ROWS = (
     softmax_at,
     softmax_at_mistake,
     temperature_claim,
-    typical_first,
 )

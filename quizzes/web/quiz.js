@@ -48,8 +48,12 @@
     return value >= row.low - slack && value <= row.high + slack;
   }
 
+  // Spaces and the kind of quotes do not count, nor how a number is spelled.
   function squeezed(line) {
-    return line.replace(/\s+/g, "").replace(/"/g, "'");
+    const bare = line.replace(/\s+/g, "").replace(/"/g, "'");
+    return /^[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(bare)
+      ? String(Number(bare.replace(/_/g, "")) + 0)
+      : bare;
   }
 
   // A reply is a text, or letters for choices and orders. -> {right, reasons: [HTML], letters}
