@@ -110,6 +110,11 @@ def rescale_factor(old: float, new: float) -> float:
     return float(p[0] / p[1])
 
 
+def rescale_inverse(old: float, new: float) -> float:
+    """The same the other way round: e^(new - old)."""
+    return 1 / rescale_factor(old, new)
+
+
 def score_matrix_bytes(H: int, T: int, S: int, width: int = 4) -> int:
     """Bytes of the scores (H, T, S) of all heads, held at once, each ``width`` bytes."""
     return np.broadcast_to(np.zeros((), f"f{width}"), (H, T, S)).nbytes
@@ -194,6 +199,7 @@ ROWS = (
     online_sum,
     online_sum_mistake,
     rescale_factor,
+    rescale_inverse,
     rope_partner,
     rope_wavelength,
     rope_wavelength_mistake,
