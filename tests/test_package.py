@@ -49,6 +49,9 @@ def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student)
         "minengine/models/tiny-shakespeare.gguf",
         "autograder/child.py",
         "quizzes/bank/2.1.yaml",
+        "quizzes/web/quiz.js",
+        "quizzes/web/quiz.css",
+        "course/interview/debugging.yaml",
         "minengine_course/course/syllabus.yaml",
         "minengine_course/assignments/01_transformer_layer/checks.py",
         "minengine_course/assignments/01_transformer_layer/hints.yaml",
@@ -97,6 +100,11 @@ def test_students_get_no_source_of_what_is_closed(wheels):
             f for f in wheels[True] if re.fullmatch(rf"minengine/{module}\.(py|pyx|pxd)", f)
         ]
     assert not [f for f in wheels[True] if f.endswith((".pyx", ".pxd"))]
+    for right in ("course/broken/network.py", "course/broken/trial.py"):
+        assert right in wheels[False]
+        assert right not in wheels[True]
+    assert "course/broken/stutter.py" in wheels[True]
+    assert "course/broken/answers.yaml" not in wheels[True] | wheels[False]
 
 
 def test_no_built_or_huge_file_is_tracked():
