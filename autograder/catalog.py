@@ -13,7 +13,7 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from autograder import checks as checks_module
-from autograder import dependencies
+from autograder import dependencies, packing
 from autograder import handout as handout_module
 from autograder.checks import Check
 from autograder.errors import CourseError
@@ -46,6 +46,11 @@ class Course:
     @property
     def title(self) -> str:
         return str(self.syllabus.get("title", self.root.name))
+
+    def closed(self) -> list[str]:
+        """Symbols whose text students do not get, ``package.module.name``, as the syllabus says."""
+        rows = (self.syllabus.get("assignments") or {}).values()
+        return sorted({symbol for row in rows for symbol in row.get("closed") or ()})
 
     def assignments(self) -> list[str]:
         """Ids of the assignments that exist, in the syllabus' order, others after them."""
@@ -174,6 +179,11 @@ class Assignment:
                 own, honest = {names[0]: text}, float(worth[1]) if worth else 0.0
                 found.append(Solution(path.stem, "exploit", "", {}, own, own, honest))
         return found
+
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """(name from the course's root, path) of what checking needs, never a solution."""
+        yield SYLLABUS.as_posix(), self.root / SYLLABUS
+        yield from packing.below(self.root, self.root / "assignments" / self.id)
 
     def stub(self) -> Solution:
         """What a student gets, as a solution that should get nothing."""

@@ -56,6 +56,9 @@ ONE_DOOR = {
     "jinja2": {"minengine/render.py", "autograder/pages.py"},
     "starlette": {"minengine/server/app.py"},
     "uvicorn": {"minengine/server/connections.py"},
+    "docutils": {"course/site/directives.py"},
+    "sphinx": {"course/site/directives.py", "course/site/__main__.py"},
+    "myst_nb": set(),  # a name in course/site/conf.py, and in a cell that lessons.py writes
 }
 NEVER_IN_ENGINE = {"torch", "pandas", "dask", "nbgrader", "gguf", "llama_cpp", "scipy"}
 CAPS = {".py": 400, ".pyx": 700}

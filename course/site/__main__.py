@@ -1,0 +1,144 @@
+"""Build the course's site: stage the pages, run Sphinx over them, warnings are errors.
+
+    python -m course.site                 the instructors' site, build/site/instructors/html
+    python -m course.site --student       the students': closed code and worked solutions left out
+
+Owns: the folders of a build, the cache of executed lessons. Must not know: what is on a page.
+Read before: lessons.py, conf.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from course.site.lessons import LessonError, stage
+from course.site.symbols import ROOT
+
+HERE = Path(__file__).resolve().parent
+BUILD = ROOT / "build" / "site"
+# What a lesson's output depends on besides its own text.
+RUNS = ("minengine", "quizzes", "course", "cudasim")
+RUN_SUFFIXES = {".py", ".pyx", ".pxd", ".h", ".gguf", ".yaml"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m course.site", description=__doc__)
+    parser.add_argument("--student", action="store_true", help="leave out what is closed")
+    parser.add_argument("--fresh", action="store_true", help="build every page again")
+    parser.add_argument("--out", type=Path, default=BUILD, help="folder of the builds")
+    options = parser.parse_args(arguments)
+    start = time.monotonic()
+    try:
+        pages, folder = build(options.out, student=options.student, fresh=options.fresh)
+    except LessonError as error:
+        print(f"site: {error}", file=sys.stderr)
+        return 1
+    if not pages:
+        print("site: not built; each warning above is an error", file=sys.stderr)
+        return 1
+    print(f"{pages} pages in {time.monotonic() - start:.0f} s: {folder / 'index.html'}")
+    return 0
+
+
+def build(out: Path, *, student: bool = False, fresh: bool = False) -> tuple[int, Path]:
+    """(number of pages, folder of HTML); no pages where Sphinx had a warning or an error."""
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+    base = out / ("students" if student else "instructors")
+    source, html, trees = base / "source", base / "html", base / "doctrees"
+    stage_all(source, student=student)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    syllabus = yaml.safe_load((ROOT / "course" / "syllabus.yaml").read_text(encoding="utf-8"))
+    settings = {
+        "course_student": student,
+        "course_syllabus": syllabus,
+        "html_title": syllabus["title"],
+        "nb_execution_cache_path": str(cache_folder(out)),
+    }
+    with patch_docutils(HERE), docutils_namespace():
+        app = Sphinx(
+            srcdir=source,
+            confdir=HERE,
+            outdir=html,
+            doctreedir=trees,
+            buildername="html",
+            confoverrides=settings,
+            status=None,
+            warning=sys.stderr,
+            freshenv=fresh,
+            warningiserror=True,
+        )
+        app.build(force_all=fresh)
+    copy_mathjax(html)
+    return (0 if app.statuscode else len(app.env.found_docs)), html
+
+
+def stage_all(source: Path, *, student: bool) -> None:
+    """Write the pages' sources; a page whose text is as before keeps its time, and what is no
+    longer a page goes.
+    """
+    texts = dict(pages(student=student))
+    for name, text in texts.items():
+        path = source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    for path in source.rglob("*"):
+        if path.is_file() and path.relative_to(source).as_posix() not in texts:
+            path.unlink()
+
+
+def pages(*, student: bool) -> Iterator[tuple[str, str]]:
+    """(path in the source folder, text) of each page."""
+    lessons = sorted((ROOT / "course" / "lessons").glob("*.md"))
+    for path in lessons:
+        name = path.relative_to(ROOT).as_posix()
+        yield f"lessons/{path.name}", stage(path.read_text(encoding="utf-8"), name).text
+    links = "\n".join(f"lessons/{p.stem}" for p in lessons)
+    yield "index.md", f"# Lessons\n\n```{{toctree}}\n:maxdepth: 1\n\n{links}\n```\n"
+
+
+def cache_folder(out: Path) -> Path:
+    """Where executed lessons are kept: another folder when the code that they run has changed."""
+    digest = hashlib.sha256()
+    for room in RUNS:
+        for path in sorted((ROOT / room).rglob("*")):
+            if path.suffix in RUN_SUFFIXES and "site" not in path.parts:
+                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
+                digest.update(path.read_bytes())
+    folder = out / "executed" / digest.hexdigest()[:16]
+    for other in folder.parent.glob("*"):
+        if other != folder:
+            shutil.rmtree(other)
+    return folder
+
+
+def copy_mathjax(html: Path) -> None:
+    """Put MathJax and its fonts beside the pages."""
+    spec = importlib.util.find_spec("sphinx-mathjax-offline")  # a package with hyphens in its name
+    if spec is None or spec.origin is None:
+        raise LessonError("MathJax is missing: pip install 'minengine[site]'")
+    shipped, target = Path(spec.origin).parent / "static" / "mathjax", html / "_static" / "mathjax"
+    if target.is_dir():
+        return
+    target.mkdir(parents=True)
+    shutil.copy(shipped / "tex-chtml.js", target)
+    fonts = Path("output", "chtml", "fonts", "woff-v2")
+    shutil.copytree(shipped / fonts, target / fonts)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

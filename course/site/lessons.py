@@ -1,0 +1,124 @@
+"""A lesson's text made ready for Sphinx: where the numbers of its prose come from.
+
+A lesson writes {eval}`expression` in its prose. Such an expression is evaluated where it stands,
+after the code cell above it, in a cell of its own that no page shows; so executions can be cached,
+and `course/claims.py` can list each number with its code. Text is shown as it is, whole numbers
+with commas, others to four digits: for another form write an f-string.
+
+Owns: this notation. Must not know: Sphinx, navigation.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+EVAL = re.compile(r"\{eval\}`([^`]+)`")
+HEADER = """\
+---
+file_format: mystnb
+kernelspec:
+  name: python3
+  display_name: Python 3
+mystnb:
+  execution_mode: cache
+---
+"""
+# What the first of those cells defines: `show` turns a value into the text of a sentence.
+PRELUDE = """\
+from myst_nb import glue as _glue
+def _show(value):
+    import numbers
+    if isinstance(value, (str, bool)):
+        return str(value)
+    return f"{value:,}" if isinstance(value, numbers.Integral) else f"{value:.4g}"
+"""
+
+
+class LessonError(ValueError):
+    """A lesson whose text cannot be used; says file:line."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A value shown in prose: its key on the page, its line in the lesson, its expression."""
+
+    key: str
+    line: int
+    expression: str
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A lesson as Sphinx reads it."""
+
+    text: str
+    claims: tuple[Claim, ...]
+
+
+def stage(text: str, name: str) -> Staged:
+    """The lesson with each {eval} as the name of a value that a hidden cell computes.
+
+    Raises: LessonError where an {eval} stands before every code cell, or a cell does not end.
+    """
+    header, body, skipped = _header(text)
+    out: list[str] = []
+    claims: list[Claim] = []
+    pending: list[Claim] = []  # those since the last code cell
+    after: int | None = None  # where in `out` the last code cell ended
+    fence = ""  # the fence of the block that we are in, where its text is not prose
+    in_cell = False
+    for number, line in enumerate(body, skipped + 1):
+        opened = re.match(r"\s*(`{3,}|~{3,})(.*)", line)
+        if fence:
+            out.append(line)
+            if opened and opened[1].startswith(fence) and not opened[2].strip():
+                if in_cell:
+                    after = len(out)
+                fence, in_cell = "", False
+            continue
+        if opened and (not opened[2].startswith("{") or opened[2].startswith("{code-cell}")):
+            fence, in_cell = opened[1], opened[2].startswith("{code-cell}")
+            if in_cell:
+                _place(out, pending, after, name)
+        elif opened or "{eval}`" in line:
+            line = _number(line, number, claims, pending)
+        out.append(line)
+    if fence:
+        raise LessonError(f"{name}: a block that begins with {fence} does not end")
+    _place(out, pending, after, name)
+    return Staged(header + "\n".join(out) + "\n", tuple(claims))
+
+
+def _header(text: str) -> tuple[str, list[str], int]:
+    """(front matter, the other lines, how many lines the front matter of the lesson had)."""
+    lines = text.splitlines()
+    if not lines or lines[0] != "---":
+        return HEADER, lines, 0
+    end = lines.index("---", 1)
+    front = "\n".join(lines[: end + 1]) + "\n"
+    return (front if "kernelspec" in front else HEADER), lines[end + 1 :], end + 1
+
+
+def _number(line: str, number: int, claims: list[Claim], pending: list[Claim]) -> str:
+    """The line with each {eval} replaced by the name of its value."""
+
+    def replace(found: re.Match[str]) -> str:
+        claim = Claim(f"n{len(claims) + 1}", number, found[1])
+        claims.append(claim)
+        pending.append(claim)
+        return f"{{glue:text}}`{claim.key}`"
+
+    return EVAL.sub(replace, line)
+
+
+def _place(out: list[str], pending: list[Claim], after: int | None, name: str) -> None:
+    """Put the cell that computes the pending values after the last code cell; empties `pending`."""
+    if not pending:
+        return
+    if after is None:
+        raise LessonError(f"{name}:{pending[0].line}: {{eval}} before the first code cell")
+    code = [f"_glue({c.key!r}, _show({c.expression}), display=False)" for c in pending]
+    cell = ["", "```{code-cell} ipython3", ":tags: [remove-cell]", "", PRELUDE, *code, "```"]
+    out[after:after] = cell
+    pending.clear()
