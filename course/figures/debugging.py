@@ -15,11 +15,11 @@ from course.figures.shapes import SMALL, arrow, box, canvas, label
 QUESTIONS = (  # the question, where to look if the answer is no
     ("Are the ids right?", "tokenizer, template, BOS"),
     ("Logits of ONE token right?", "weights, norms, gate,\nhead, layout of heads"),
-    ("Logits of a short prompt right?", "rope, scores, mask, head groups"),
+    ("Logits of a short prompt right?", "rope, scores, mask,\nhead groups"),
     ("One token a pass: the same?", "cache, positions, tables"),
     ("After rewind, eviction, beside\nothers: the same?", "sharing, stale state, ranges"),
     ("Greedy text right?", "argmax, ends, detokenizer"),
-    ("Candidates after each step right?", "order, penalties, state of samplers"),
+    ("Candidates after each step right?", "order, penalties,\nstate of samplers"),
 )
 
 
@@ -70,6 +70,6 @@ def errors_by_layer(curves: Mapping[str, np.ndarray], rows: Sequence[str], floor
     axes.set_yscale("log")
     axes.set_xticks(range(len(rows)), rows)
     axes.set_ylabel("relative error")
-    axes.legend(fontsize=SMALL)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=SMALL)
     said = "; ".join(f"{n}: largest at {rows[int(np.argmax(e))]}" for n, e in curves.items())
     return finish(figure, alt=f"Errors layer by layer. {said}.")
