@@ -1,4 +1,4 @@
-"""What a lesson's text may write beside Markdown: code by name, and three kinds of boxes.
+"""What a lesson's text may write beside Markdown: code by name, boxes, what is unfolded.
 
     :::{code-of} minengine.ops.rms_norm          the text of a symbol of ours, from its file
     :part: for t in .. weight[d]                 only from one line to another, by what they contain
@@ -8,6 +8,8 @@
     :::{predict}          a question to think about before the cell below is read
     :::{pitfall}          what goes wrong; the cell below shows it
     :::{self-check}       a question, a line of ---, and the answer, shown on demand
+    :::{on-demand} What   text that the reader unfolds
+    :::{embed} 2.1.html   a file of HTML that stands beside the page's source
 
 Owns: docutils nodes and these directives. A symbol that is gone fails the build; one that the
 syllabus keeps closed is left out of the students' build. Must not know: which pages there are.
@@ -60,7 +62,8 @@ class CodeOf(SphinxDirective):
         where = f"{symbol.path.as_posix()}, lines {first} to {last}"
         head += nodes.inline(where, where, classes=["where"])
         code = nodes.literal_block(text, text, language=symbol.language)
-        return [box.__class__("", head, code, classes=box["classes"])]
+        box += [head, code]
+        return [box]
 
 
 def part_of(symbol: Symbol, part: str) -> tuple[str, int, int]:
@@ -152,12 +155,27 @@ class SelfCheck(SphinxDirective):
         box = nodes.admonition(classes=["box", "self-check"])
         box += nodes.title("", "Self-check")
         for piece, offset in ((self.content[:cut], 0), (self.content[cut + 1 :], cut + 1)):
-            if offset:
-                box += raw("<details class='answer'><summary>Answer</summary>")
-            self.state.nested_parse(piece, self.content_offset + offset, box)
-            if offset:
-                box += raw("</details>")
+            inside = nodes.container()
+            self.state.nested_parse(piece, self.content_offset + offset, inside)
+            box += on_demand("Answer", inside.children) if offset else inside.children
         return [box]
+
+
+class OnDemand(SphinxDirective):
+    """Text that a reader unfolds; its argument is the line that stands above."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+
+    def run(self) -> Nodes:
+        return on_demand(self.arguments[0], self.parse_content_to_nodes())
+
+
+def on_demand(summary: str, inside: Nodes) -> Nodes:
+    """Nodes that show without JavaScript when the reader asks for them."""
+    head = f"<details><summary>{html.escape(summary)}</summary>"
+    return [raw(head), *inside, raw("</details>")]
 
 
 def raw(text: str) -> nodes.raw:
@@ -180,7 +198,9 @@ class Embed(SphinxDirective):
 def on_page(app: Sphinx, page: str, template: str, context: dict[str, Any], _: Any) -> None:
     """Say on every page of the students' build whose it is."""
     context["course_student"] = app.config.course_student
-    context["course_title"] = html.escape(app.config.html_title)
+    if page.startswith("quizzes/"):  # scripts and styles of this page alone
+        app.add_js_file("quiz.js")
+        app.add_css_file("quiz.css")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -198,5 +218,6 @@ DIRECTIVES: dict[str, type[SphinxDirective]] = {
     "predict": Predict,
     "pitfall": Pitfall,
     "self-check": SelfCheck,
+    "on-demand": OnDemand,
     "embed": Embed,
 }

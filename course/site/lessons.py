@@ -20,8 +20,6 @@ file_format: mystnb
 kernelspec:
   name: python3
   display_name: Python 3
-mystnb:
-  execution_mode: cache
 ---
 """
 # What the first of those cells defines: `show` turns a value into the text of a sentence.
