@@ -28,9 +28,11 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from course.site.closed import closed_by
+from course.site.reference import imported
 from course.site.symbols import ROOT, Symbol, SymbolError, find
 
 Nodes = list[nodes.Node]
+STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 
 
 class CodeOf(SphinxDirective):
@@ -195,6 +197,26 @@ class Embed(SphinxDirective):
             return [raw(file.read())]
 
 
+def on_read(app: Sphinx, doctree: nodes.document) -> None:
+    """Let a type in a signature lead to what its module imported under that name, and never to
+    another class that is named alike.
+    """
+    for node in doctree.findall(pending_xref):
+        module = node.get("py:module")
+        if node.get("refdomain") == "py" and "refspecific" in node and module:
+            del node["refspecific"]
+            names = imported(module)
+            node["reftarget"] = names.get(node["reftarget"], node["reftarget"])
+
+
+def on_values(app: Sphinx, doctree: nodes.document) -> None:
+    """Give computed texts the quotes back that typography has bent."""
+    for node in doctree.findall(nodes.inline):
+        if "pasted-text" in node["classes"]:
+            for text in list(node.findall(nodes.Text)):
+                node.replace(text, nodes.Text(text.translate(STRAIGHT)))
+
+
 def on_page(app: Sphinx, page: str, template: str, context: dict[str, Any], _: Any) -> None:
     """Say on every page of the students' build whose it is."""
     context["course_student"] = app.config.course_student
@@ -209,6 +231,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("course_syllabus", {}, "env")
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
+    app.connect("doctree-read", on_read)
+    app.connect("doctree-read", on_values)
     app.connect("html-page-context", on_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 

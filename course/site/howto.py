@@ -21,9 +21,6 @@ EXAMPLES = {
     "a quiz question": "question",
     "a lesson": "lesson",
     "a sampler": "sampler",
-    "one of tokens": "eviction",
-    "an eviction policy of blocks": "eviction",
-    "a column of rosters": "roster",
 }
 INTRODUCTION = """\
 # How to add ...

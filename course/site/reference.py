@@ -8,6 +8,7 @@ have a page, how a docstring becomes Markdown. Must not know: Sphinx. Read befor
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from course.site.closed import closed_by
-from course.site.symbols import LANGUAGES, ROOT, spans
+from course.site.symbols import LANGUAGES, ROOT, source_of, spans
 
 # (title, folder, names): the modules of a room that have pages; none named: all of them.
 ROOMS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -31,6 +32,7 @@ ROOMS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("course, for authors of lessons", "course", ("charts",)),
 )
 SUFFIXES = (".py", ".pyx", ".pxd")
+NO_PAGES = {"__pycache__", "models", "cli"}  # data, and commands, whose --help says it all
 # In a docstring, outside of code, these would mean something to Markdown.
 SPECIAL = re.compile(r"([\\*_\[\]<>$#{}|~])")
 
@@ -68,7 +70,7 @@ def modules(folder: str, names: tuple[str, ...]) -> list[Module]:
     for suffix in reversed(SUFFIXES):
         for path in sorted(root.rglob(f"*{suffix}")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            if not {"__pycache__", "models"} & set(parts) and parts[-1][:1] != "_":
+            if not NO_PAGES & set(parts) and parts[-1][:1] != "_":
                 found[".".join(parts)] = path
     opening = (root / "__init__.py").read_text(encoding="utf-8").partition('"""\n\n')[0]
     order = [m.removesuffix(".") for m in re.findall(r"\b(\w+)\.(?:pyx|pxd|py)\b", opening)]
@@ -89,8 +91,6 @@ def pages(syllabus: Mapping[str, Any], *, student: bool) -> Iterator[tuple[str, 
             overview.append(f"- [`{module.name}`]({module.name}.md): {summary(module)}")
             yield f"api/{module.name}.md", page(module)
             yield f"source/{module.name}.md", listing(module, syllabus, student=student)
-        rows = "\n".join(m.name for m in found)
-        overview += ["", f"```{{toctree}}\n:hidden:\n\n{rows}\n```"]
     yield "api/index.md", "\n".join(overview) + "\n"
 
 
@@ -115,10 +115,24 @@ def opening(module: Module) -> str:
     return "\n".join(kept) or module.name
 
 
+@functools.cache
+def imported(name: str) -> dict[str, str]:
+    """Name in a module -> the dotted name of ours that it was imported from."""
+    path = source_of(f"{name}.x")[0]
+    if path.suffix != ".py":
+        return {}
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+    return found
+
+
 def page(module: Module) -> str:
     """What a module offers."""
     file = module.path.relative_to(ROOT).as_posix()
-    out = [f"# {module.name}", "", f"[{file}, to read](../source/{module.name}.md)", ""]
+    out = ["---", "orphan: true", "---", f"# {module.name}", ""]
+    out += [f"[All modules](index.md) · [{file}, to read](../source/{module.name}.md)", ""]
     out += [f"```{{py:module}} {module.name}\n```", "", markdown(opening(module)), ""]
     for member in members(module):
         role = {"class": "py:class", "method": "py:method"}.get(member.kind, "py:function")
@@ -244,7 +258,7 @@ def listing(module: Module, syllabus: Mapping[str, Any], *, student: bool) -> st
     file = module.path.relative_to(ROOT).as_posix()
     return (
         f"---\norphan: true\nno-search: true\n---\n# {file}\n\n"
-        f"[What it offers](../api/{module.name}.md)\n\n"
+        f"[All modules](../api/index.md) · [What it offers](../api/{module.name}.md)\n\n"
         f"{fence}{{code-block}} {LANGUAGES[module.path.suffix]}\n:linenos:\n\n{text}\n{fence}\n"
     )
 
