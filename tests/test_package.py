@@ -74,6 +74,11 @@ def test_students_get_no_source_of_what_is_closed(wheels):
             f for f in wheels[True] if re.fullmatch(rf"minengine/{module}\.(py|pyx|pxd)", f)
         ]
     assert not [f for f in wheels[True] if f.endswith((".pyx", ".pxd"))]
+    for right in ("course/broken/network.py", "course/broken/trial.py"):
+        assert right in wheels[False]
+        assert right not in wheels[True]
+    assert "course/broken/stutter.py" in wheels[True]
+    assert "course/broken/answers.yaml" not in wheels[True] | wheels[False]
 
 
 def test_no_built_or_huge_file_is_tracked():
