@@ -145,6 +145,12 @@ UNITS: dict[str, Unit] = {
     "tokens": Unit(
         "a number of tokens: 12", {"": Fraction(1), "token": Fraction(1), "tokens": Fraction(1)}
     ),
+    "seconds": Unit(
+        "seconds: 0.025, 25 ms or 250 us",
+        {"": Fraction(1), "s": Fraction(1), "second": Fraction(1), "seconds": Fraction(1)}
+        | {"ms": Fraction(1, 10**3)}
+        | dict.fromkeys(("us", "µs", "μs"), Fraction(1, 10**6)),
+    ),
     "radians": Unit(
         "radians: 0.25 (or degrees: 14.3 deg)",
         {"": Fraction(1), "rad": Fraction(1), "radians": Fraction(1)}

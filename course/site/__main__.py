@@ -16,18 +16,46 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from autograder.catalog import Course
+from course.site import assignments, howto, navigation, reference, self_checks
 from course.site.lessons import LessonError, stage
+from course.site.navigation import Entry
 from course.site.symbols import ROOT
 
 HERE = Path(__file__).resolve().parent
 BUILD = ROOT / "build" / "site"
 # What a lesson's output depends on besides its own text.
 RUNS = ("minengine", "quizzes", "course", "cudasim")
+# What the side bar lists after the weeks; a page that this build does not have is left out.
+SECTIONS = (
+    ("Practice", [("interview/index", "Interview questions")]),
+    (
+        "Guides",
+        [
+            ("students/guide", "For students"),
+            ("instructors/guide", "For instructors"),
+            ("instructors/day", "An instructor's day"),
+            ("instructors/scale", "Large classes"),
+            ("howto/index", "How to add ..."),
+            ("inside", "Inside the project"),
+        ],
+    ),
+    (
+        "Reference",
+        [
+            ("api/index", "API reference"),
+            ("glossary", "Glossary"),
+            ("instructors/coverage", "What the course covers"),
+            ("instructors/claims", "Where each number comes from"),
+        ],
+    ),
+)
 RUN_SUFFIXES = {".py", ".pyx", ".pxd", ".h", ".gguf", ".yaml"}
 
 
@@ -58,14 +86,16 @@ def build(out: Path, *, student: bool = False, fresh: bool = False) -> tuple[int
 
     base = out / ("students" if student else "instructors")
     source, html, trees = base / "source", base / "html", base / "doctrees"
-    stage_all(source, student=student)
+    syllabus = yaml.safe_load((ROOT / "course" / "syllabus.yaml").read_text(encoding="utf-8"))
+    stage_all(source, site_map(syllabus, student=student))
+    stage_assets(base / "assets")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    syllabus = yaml.safe_load((ROOT / "course" / "syllabus.yaml").read_text(encoding="utf-8"))
     settings = {
         "course_student": student,
         "course_syllabus": syllabus,
         "html_title": syllabus["title"],
+        "html_static_path": [str(HERE / "static"), str(base / "assets")],
         "nb_execution_cache_path": str(cache_folder(out)),
     }
     with patch_docutils(HERE), docutils_namespace():
@@ -82,15 +112,13 @@ def build(out: Path, *, student: bool = False, fresh: bool = False) -> tuple[int
             warningiserror=True,
         )
         app.build(force_all=fresh)
-    copy_mathjax(html)
     return (0 if app.statuscode else len(app.env.found_docs)), html
 
 
-def stage_all(source: Path, *, student: bool) -> None:
+def stage_all(source: Path, texts: Mapping[str, str]) -> None:
     """Write the pages' sources; a page whose text is as before keeps its time, and what is no
     longer a page goes.
     """
-    texts = dict(pages(student=student))
     for name, text in texts.items():
         path = source / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,14 +129,34 @@ def stage_all(source: Path, *, student: bool) -> None:
             path.unlink()
 
 
-def pages(*, student: bool) -> Iterator[tuple[str, str]]:
-    """(path in the source folder, text) of each page."""
-    lessons = sorted((ROOT / "course" / "lessons").glob("*.md"))
-    for path in lessons:
-        name = path.relative_to(ROOT).as_posix()
-        yield f"lessons/{path.name}", stage(path.read_text(encoding="utf-8"), name).text
-    links = "\n".join(f"lessons/{p.stem}" for p in lessons)
-    yield "index.md", f"# Lessons\n\n```{{toctree}}\n:maxdepth: 1\n\n{links}\n```\n"
+def pages(syllabus: Mapping[str, Any], *, student: bool) -> Iterator[tuple[str, str]]:
+    """(path in the source folder, text) of each page but the first."""
+    for folder in ("lessons", "howto", "students", *(() if student else ("instructors",))):
+        for path in sorted((ROOT / "course" / folder).glob("*.md")):
+            name = path.relative_to(ROOT).as_posix()
+            yield f"{folder}/{path.name}", stage(path.read_text(encoding="utf-8"), name).text
+    course = Course(ROOT, syllabus)
+    for id_ in course.assignments():
+        yield f"assignments/{id_}.md", assignments.page(course.assignment(id_))
+    for id_ in self_checks.ids():
+        yield f"quizzes/{id_}.md", self_checks.page(syllabus, id_)
+        yield f"quizzes/{id_}.html", self_checks.form(id_)
+    yield "howto/index.md", howto.page()
+    yield "glossary.md", (ROOT / "course" / "glossary.md").read_text(encoding="utf-8")
+    yield "inside.md", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    yield from reference.pages(syllabus, student=student)
+
+
+def site_map(syllabus: Mapping[str, Any], *, student: bool) -> dict[str, str]:
+    """Path -> text of every page, the first one with the side bar's lists among them."""
+    texts = dict(pages(syllabus, student=student))
+    there = {name.removesuffix(".md") for name in texts if name.endswith(".md")}
+    sections = [
+        (caption, [Entry(page, title) for page, title in rows if page in there])
+        for caption, rows in SECTIONS
+    ]
+    texts["index.md"] = navigation.front(syllabus, there, sections)
+    return texts
 
 
 def cache_folder(out: Path) -> Path:
@@ -126,18 +174,18 @@ def cache_folder(out: Path) -> Path:
     return folder
 
 
-def copy_mathjax(html: Path) -> None:
-    """Put MathJax and its fonts beside the pages."""
+def stage_assets(folder: Path) -> None:
+    """What pages load besides their theme: MathJax with its fonts, the script of the quizzes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in self_checks.assets():
+        shutil.copy(path, folder)
     spec = importlib.util.find_spec("sphinx-mathjax-offline")  # a package with hyphens in its name
     if spec is None or spec.origin is None:
         raise LessonError("MathJax is missing: pip install 'minengine[site]'")
-    shipped, target = Path(spec.origin).parent / "static" / "mathjax", html / "_static" / "mathjax"
-    if target.is_dir():
-        return
-    target.mkdir(parents=True)
-    shutil.copy(shipped / "tex-chtml.js", target)
+    shipped, target = Path(spec.origin).parent / "static" / "mathjax", folder / "mathjax"
     fonts = Path("output", "chtml", "fonts", "woff-v2")
-    shutil.copytree(shipped / fonts, target / fonts)
+    shutil.copytree(shipped / fonts, target / fonts, dirs_exist_ok=True)
+    shutil.copy(shipped / "tex-chtml.js", target)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a lesson's text may write beside Markdown: code by name, and three kinds of boxes.
+"""What a lesson's text may write beside Markdown: code by name, boxes, what is unfolded.
 
     :::{code-of} minengine.ops.rms_norm          the text of a symbol of ours, from its file
     :part: for t in .. weight[d]                 only from one line to another, by what they contain
@@ -8,6 +8,8 @@
     :::{predict}          a question to think about before the cell below is read
     :::{pitfall}          what goes wrong; the cell below shows it
     :::{self-check}       a question, a line of ---, and the answer, shown on demand
+    :::{on-demand} What   text that the reader unfolds
+    :::{embed} 2.1.html   a file of HTML that stands beside the page's source
 
 Owns: docutils nodes and these directives. A symbol that is gone fails the build; one that the
 syllabus keeps closed is left out of the students' build. Must not know: which pages there are.
@@ -26,9 +28,11 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from course.site.closed import closed_by
+from course.site.reference import imported
 from course.site.symbols import ROOT, Symbol, SymbolError, find
 
 Nodes = list[nodes.Node]
+STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 
 
 class CodeOf(SphinxDirective):
@@ -60,7 +64,8 @@ class CodeOf(SphinxDirective):
         where = f"{symbol.path.as_posix()}, lines {first} to {last}"
         head += nodes.inline(where, where, classes=["where"])
         code = nodes.literal_block(text, text, language=symbol.language)
-        return [box.__class__("", head, code, classes=box["classes"])]
+        box += [head, code]
+        return [box]
 
 
 def part_of(symbol: Symbol, part: str) -> tuple[str, int, int]:
@@ -152,12 +157,27 @@ class SelfCheck(SphinxDirective):
         box = nodes.admonition(classes=["box", "self-check"])
         box += nodes.title("", "Self-check")
         for piece, offset in ((self.content[:cut], 0), (self.content[cut + 1 :], cut + 1)):
-            if offset:
-                box += raw("<details class='answer'><summary>Answer</summary>")
-            self.state.nested_parse(piece, self.content_offset + offset, box)
-            if offset:
-                box += raw("</details>")
+            inside = nodes.container()
+            self.state.nested_parse(piece, self.content_offset + offset, inside)
+            box += on_demand("Answer", inside.children) if offset else inside.children
         return [box]
+
+
+class OnDemand(SphinxDirective):
+    """Text that a reader unfolds; its argument is the line that stands above."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+
+    def run(self) -> Nodes:
+        return on_demand(self.arguments[0], self.parse_content_to_nodes())
+
+
+def on_demand(summary: str, inside: Nodes) -> Nodes:
+    """Nodes that show without JavaScript when the reader asks for them."""
+    head = f"<details><summary>{html.escape(summary)}</summary>"
+    return [raw(head), *inside, raw("</details>")]
 
 
 def raw(text: str) -> nodes.raw:
@@ -177,10 +197,32 @@ class Embed(SphinxDirective):
             return [raw(file.read())]
 
 
+def on_read(app: Sphinx, doctree: nodes.document) -> None:
+    """Let a type in a signature lead to what its module imported under that name, and never to
+    another class that is named alike.
+    """
+    for node in doctree.findall(pending_xref):
+        module = node.get("py:module")
+        if node.get("refdomain") == "py" and "refspecific" in node and module:
+            del node["refspecific"]
+            names = imported(module)
+            node["reftarget"] = names.get(node["reftarget"], node["reftarget"])
+
+
+def on_values(app: Sphinx, doctree: nodes.document) -> None:
+    """Give computed texts the quotes back that typography has bent."""
+    for node in doctree.findall(nodes.inline):
+        if "pasted-text" in node["classes"]:
+            for text in list(node.findall(nodes.Text)):
+                node.replace(text, nodes.Text(text.translate(STRAIGHT)))
+
+
 def on_page(app: Sphinx, page: str, template: str, context: dict[str, Any], _: Any) -> None:
     """Say on every page of the students' build whose it is."""
     context["course_student"] = app.config.course_student
-    context["course_title"] = html.escape(app.config.html_title)
+    if page.startswith("quizzes/"):  # scripts and styles of this page alone
+        app.add_js_file("quiz.js")
+        app.add_css_file("quiz.css")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -189,6 +231,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("course_syllabus", {}, "env")
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
+    app.connect("doctree-read", on_read)
+    app.connect("doctree-read", on_values)
     app.connect("html-page-context", on_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -198,5 +242,6 @@ DIRECTIVES: dict[str, type[SphinxDirective]] = {
     "predict": Predict,
     "pitfall": Pitfall,
     "self-check": SelfCheck,
+    "on-demand": OnDemand,
     "embed": Embed,
 }

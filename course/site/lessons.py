@@ -10,9 +10,19 @@ Owns: this notation. Must not know: Sphinx, navigation.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass
 
+# file of the repository -> its page
+PAGES_OF = (
+    (r"assignments/(\w+)/handout\.py", r"assignments/\1.md"),
+    (r"labs/(\d\.\d)_\w+\.py", r"labs/\1.md"),
+    (r"course/(\w+)/([\w.]+)\.md", r"\1/\2.md"),
+    (r"course/glossary\.md", "glossary.md"),
+    (r"CONTRIBUTING\.md", "inside.md"),
+    (r"(minengine|cudasim|autograder|quizzes)/(\w+)\.(?:py|pyx|pxd)", r"source/\1.\2.md"),
+)
 EVAL = re.compile(r"\{eval\}`([^`]+)`")
 HEADER = """\
 ---
@@ -20,8 +30,6 @@ file_format: mystnb
 kernelspec:
   name: python3
   display_name: Python 3
-mystnb:
-  execution_mode: cache
 ---
 """
 # What the first of those cells defines: `show` turns a value into the text of a sentence.
@@ -61,7 +69,7 @@ def stage(text: str, name: str) -> Staged:
 
     Raises: LessonError where an {eval} stands before every code cell, or a cell does not end.
     """
-    header, body, skipped = _header(text)
+    header, body, skipped = _header(links(text, name))
     out: list[str] = []
     claims: list[Claim] = []
     pending: list[Claim] = []  # those since the last code cell
@@ -88,6 +96,25 @@ def stage(text: str, name: str) -> Staged:
         raise LessonError(f"{name}: a block that begins with {fence} does not end")
     _place(out, pending, after, name)
     return Staged(header + "\n".join(out) + "\n", tuple(claims))
+
+
+def links(text: str, file: str) -> str:
+    """The text with links to files of the repository as links to their pages.
+
+    `file` is where the text stands: [x](../../assignments/01_x/handout.py) in course/lessons/2.1.md
+    leads to the page assignments/01_x.
+    """
+    folder = posixpath.dirname(file)
+    depth = "../" * (1 if folder else 0)
+
+    def replace(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(folder, found[1]))
+        for pattern, page in PAGES_OF:
+            if match := re.fullmatch(pattern, target):
+                return f"]({depth}{match.expand(page)}{found[2] or ''})"
+        return found[0]
+
+    return re.sub(r"\]\((?![a-z]+:)([\w./-]+)(#[\w-]+)?\)", replace, text)
 
 
 def _header(text: str) -> tuple[str, list[str], int]:

@@ -51,16 +51,14 @@ def find(name: str, root: Path = ROOT) -> Symbol:
     Raises: SymbolError, with what the file does define, where it is not there.
     """
     path, parts = source_of(name, root)
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    spans = _python(text) if path.suffix == ".py" else _by_indent(lines, path.suffix)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    known = spans(path)
     wanted = ".".join(parts)
-    if wanted not in spans:
-        near = [s for s in spans if s.split(".")[-1].lower() == parts[-1].lower()]
-        there = ", ".join(near or [s for s in spans if "." not in s])
+    if wanted not in known:
+        near = [s for s in known if s.split(".")[-1].lower() == parts[-1].lower()]
+        there = ", ".join(near or [s for s in known if "." not in s])
         raise SymbolError(f"{name}: {path.relative_to(root)} has no {wanted}; it has {there}")
-    first, last = spans[wanted]
-    first = _with_comments(lines, first)
+    first, last = known[wanted]
     return Symbol(name, path.relative_to(root), first, last, "\n".join(lines[first - 1 : last]))
 
 
@@ -79,16 +77,17 @@ def source_of(name: str, root: Path = ROOT) -> tuple[Path, list[str]]:
         if n == len(parts) - 1 and (base / "__init__.py").is_file():
             found.append(base / "__init__.py")
         for path in found:
-            if len(found) == 1 or path is found[-1] or _mentions(path, parts[n]):
+            if len(found) == 1 or path is found[-1] or parts[n] in spans(path):
                 return path, parts[n:]
     raise SymbolError(f"{name}: no file {'/'.join(parts[:-1])} with one of {', '.join(SUFFIXES)}")
 
 
-def _mentions(path: Path, name: str) -> bool:
-    """Whether this file defines the name, as far as a line's beginning tells."""
+def spans(path: Path) -> dict[str, tuple[int, int]]:
+    """Dotted name in the file -> (first, last line) of its definition, comments above included."""
     text = path.read_text(encoding="utf-8")
-    spans = _python(text) if path.suffix == ".py" else _by_indent(text.splitlines(), path.suffix)
-    return name in spans
+    lines = text.splitlines()
+    found = _python(text) if path.suffix == ".py" else _by_indent(lines, path.suffix)
+    return {name: (_with_comments(lines, first), last) for name, (first, last) in found.items()}
 
 
 def _python(text: str) -> dict[str, tuple[int, int]]:

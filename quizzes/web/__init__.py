@@ -1,4 +1,4 @@
-"""Quizzes in a page that marks itself, without a server: ``pages.py``, ``quiz.js``, ``quiz.css``."""
+"""Quizzes in a page that marks itself, without a server: read ``pages.py``, then ``quiz.js``."""
 
 from .pages import assets, fragment, paper_page_data
 

@@ -1,29 +1,21 @@
-"""What the banks may call: each row of ``ANSWERS`` asks the engine for one number, shape, text or
-truth.
+"""Answers about the transformer layer: norm, heads, rope, feed-forward, sizes, the packaged model.
 
-Owns: turning drawn parameters into a question to the oracle, to a table of the engine or to the
-packaged model. Must not know: YAML, students, how a value is printed. Read before:
-``minengine/oracle.py``, ``minengine/arch.py``.
-
-Shape letters are the engine's. A function whose name ends in ``_mistake`` computes what a known
-mistake would give, so that a student who made it is told which one it was; it is the one kind of
-arithmetic here that is wrong on purpose.
+Owns: what bank 2.1 asks, and the sizes that later banks ask too. Must not know: YAML, students.
+Read before: ``minengine/oracle.py``, ``minengine/arch.py``.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from minengine import oracle
 from minengine.arch import ARCHITECTURES
 from minengine.kvcache import BlockPool
-
-from .errors import Unclear
-from .specimen import (
+from quizzes.errors import Unclear
+from quizzes.specimen import (
     greedy_text,
     model_kv_bytes,
     model_parameters,
@@ -247,35 +239,35 @@ def word_count(text: str) -> int:
     return len(text.split())
 
 
-ANSWERS: dict[str, Callable[..., object]] = {
-    "attention_flop": attention_flop,
-    "attention_output": attention_output,
-    "attention_output_mistake": attention_output_mistake,
-    "attention_scale": attention_scale,
-    "kv_bytes": kv_bytes,
-    "kv_head": kv_head,
-    "kv_share": kv_share,
-    "kv_tokens": kv_tokens,
-    "matmul_flop": matmul_flop,
-    "model_kv_bytes": model_kv_bytes,
-    "model_parameters": model_parameters,
-    "model_size": model_size,
-    "n_parameters": n_parameters,
-    "next_token": next_token,
-    "norm_changes": norm_changes,
-    "residual_rms": residual_rms,
-    "rms_norm": rms_norm,
-    "rms_norm_mistake": rms_norm_mistake,
-    "rope_angle": rope_angle,
-    "rope_angle_mistake": rope_angle_mistake,
-    "same_score": same_score,
-    "shares_kv_head": shares_kv_head,
-    "swiglu_unit": swiglu_unit,
-    "swiglu_unit_mistake": swiglu_unit_mistake,
-    "tensor_shape": tensor_shape,
-    "text_length": text_length,
-    "token_count": token_count,
-    "visible_pairs": visible_pairs,
-    "word_count": word_count,
-    "zeroed_layer_is": zeroed_layer_is,
-}
+ROWS = (
+    attention_flop,
+    attention_output,
+    attention_output_mistake,
+    attention_scale,
+    kv_bytes,
+    kv_head,
+    kv_share,
+    kv_tokens,
+    matmul_flop,
+    model_kv_bytes,
+    model_parameters,
+    model_size,
+    n_parameters,
+    next_token,
+    norm_changes,
+    residual_rms,
+    rms_norm,
+    rms_norm_mistake,
+    rope_angle,
+    rope_angle_mistake,
+    same_score,
+    shares_kv_head,
+    swiglu_unit,
+    swiglu_unit_mistake,
+    tensor_shape,
+    text_length,
+    token_count,
+    visible_pairs,
+    word_count,
+    zeroed_layer_is,
+)
