@@ -48,9 +48,7 @@ def arrow(
     axes.annotate("", xy=end, xytext=start, arrowprops=style)
 
 
-def line(
-    axes: Any, *points: tuple[float, float], colour: str = SOFT, width: float = 1.1
-) -> None:
+def line(axes: Any, *points: tuple[float, float], colour: str = SOFT, width: float = 1.1) -> None:
     """A line through points."""
     axes.plot(*zip(*points, strict=True), color=colour, linewidth=width, solid_capstyle="butt")
 

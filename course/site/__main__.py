@@ -23,8 +23,8 @@ from typing import Any
 import yaml
 
 from autograder.catalog import Course
-from course.site import assignments, howto, navigation, reference, self_checks
-from course.site.lessons import LessonError, stage
+from course.site import assignments, execution, howto, navigation, reference, self_checks
+from course.site.lessons import LessonError, Staged, stage
 from course.site.navigation import Entry
 from course.site.symbols import ROOT
 
@@ -79,6 +79,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def staged_lessons(*, student: bool = False) -> Iterator[tuple[str, str, Staged]]:
+    """(page, file, text made ready) of all that may have cells: lessons, guides, examples."""
+    for folder in ("lessons", "howto", "students", *(() if student else ("instructors",))):
+        for path in sorted((ROOT / "course" / folder).glob("*.md")):
+            name = path.relative_to(ROOT).as_posix()
+            yield f"{folder}/{path.name}", name, stage(path.read_text(encoding="utf-8"), name)
+
+
 def build(out: Path, *, student: bool = False, fresh: bool = False) -> tuple[int, Path]:
     """(number of pages, folder of HTML); no pages where Sphinx had a warning or an error."""
     from sphinx.application import Sphinx
@@ -87,16 +95,19 @@ def build(out: Path, *, student: bool = False, fresh: bool = False) -> tuple[int
     base = out / ("students" if student else "instructors")
     source, html, trees = base / "source", base / "html", base / "doctrees"
     syllabus = yaml.safe_load((ROOT / "course" / "syllabus.yaml").read_text(encoding="utf-8"))
-    stage_all(source, site_map(syllabus, student=student))
-    stage_assets(base / "assets")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    executed = cache_folder(out)
+    for _, name, staged in staged_lessons(student=student):
+        execution.run(staged, name, executed)
+    stage_all(source, site_map(syllabus, student=student))
+    stage_assets(base / "assets")
     settings = {
         "course_student": student,
         "course_syllabus": syllabus,
         "html_title": syllabus["title"],
         "html_static_path": [str(HERE / "static"), str(base / "assets")],
-        "nb_execution_cache_path": str(cache_folder(out)),
+        "nb_execution_cache_path": str(executed),
     }
     with patch_docutils(HERE), docutils_namespace():
         app = Sphinx(
@@ -112,7 +123,10 @@ def build(out: Path, *, student: bool = False, fresh: bool = False) -> tuple[int
             warningiserror=True,
         )
         app.build(force_all=fresh)
-    return (0 if app.statuscode else len(app.env.found_docs)), html
+    if app.statuscode:  # a page that Sphinx takes for done would not be complained about again
+        shutil.rmtree(trees)
+        return 0, html
+    return len(app.env.found_docs), html
 
 
 def stage_all(source: Path, texts: Mapping[str, str]) -> None:
@@ -131,13 +145,9 @@ def stage_all(source: Path, texts: Mapping[str, str]) -> None:
 
 def pages(syllabus: Mapping[str, Any], *, student: bool) -> Iterator[tuple[str, str]]:
     """(path in the source folder, text) of each page but the first."""
-    for folder in ("lessons", "howto", "students", *(() if student else ("instructors",))):
-        for path in sorted((ROOT / "course" / folder).glob("*.md")):
-            name = path.relative_to(ROOT).as_posix()
-            yield f"{folder}/{path.name}", stage(path.read_text(encoding="utf-8"), name).text
-    course = Course(ROOT, syllabus)
-    for id_ in course.assignments():
-        yield f"assignments/{id_}.md", assignments.page(course.assignment(id_))
+    for page, _, staged in staged_lessons(student=student):
+        yield page, staged.text
+    yield from assignments.pages(Course(ROOT, syllabus))
     for id_ in self_checks.ids():
         yield f"quizzes/{id_}.md", self_checks.page(syllabus, id_)
         yield f"quizzes/{id_}.html", self_checks.form(id_)
