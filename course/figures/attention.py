@@ -159,7 +159,7 @@ def cache_sizes(per_token: Mapping[str, int]) -> Drawing:
     figure, axes = chart(5.2, 0.7 + 0.32 * len(per_token))
     kib = [n / 1024 for n in per_token.values()]
     bars = axes.barh(list(per_token), kib, color=AMBER, alpha=0.8)
-    axes.bar_label(bars, [f" {n:,.0f}" for n in kib], color=SOFT, size=SMALL)
+    axes.bar_label(bars, [f"{n:,.0f}" for n in kib], padding=3, color=SOFT, size=SMALL)
     axes.invert_yaxis()
     axes.set_xlabel("KiB of cache for a token, 16 bits a number")
     axes.margins(x=0.15)
