@@ -28,9 +28,7 @@ class Snapshot:
     tables: Mapping[str, tuple[tuple[int, ...], int]]  # name -> (blocks, tokens)
 
     @classmethod
-    def of(
-        cls, title: str, pool: BlockPool, **sequences: tuple[Sequence[int], int]
-    ) -> Snapshot:
+    def of(cls, title: str, pool: BlockPool, **sequences: tuple[Sequence[int], int]) -> Snapshot:
         """What the pool says now; a sequence is its table and how many tokens it has."""
         references = tuple(pool.references(b) for b in range(pool.n_blocks))
         tables = {name: (tuple(table), n) for name, (table, n) in sequences.items()}

@@ -11,7 +11,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course.charts import AMBER, BLUE, COLOURS, FAINT, GREEN, INK, RED, SOFT, VIOLET, Drawing, chart, finish
+from course.charts import (
+    AMBER,
+    BLUE,
+    COLOURS,
+    FAINT,
+    GREEN,
+    INK,
+    RED,
+    SOFT,
+    VIOLET,
+    Drawing,
+    chart,
+    finish,
+)
 from course.figures.shapes import SMALL, box, canvas, label
 from minengine.gguf import File
 
@@ -47,7 +60,9 @@ def strides(views: Mapping[str, np.ndarray]) -> Drawing:
     for title, view in views.items():
         step = tuple(s // view.itemsize for s in view.strides)
         kind = "contiguous" if view.flags.c_contiguous else "not contiguous"
-        label(axes, 1, top - 2, f"{title}: shape {view.shape}, strides {view.strides}, {kind}", size=9)
+        label(
+            axes, 1, top - 2, f"{title}: shape {view.shape}, strides {view.strides}, {kind}", size=9
+        )
         for i in range(view.shape[0]):
             for j in range(view.shape[1]):
                 place = i * step[0] + j * step[1]
@@ -81,9 +96,7 @@ def block_maps(names: Sequence[str], per_row: int = 32) -> Drawing:
                 box(axes, x, y, w, 1.6, "", KINDS[field], fill=0.45)
             at += n_bytes
         top -= 1.8 * rows[name] + gap
-    said = "; ".join(
-        f"{n}: " + ", ".join(f"{f} {b} bytes" for f, b in FIELDS[n]) for n in names
-    )
+    said = "; ".join(f"{n}: " + ", ".join(f"{f} {b} bytes" for f, b in FIELDS[n]) for n in names)
     return finish(figure, alt=f"Bytes of one block. {said}.")
 
 
@@ -153,9 +166,7 @@ def scratch(buffers: Sequence[Buffer], steps: Sequence[str]) -> Drawing:
                   "again.")  # fmt: skip
 
 
-def roofline(
-    bandwidth: float, peak: float, points: Mapping[str, tuple[float, float]]
-) -> Drawing:
+def roofline(bandwidth: float, peak: float, points: Mapping[str, tuple[float, float]]) -> Drawing:
     """Operations a second against operations a byte; bandwidth in bytes/s, peak in operations/s."""
     figure, axes = chart(5.2, 3.2)
     x = np.logspace(-1.2, 3, 200)
@@ -173,8 +184,11 @@ def roofline(
     axes.legend(fontsize=SMALL, loc="lower right")
     said = "; ".join(f"{n}: {i:.2g} operations a byte, {r / 1e9:.1f} billion a second"
                      for n, (i, r) in points.items())  # fmt: skip
-    return finish(figure, alt=f"Roofline of this machine: {bandwidth / 1e9:.0f} GB/s up to {ridge:.0f} "
-                  f"operations a byte, then {peak / 1e9:.0f} billion operations a second. {said}.")
+    return finish(
+        figure,
+        alt=f"Roofline of this machine: {bandwidth / 1e9:.0f} GB/s up to {ridge:.0f} "
+        f"operations a byte, then {peak / 1e9:.0f} billion operations a second. {said}.",
+    )
 
 
 def times(rows: Mapping[str, float]) -> Drawing:

@@ -52,7 +52,9 @@ def narrowing(found: Sequence[Stage], names: Mapping[int, str], n_shown: int = 1
         p = dict(zip(stage.candidates.ids.tolist(), stage.candidates.probabilities(), strict=True))
         now = np.array([p.get(int(i), 0.0) for i in shown])
         if stage is not found[0]:
-            axes.bar(range(n_shown), before, color="none", edgecolor=SOFT, width=0.75, linewidth=0.7)
+            axes.bar(
+                range(n_shown), before, color="none", edgecolor=SOFT, width=0.75, linewidth=0.7
+            )
         axes.bar(range(n_shown), now, color=BLUE, alpha=0.75, width=0.75)
         alive = int(np.sum(stage.candidates.logits > -np.inf))
         axes.text(0.99, 0.9, f"{stage.name}: {alive:,} left", transform=axes.transAxes, ha="right",

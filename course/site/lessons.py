@@ -77,6 +77,7 @@ def stage(text: str, name: str) -> Staged:
     after: int | None = None  # where in `out` the last code cell ended
     fence = ""  # the fence of the block that we are in, where its text is not prose
     in_cell = False
+    boxes: list[str] = []  # the fences of the directives that we are in: their text is prose
     for number, line in enumerate(body, skipped + 1):
         opened = re.match(r"\s*(`{3,}|~{3,})(.*)", line)
         if fence:
@@ -86,7 +87,11 @@ def stage(text: str, name: str) -> Staged:
                     after = len(out)
                 fence, in_cell = "", False
             continue
-        if opened and (not opened[2].startswith("{") or opened[2].startswith("{code-cell}")):
+        if opened and not opened[2].strip() and opened[1] in boxes[-1:]:
+            boxes.pop()
+        elif opened and opened[2].startswith("{") and not opened[2].startswith("{code-cell}"):
+            boxes.append(opened[1])
+        elif opened:
             fence, in_cell = opened[1], opened[2].startswith("{code-cell}")
             if in_cell:
                 _place(out, pending, after, name)
@@ -123,7 +128,7 @@ def _header(text: str) -> tuple[str, list[str], int]:
     """(front matter, the other lines, how many lines the front matter of the lesson had)."""
     lines = text.splitlines()
     if not lines or lines[0] != "---":
-        return HEADER, lines, 0
+        return (HEADER if "{code-cell}" in text else ""), lines, 0
     end = lines.index("---", 1)
     front = "\n".join(lines[: end + 1]) + "\n"
     return (front if "kernelspec" in front else HEADER), lines[end + 1 :], end + 1
