@@ -111,7 +111,8 @@ def show(value: object, unit: str = "number") -> str:
         return str(value)
     size = exact(value)
     plain = f"{int(size):,}" if size.denominator == 1 else f"{float(size):.4g}"
-    word = {"bytes": " bytes", "FLOP": " FLOP", "parameters": " parameters"}.get(unit, "")
+    words = ("bytes", "FLOP", "parameters", "seconds")
+    word = f" {unit}" if unit in words else ""
     for suffix, step in UNITS[unit].ladder:
         if abs(size) >= step:
             scaled_value = size / step

@@ -58,10 +58,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Staged:
-    """A lesson as Sphinx reads it."""
+    """A lesson as Sphinx reads it; line n of `text` comes from line `origin[n - 1]` of its file."""
 
     text: str
     claims: tuple[Claim, ...]
+    origin: tuple[int, ...]
 
 
 def stage(text: str, name: str) -> Staged:
@@ -70,32 +71,38 @@ def stage(text: str, name: str) -> Staged:
     Raises: LessonError where an {eval} stands before every code cell, or a cell does not end.
     """
     header, body, skipped = _header(links(text, name))
-    out: list[str] = []
+    out: list[tuple[str, int]] = []  # a line and its number in the lesson
     claims: list[Claim] = []
     pending: list[Claim] = []  # those since the last code cell
     after: int | None = None  # where in `out` the last code cell ended
     fence = ""  # the fence of the block that we are in, where its text is not prose
     in_cell = False
+    boxes: list[str] = []  # the fences of the directives that we are in: their text is prose
     for number, line in enumerate(body, skipped + 1):
         opened = re.match(r"\s*(`{3,}|~{3,})(.*)", line)
         if fence:
-            out.append(line)
+            out.append((line, number))
             if opened and opened[1].startswith(fence) and not opened[2].strip():
                 if in_cell:
                     after = len(out)
                 fence, in_cell = "", False
             continue
-        if opened and (not opened[2].startswith("{") or opened[2].startswith("{code-cell}")):
+        if opened and not opened[2].strip() and opened[1] in boxes[-1:]:
+            boxes.pop()
+        elif opened and opened[2].startswith("{") and not opened[2].startswith("{code-cell}"):
+            boxes.append(opened[1])
+        elif opened:
             fence, in_cell = opened[1], opened[2].startswith("{code-cell}")
             if in_cell:
                 _place(out, pending, after, name)
-        elif opened or "{eval}`" in line:
+        elif "{eval}`" in line:
             line = _number(line, number, claims, pending)
-        out.append(line)
+        out.append((line, number))
     if fence:
         raise LessonError(f"{name}: a block that begins with {fence} does not end")
     _place(out, pending, after, name)
-    return Staged(header + "\n".join(out) + "\n", tuple(claims))
+    origin = [1] * header.count("\n") + [number for _, number in out]
+    return Staged(header + "\n".join(t for t, _ in out) + "\n", tuple(claims), tuple(origin))
 
 
 def links(text: str, file: str) -> str:
@@ -121,7 +128,7 @@ def _header(text: str) -> tuple[str, list[str], int]:
     """(front matter, the other lines, how many lines the front matter of the lesson had)."""
     lines = text.splitlines()
     if not lines or lines[0] != "---":
-        return HEADER, lines, 0
+        return (HEADER if "{code-cell}" in text else ""), lines, 0
     end = lines.index("---", 1)
     front = "\n".join(lines[: end + 1]) + "\n"
     return (front if "kernelspec" in front else HEADER), lines[end + 1 :], end + 1
@@ -139,13 +146,16 @@ def _number(line: str, number: int, claims: list[Claim], pending: list[Claim]) -
     return EVAL.sub(replace, line)
 
 
-def _place(out: list[str], pending: list[Claim], after: int | None, name: str) -> None:
+def _place(out: list[tuple[str, int]], pending: list[Claim], after: int | None, name: str) -> None:
     """Put the cell that computes the pending values after the last code cell; empties `pending`."""
     if not pending:
         return
     if after is None:
         raise LessonError(f"{name}:{pending[0].line}: {{eval}} before the first code cell")
-    code = [f"_glue({c.key!r}, _show({c.expression}), display=False)" for c in pending]
-    cell = ["", "```{code-cell} ipython3", ":tags: [remove-cell]", "", PRELUDE, *code, "```"]
-    out[after:after] = cell
+    cell = [("", 0), ("```{code-cell} ipython3", 0), (":tags: [remove-cell]", 0), ("", 0)]
+    cell += [(line, pending[0].line) for line in PRELUDE.splitlines()]
+    for claim in pending:
+        code = f"_glue({claim.key!r}, _show({claim.expression}), display=False)"
+        cell.append((code, claim.line))
+    out[after:after] = [*cell, ("```", 0)]
     pending.clear()

@@ -20,7 +20,8 @@ KINDS = {
 }
 OPENING = """\
 For engineers who know Python and some C++, and have run a model before.
-You read an inference engine that is small enough to read, predict what it does, run it, and then build its parts yourself: {parts}.
+You read an inference engine that is small enough to read, predict what it does, run it, and \
+then build its parts yourself: {parts}.
 What you hand in is compared with the engine, and the answer names the idea that is wrong.
 
 New here? {start}

@@ -96,7 +96,7 @@ def pages(syllabus: Mapping[str, Any], *, student: bool) -> Iterator[tuple[str, 
 
 INTRODUCTION = """\
 Made from the docstrings of the files themselves.
-Shape letters are the same everywhere ([glossary](../glossary.md)): T tokens in the batch, S context length, D model width, H query heads, G key/value heads, E width of a head, F feed-forward width, V vocabulary, B tokens per block, L layers.
+Shape letters are the same everywhere; they stand in the [glossary](../glossary.md).
 """
 
 

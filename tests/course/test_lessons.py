@@ -37,6 +37,11 @@ def test_code_that_is_only_shown_keeps_its_eval():
     assert "{eval}`x`" in stage(text, "lesson").text
 
 
+def test_prose_in_a_box_of_backticks_is_prose():
+    text = "```{code-cell}\nx = 3\n```\n\n```{note}\nIt is {eval}`x`.\n```\n\nAnd {eval}`-x`.\n"
+    assert [c.expression for c in stage(text, "lesson").claims] == ["x", "-x"]
+
+
 @pytest.mark.parametrize(
     ("name", "first", "last"),
     [
