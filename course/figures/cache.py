@@ -15,8 +15,6 @@ from course.charts import AMBER, BLUE, COLOURS, FAINT, GREEN, RED, SOFT, Drawing
 from course.figures.shapes import SMALL, box, canvas, label
 from minengine.kvcache import BlockPool
 
-FREE, CACHED, HELD, SHARED = range(4)  # what a block can be
-
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -131,37 +129,28 @@ def kept(histories: Mapping[str, Sequence[np.ndarray]], every: int = 4) -> Drawi
     return finish(figure, alt=f"Stored tokens over time. {said}.")
 
 
-def states(pool: BlockPool) -> list[int]:
-    """What each block of a pool is now: FREE, CACHED (findable, held by nobody), HELD or SHARED."""
-    held = [pool.references(b) for b in range(pool.n_blocks)]
-    return [
-        SHARED if n > 1 else HELD if n else CACHED if b in pool._cached else FREE
-        for b, n in enumerate(held)
-    ]
+def occupancy(histories: Mapping[str, Sequence[Sequence[int]]]) -> Drawing:
+    """What lies in each block of a pool after each request, a panel for each policy.
 
-
-def occupancy(history: Sequence[Sequence[int]], hits: Sequence[float]) -> Drawing:
-    """What the blocks of a pool were over time (see ``states``), and the share of each request
-    that was found.
+    ``histories``: title -> for each request, what every block holds: 0 nothing, 1, 2, ... one of
+    the popular texts, -1 what was asked for once.
     """
-    figure, (top, low) = chart(5.2, 3.8, rows=2, height_ratios=(3, 1), sharex=True)
-    colours = {HELD: BLUE, SHARED: GREEN, CACHED: AMBER}
-    grid = np.array(history).T
-    ink = np.zeros((*grid.shape, 4))
-    for state, colour in colours.items():
-        ink[grid == state] = [*(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)), 0.85]
-    top.imshow(ink, aspect="auto", interpolation="nearest",
-               extent=(0, grid.shape[1], grid.shape[0], 0))  # fmt: skip
-    for state, colour in colours.items():
-        name = {HELD: "held", SHARED: "shared", CACHED: "findable, held by nobody"}[state]
-        top.fill([], [], color=colour, label=name)
-    top.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=SMALL)
-    top.set_ylabel("block")
-    low.bar(np.arange(len(hits)) + 0.5, hits, color=GREEN, width=0.8)
-    low.set_ylabel("found")
-    low.set_xlabel("request")
-    low.set_ylim(0, 1)
-    shares = ", ".join(f"{name} {np.mean(grid == state):.0%}" for state, name in (
-        (HELD, "held"), (SHARED, "shared"), (CACHED, "findable"), (FREE, "free")))  # fmt: skip
-    return finish(figure, alt=f"The {grid.shape[0]} blocks of a pool over {len(hits)} requests: "
-                  f"{shares}; on average {np.mean(hits):.0%} of a request was found.")  # fmt: skip
+    figure, panels = chart(5.2, 1.9 * len(histories), rows=len(histories), sharex=True)
+    grids = {title: np.array(history).T for title, history in histories.items()}
+    n_texts = max(int(g.max()) for g in grids.values())
+    kinds = {f"text {k}": (k, COLOURS[k - 1], 0.85) for k in range(1, n_texts + 1)}
+    kinds["once"] = (-1, SOFT, 0.35)
+    for axes, (title, grid) in zip(np.ravel(panels), grids.items(), strict=True):
+        ink = np.zeros((*grid.shape, 4))
+        for kind, colour, shade in kinds.values():
+            ink[grid == kind] = [*(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)), shade]
+        extent = (0, grid.shape[1], grid.shape[0], 0)
+        axes.imshow(ink, aspect="auto", interpolation="nearest", extent=extent)
+        axes.set_title(title, size=9)
+        axes.set_ylabel("block")
+    patches = [axes.fill([], [], color=c, alpha=a)[0] for _, c, a in kinds.values()]
+    figure.legend(patches, list(kinds), loc="outside upper center", ncols=5, fontsize=SMALL)
+    np.ravel(panels)[-1].set_xlabel("request")
+    said = "; ".join(f"{title}: {np.mean(g > 0):.0%}" for title, g in grids.items())
+    return finish(figure, alt=f"What the blocks of a pool hold over time; share of blocks and "
+                  f"requests that hold a popular text: {said}.")  # fmt: skip

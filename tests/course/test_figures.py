@@ -60,15 +60,11 @@ def test_block_tables_are_the_pools_own():
     assert f"child: 9 tokens, table {child}" in found
 
 
-def test_the_states_of_blocks_are_those_of_the_pool():
-    pool = BlockPool(4, 2, 1, 1, 4)
-    table = pool.allocate(2)
-    pool.publish(table, [1, 2, 3, 4])
-    other = pool.fork(table[:1])
-    assert [cache.states(pool)[b] for b in table] == [cache.SHARED, cache.HELD]
-    pool.free(other)
-    pool.free(table)
-    assert cache.states(pool).count(cache.CACHED) == pool.n_cached == 2
+def test_a_map_of_a_pool_counts_what_is_popular():
+    history = [[0, 1, 2, -1], [1, 1, 2, -1]]
+    drawing = cache.occupancy({"lru: some found": history})
+    assert "lru: some found: 62%" in drawing.alt  # five of eight
+    assert {"text 1", "text 2", "once"} <= set(texts(drawing))
 
 
 @pytest.mark.parametrize("name", memory.FIELDS)
