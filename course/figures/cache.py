@@ -50,9 +50,9 @@ def tables(snapshots: Sequence[Snapshot]) -> Drawing:
             text = f"{name}: {n} tokens, table {list(table)}"
             label(axes, 1, top - 10.6 - 2.5 * i, text, colour=COLOURS[i])
     said = "; ".join(
-        f"{s.title}: " + ", ".join(f"{name} has blocks {list(t)}" for name, (t, _) in s.tables.items())
+        f"{s.title}: " + ", ".join(f"{n} has blocks {list(t)}" for n, (t, _) in s.tables.items())
         for s in snapshots
-    )  # fmt: skip
+    )
     return finish(figure, alt=f"A pool of {len(snapshots[0].references)} blocks. {said}.")
 
 

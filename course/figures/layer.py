@@ -18,7 +18,7 @@ def data_flow(model: Model) -> Drawing:
     """One pre-norm layer, from the bottom up, with the widths of a model."""
     h = model.hparams
     figure, axes = canvas(4.4, 6.4)
-    stream, x, w = 6.0, 14.0, 12.0
+    stream, x = 6.0, 14.0
     for low, high in ((4, 31.2), (34, 57.6), (60.4, 61)):
         line(axes, (stream, low), (stream, high), colour=BLUE, width=3)
     label(axes, stream, 1.6, f"x: T rows of D = {h.D}", colour=BLUE, align="center")

@@ -160,10 +160,12 @@ def scratch(buffers: Sequence[Buffer], steps: Sequence[str]) -> Drawing:
     axes.set_xticks(np.arange(len(steps)) + 0.5, steps, rotation=45, ha="right", size=7.5)
     axes.set_xlim(0, len(steps))
     axes.set_ylabel("KiB of scratch")
-    top = max(b.offset + b.n_bytes for b in buffers)
-    return finish(figure, alt=f"{len(buffers)} temporary arrays of {sum(b.n_bytes for b in buffers):,} "
-                  f"bytes in all take {top:,} bytes of scratch, for places are used "
-                  "again.")  # fmt: skip
+    top, total = max(b.offset + b.n_bytes for b in buffers), sum(b.n_bytes for b in buffers)
+    alt = (
+        f"{len(buffers)} temporary arrays of {total:,} bytes in all take {top:,} bytes of scratch, "
+        "for places are used again."
+    )
+    return finish(figure, alt=alt)
 
 
 def roofline(bandwidth: float, peak: float, points: Mapping[str, tuple[float, float]]) -> Drawing:

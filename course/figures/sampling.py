@@ -12,7 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from course.charts import (
-    AMBER, BLUE, COLOURS, FAINT, GREEN, INK, RED, SOFT, Drawing, chart, finish,
+    AMBER,
+    BLUE,
+    COLOURS,
+    FAINT,
+    GREEN,
+    INK,
+    RED,
+    SOFT,
+    Drawing,
+    chart,
+    finish,
 )  # fmt: skip
 from course.figures.shapes import SMALL
 from minengine.candidates import Candidates
@@ -52,9 +62,8 @@ def narrowing(found: Sequence[Stage], names: Mapping[int, str], n_shown: int = 1
         p = dict(zip(stage.candidates.ids.tolist(), stage.candidates.probabilities(), strict=True))
         now = np.array([p.get(int(i), 0.0) for i in shown])
         if stage is not found[0]:
-            axes.bar(
-                range(n_shown), before, color="none", edgecolor=SOFT, width=0.75, linewidth=0.7
-            )
+            outline = {"color": "none", "edgecolor": SOFT, "linewidth": 0.7}
+            axes.bar(range(n_shown), before, width=0.75, **outline)
         axes.bar(range(n_shown), now, color=BLUE, alpha=0.75, width=0.75)
         alive = int(np.sum(stage.candidates.logits > -np.inf))
         axes.text(0.99, 0.9, f"{stage.name}: {alive:,} left", transform=axes.transAxes, ha="right",
