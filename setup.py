@@ -22,7 +22,7 @@ SANITIZE = os.environ.get("MINENGINE_SANITIZE") == "1"
 STUDENT = os.environ.get("MINENGINE_STUDENT") == "1"
 UNITS = ["kquants", "codebooks", "codes", "formats", "ops", "integer", "attention"]
 CLOSED = [
-    *("oracle", "oracle_models", "graph", "kvcache", "cells", "eviction", "engine"),
+    *("oracle", "oracle_models", "oracle_cache", "graph", "kvcache", "cells", "eviction", "engine"),
     *("sampling", "candidates", "penalties", "draws"),
 ]  # syllabus.yaml keeps these closed
 CLOSED_COURSE = ["broken.network", "broken.trial"]  # the right parts of the engines of lab 2.5

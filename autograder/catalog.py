@@ -166,17 +166,20 @@ class Assignment:
         return found
 
     def exploits(self) -> list[Solution]:
-        """Hostile files of the course's own tests that attack a hole of this assignment.
+        """Hostile files of the course's own tests that attack holes of this assignment.
 
+        Those of the folder named as it attack all holes that they define, the others the first.
         Each is taken whole: it may not even compile. ``HONEST`` in it is what its work is worth.
         """
-        found = []
-        for path in sorted((self.root / EXPLOITS).glob("*.py")):
+        folder, found = self.root / EXPLOITS, []
+        for path in [*sorted(folder.glob("*.py")), *sorted(folder.glob(f"{self.id}/*.py"))]:
             text = path.read_text(encoding="utf-8")
             names = [h for h in self.handout.holes if re.search(rf"^(def|class) {h}\b", text, re.M)]
             worth = re.search(r"^HONEST = ([0-9.]+)", text, re.M)
             if names:
-                own, honest = {names[0]: text}, float(worth[1]) if worth else 0.0
+                rest = names[1:] if path.parent != folder else []
+                own = {names[0]: text} | dict.fromkeys(rest, "")
+                honest = float(worth[1]) if worth else 0.0
                 found.append(Solution(path.stem, "exploit", "", {}, own, own, honest))
         return found
 

@@ -6,7 +6,8 @@ Must not know: processes, sandboxes, checks. Read before: errors.py; child.py ha
 A frame is ``u32 bytes of JSON, u32 number of blobs, u64 size of each blob, JSON, blobs``, little
 endian. In the JSON numbers, strings, booleans, None and lists stand for themselves; everything
 else is an object of one key: array, scalar, bytes (number of a blob), tuple, set, dict (pairs),
-complex, dtype, object (what stays in the child: its number there and the name of its type).
+complex, dtype, object (what stays in the child: its number there and the name of its type). A
+reply may be a call of a function that was lent (loans.py); its answer is another request.
 Nothing is ever unpickled; what comes back may be forged and can only be a value to compare.
 """
 
@@ -268,6 +269,19 @@ class Reply:
             [clean_text(n) for n in notes[:100] if isinstance(n, str)],
             seconds,
         )
+
+    @property
+    def asks(self) -> str | None:
+        """The name of the lent function that this is no answer but a call of, else None."""
+        name = self._reply.get("ask")
+        return name if isinstance(name, str) else None
+
+    def asked(self) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments, by place and by name, of such a call. Raises BadFrame."""
+        args, kwargs = self._reply.get("args"), self._reply.get("kwargs")
+        if not (isinstance(args, list) and isinstance(kwargs, dict)):
+            raise BadFrame("a reply of another form")
+        return self._list(args, 0), {clean_text(k): self._decode(v, 0) for k, v in kwargs.items()}
 
     def _decode(self, value: Any, depth: int) -> Any:
         self._n_values += 1

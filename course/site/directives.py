@@ -9,6 +9,7 @@
     :::{pitfall}          what goes wrong; the cell below shows it
     :::{self-check}       a question, a line of ---, and the answer, shown on demand
     :::{on-demand} What   text that the reader unfolds
+    :::{listing} python   a whole file with numbered lines
     :::{embed} 2.1.html   a file of HTML that stands beside the page's source
 
 Owns: docutils nodes and these directives. A symbol that is gone fails the build; one that the
@@ -185,6 +186,19 @@ def raw(text: str) -> nodes.raw:
     return nodes.raw("", text, format="html")
 
 
+class Listing(SphinxDirective):
+    """A whole file: numbered lines, each of which can be linked to as #L-N."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> Nodes:
+        text = "\n".join(self.content)
+        code = nodes.literal_block(text, text, language=self.arguments[0], linenos=True)
+        code["highlight_args"] = {"lineanchors": "L"}
+        return [code]
+
+
 class Embed(SphinxDirective):
     """A file of HTML that the build wrote beside the page: `embed` quizzes and other forms."""
 
@@ -243,5 +257,6 @@ DIRECTIVES: dict[str, type[SphinxDirective]] = {
     "pitfall": Pitfall,
     "self-check": SelfCheck,
     "on-demand": OnDemand,
+    "listing": Listing,
     "embed": Embed,
 }

@@ -86,7 +86,7 @@ def shown(q: Mapping[str, Any]) -> list[str]:
         f'right, broken = interview.symptom(interview.load()["{q["id"]}"])\nprint(broken)'
     )
     return [
-        f"{escaped(q['symptom'])}",
+        "It writes:",
         "",
         f"```{{code-cell}} python\n:tags: [hide-input]\n\n{code}\n```",
         "",

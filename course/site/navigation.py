@@ -55,7 +55,8 @@ def weeks(syllabus: Mapping[str, Any], there: Iterable[str]) -> Iterator[tuple[s
     there = set(there)
     for week in syllabus["weeks"]:
         rows = [entry(syllabus, kind, id_) for kind in KINDS for id_ in week.get(kind) or []]
-        yield f"Week {week['week']}: {week['title']}", [r for r in rows if r.page in there]
+        if found := [r for r in rows if r.page in there]:
+            yield f"Week {week['week']}: {week['title']}", found
 
 
 def front(

@@ -57,6 +57,7 @@ class Member:
     kind: str
     arguments: str
     doc: str
+    line: int
 
 
 def modules(folder: str, names: tuple[str, ...]) -> list[Module]:
@@ -89,8 +90,9 @@ def pages(syllabus: Mapping[str, Any], *, student: bool) -> Iterator[tuple[str, 
         overview += ["", f"## {title}", ""]
         for module in found:
             overview.append(f"- [`{module.name}`]({module.name}.md): {summary(module)}")
-            yield f"api/{module.name}.md", page(module)
-            yield f"source/{module.name}.md", listing(module, syllabus, student=student)
+            shown = shown_lines(module, syllabus, student=student)
+            yield f"api/{module.name}.md", page(module, shown)
+            yield f"source/{module.name}.md", listing(module, shown)
     yield "api/index.md", "\n".join(overview) + "\n"
 
 
@@ -128,8 +130,9 @@ def imported(name: str) -> dict[str, str]:
     return found
 
 
-def page(module: Module) -> str:
-    """What a module offers."""
+def page(module: Module, shown: list[tuple[int, str]]) -> str:
+    """What a module offers; `shown` are the lines of its text that there are to link to."""
+    place = {number: i for i, (number, _) in enumerate(shown, 1)}
     file = module.path.relative_to(ROOT).as_posix()
     out = ["---", "orphan: true", "---", f"# {module.name}", ""]
     out += [f"[All modules](index.md) · [{file}, to read](../source/{module.name}.md)", ""]
@@ -138,6 +141,9 @@ def page(module: Module) -> str:
         role = {"class": "py:class", "method": "py:method"}.get(member.kind, "py:function")
         body = markdown(member.doc)
         fence = "`" * max(4, *(len(r) + 1 for r in re.findall("`+", body)), 4)
+        if at := place.get(member.line):
+            address = f"../source/{module.name}.html#L-{at}"
+            body += f'\n\n<a class="to-source" href="{address}">source</a>'
         out += [f"{fence}{{{role}}} {member.name}{member.arguments}", "", body, fence, ""]
     return "\n".join(out)
 
@@ -157,7 +163,7 @@ def _python_members(body: list[ast.stmt], before: str) -> Iterator[Member]:
         if node.name.startswith("_") or (before and not doc):
             continue
         if isinstance(node, ast.ClassDef):
-            yield Member(before + node.name, "class", _constructor(node), doc)
+            yield Member(before + node.name, "class", _constructor(node), doc, node.lineno)
             yield from _python_members(node.body, f"{before}{node.name}.")
         else:
             arguments = node.args
@@ -165,7 +171,8 @@ def _python_members(body: list[ast.stmt], before: str) -> Iterator[Member]:
                 arguments.args = arguments.args[1:]
             kind = "method" if before else "function"
             returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-            yield Member(before + node.name, kind, f"({ast.unparse(arguments)}){returns}", doc)
+            shown = f"({ast.unparse(arguments)}){returns}"
+            yield Member(before + node.name, kind, shown, doc, node.lineno)
 
 
 def _constructor(node: ast.ClassDef) -> str:
@@ -187,7 +194,7 @@ def _constructor(node: ast.ClassDef) -> str:
 def _cython_members(text: str) -> Iterator[Member]:
     """The functions that Python sees, `def` and `cpdef`, with the names of their arguments."""
     for found in re.finditer(
-        r"^c?p?def +(?:\w+ +)?(\w+)\((.*?)\)[^()]*?:\n(.*?)(?=^\S|\Z)", text, re.M | re.S
+        r"^(?:cp)?def +(?:\w+ +)?(\w+)\((.*?)\)[^()]*?:\n(.*?)(?=^\S|\Z)", text, re.M | re.S
     ):
         name, arguments, body = found.groups()
         if name.startswith("_"):
@@ -201,7 +208,8 @@ def _cython_members(text: str) -> Iterator[Member]:
             if a.strip()
         ]
         plain = ", ".join(names)
-        yield Member(name, "function", f"({plain})", inspect.cleandoc(doc[1]) if doc else "")
+        line = text.count("\n", 0, found.start()) + 1
+        yield Member(name, "function", f"({plain})", inspect.cleandoc(doc[1]) if doc else "", line)
 
 
 def markdown(doc: str) -> str:
@@ -248,37 +256,39 @@ def _escaped(block: str) -> str:
     )
 
 
-def listing(module: Module, syllabus: Mapping[str, Any], *, student: bool) -> str:
-    """A module's whole text as a page; for students without the lines of what is closed."""
-    lines = module.text.splitlines()
-    if student:
-        lines = opened(module, lines, syllabus)
-    text = "\n".join(lines)
+def listing(module: Module, shown: list[tuple[int, str]]) -> str:
+    """A module's text as a page."""
+    text = "\n".join(line for _, line in shown)
     fence = "`" * max(3, *(len(r) + 1 for r in re.findall("`+", text)), 3)
     file = module.path.relative_to(ROOT).as_posix()
     return (
         f"---\norphan: true\nno-search: true\n---\n# {file}\n\n"
         f"[All modules](../api/index.md) · [What it offers](../api/{module.name}.md)\n\n"
-        f"{fence}{{code-block}} {LANGUAGES[module.path.suffix]}\n:linenos:\n\n{text}\n{fence}\n"
+        f"{fence}{{listing}} {LANGUAGES[module.path.suffix]}\n{text}\n{fence}\n"
     )
 
 
-def opened(module: Module, lines: list[str], syllabus: Mapping[str, Any]) -> list[str]:
-    """The lines with each closed symbol replaced by one that says so."""
-    found = spans(module.path)
-    closed = {
-        span: titles
-        for name, span in found.items()
+def shown_lines(
+    module: Module, syllabus: Mapping[str, Any], *, student: bool
+) -> list[tuple[int, str]]:
+    """The lines of a module with their numbers; for students, of a closed symbol one line that
+    says so, with number 0.
+    """
+    lines = list(enumerate(module.text.splitlines(), 1))
+    if not student:
+        return lines
+    starts = {
+        first: (last, titles)
+        for name, (first, last) in spans(module.path).items()
         if (titles := closed_by(syllabus, f"{module.name}.{name}"))
     }
-    kept: list[str] = []
+    kept: list[tuple[int, str]] = []
     hidden_to = 0
-    starts = {first: (last, titles) for (first, last), titles in closed.items()}
-    for number, line in enumerate(lines, 1):
+    for number, line in lines:
         if number in starts and number > hidden_to:
             hidden_to, titles = starts[number]
             works = " and ".join(titles)
-            kept.append(f"# lines {number} to {hidden_to}: yours to write ({works})")
+            kept.append((0, f"# lines {number} to {hidden_to}: yours to write ({works})"))
         elif number > hidden_to:
-            kept.append(line)
+            kept.append((number, line))
     return kept
