@@ -52,13 +52,15 @@ def error_maps(errors: Mapping[str, np.ndarray], rows: Sequence[str]) -> Drawing
         axes.set_yticks(range(len(rows)), rows, size=7.5)
         axes.set_title(title, size=9)
     np.ravel(panels)[-1].set_xlabel("token")
-    said = "; ".join(
-        f"{title}: wrong from {rows[int(np.argmax((e > 1e-4).any(axis=1)))]}, at tokens "
-        f"{np.flatnonzero((e > 1e-4).any(axis=0)).tolist()}"
-        for title, e in errors.items()
-        if (e > 1e-4).any()
-    )
-    return finish(figure, alt=f"Errors by layer and token. {said}.")
+    said = []
+    for title, e in errors.items():
+        layers, tokens = (np.flatnonzero((e > 1e-4).any(axis=a)) for a in (1, 0))
+        if layers.size:
+            said.append(
+                f"{title}: wrong from {rows[layers[0]]} on, at {tokens.size} of {e.shape[1]} tokens,"
+                f" the first is token {tokens[0]}"
+            )
+    return finish(figure, alt=f"Errors by layer and token. {'; '.join(said)}.")
 
 
 def errors_by_layer(curves: Mapping[str, np.ndarray], rows: Sequence[str], floor: float) -> Drawing:

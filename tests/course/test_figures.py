@@ -124,7 +124,7 @@ def test_an_error_map_says_where_it_begins():
     errors = np.zeros((3, 4))
     errors[1:, 2:] = 0.1
     drawing = debugging.error_maps({"broken": errors}, ["embed", "layer 0", "layer 1"])
-    assert "wrong from layer 0, at tokens [2, 3]" in drawing.alt
+    assert "wrong from layer 0 on, at 2 of 4 tokens, the first is token 2" in drawing.alt
 
 
 def test_a_legend_has_the_colours_of_the_page():
