@@ -57,8 +57,8 @@ def error_maps(errors: Mapping[str, np.ndarray], rows: Sequence[str]) -> Drawing
         layers, tokens = (np.flatnonzero((e > 1e-4).any(axis=a)) for a in (1, 0))
         if layers.size:
             said.append(
-                f"{title}: wrong from {rows[layers[0]]} on, at {tokens.size} of {e.shape[1]} tokens,"
-                f" the first is token {tokens[0]}"
+                f"{title}: wrong from {rows[layers[0]]} on, at {tokens.size} of {e.shape[1]}"
+                f" tokens, the first is token {tokens[0]}"
             )
     return finish(figure, alt=f"Errors by layer and token. {'; '.join(said)}.")
 
