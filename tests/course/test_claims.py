@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from course import claims, coverage
+from course.site import self_checks
 from course.site.execution import Cell
 from course.site.lessons import Claim, Staged
 
@@ -76,7 +77,7 @@ def test_a_lessons_numbers_are_listed_with_what_computes_them():
 
 
 def test_every_computed_answer_is_listed_with_its_function():
-    shown = list(claims.of_quizzes())
+    shown = list(claims.of_quizzes(self_checks.banks()))
     assert len({s.where.split(":")[0] for s in shown}) == 6
     assert all(s.code.startswith("quizzes.") for s in shown)
     assert all(s.where.startswith("quizzes/bank/") for s in shown)
