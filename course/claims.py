@@ -11,15 +11,15 @@ Read before: site/lessons.py, site/execution.py, quizzes/schema.py, quizzes/inte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from course.site.execution import Cell
 from course.site.lessons import EVAL, Staged
-from quizzes import interview, schema
+from quizzes import interview
 from quizzes.answers import ANSWERS
-from quizzes.schema import Call, Question
+from quizzes.schema import Bank, Call, Question
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?%?")
@@ -93,9 +93,9 @@ def shortened(code: str) -> str:
     return code if len(code) <= LONGEST else code[: LONGEST - 3] + "..."
 
 
-def of_quizzes() -> Iterator[Shown]:
+def of_quizzes(banks: Mapping[str, Bank]) -> Iterator[Shown]:
     """What computes the answer of each question, its choices and its known mistakes."""
-    for bank in schema.load_banks().values():
+    for bank in banks.values():
         for q in bank.questions:
             for what, call in calls(q):
                 given = ", ".join(f"{k}={e.text}" for k, e in call.given.items())

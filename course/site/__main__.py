@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from course.site import self_checks, sources
 from course.site.lessons import LessonError
@@ -25,6 +26,7 @@ from course.site.symbols import ROOT
 
 HERE = Path(__file__).resolve().parent
 BUILD = ROOT / "build" / "site"
+OF_SPHINX = {"genindex", "py-modindex", "search"}  # pages that it adds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,15 +60,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def build(out: Path, *, student: bool = False, fresh: bool = False) -> tuple[int, Path]:
     """(number of pages, folder of HTML); no pages where Sphinx had a warning or an error."""
-    from sphinx.application import Sphinx
-    from sphinx.util.docutils import docutils_namespace, patch_docutils
-
     base = out / ("students" if student else "instructors")
-    source, html, trees = base / "source", base / "html", base / "doctrees"
     syllabus = sources.syllabus()
     cache = sources.cache_folder(out)
     lessons = sources.executed(cache, student=student)
-    stage_all(source, sources.site_map(syllabus, lessons, student=student))
+    stage_all(base / "source", sources.site_map(syllabus, lessons, student=student))
     stage_assets(base / "assets")
     settings = {
         "course_student": student,
@@ -75,14 +73,25 @@ def build(out: Path, *, student: bool = False, fresh: bool = False) -> tuple[int
         "html_static_path": [str(HERE / "static"), str(base / "assets")],
         "nb_execution_cache_path": str(cache),
     }
+    there = run_sphinx(base, settings, fresh=fresh)
+    remove_stale(base / "html", there)
+    return len(there), base / "html"
+
+
+def run_sphinx(base: Path, settings: Mapping[str, Any], *, fresh: bool = False) -> set[str]:
+    """Make base/html of base/source; the names of the pages, none where there was a warning."""
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+    trees = base / "doctrees"
     with patch_docutils(HERE), docutils_namespace():
         app = Sphinx(
-            srcdir=source,
+            srcdir=base / "source",
             confdir=HERE,
-            outdir=html,
+            outdir=base / "html",
             doctreedir=trees,
             buildername="html",
-            confoverrides=settings,
+            confoverrides=dict(settings),
             status=None,
             warning=sys.stderr,
             freshenv=fresh,
@@ -91,8 +100,16 @@ def build(out: Path, *, student: bool = False, fresh: bool = False) -> tuple[int
         app.build(force_all=fresh)
     if app.statuscode:  # a page that Sphinx takes for done would not be complained about again
         shutil.rmtree(trees)
-        return 0, html
-    return len(app.env.found_docs), html
+        return set()
+    return set(app.env.found_docs)
+
+
+def remove_stale(html: Path, there: set[str]) -> None:
+    """Remove pages of former builds whose source is gone."""
+    for path in html.rglob("*.html") if there else ():
+        page = path.relative_to(html).with_suffix("").as_posix()
+        if page not in there and page not in OF_SPHINX:
+            path.unlink()
 
 
 def stage_all(source: Path, texts: Mapping[str, str]) -> None:

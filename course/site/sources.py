@@ -89,7 +89,7 @@ def executed(folder: Path, *, student: bool) -> list[Shown]:
 
 def all_claims(lessons: list[Shown]) -> list[Shown]:
     """Every number that a reader is shown."""
-    return [*lessons, *claims.of_quizzes(), *claims.of_interviews()]
+    return [*lessons, *claims.of_quizzes(self_checks.banks()), *claims.of_interviews()]
 
 
 def pages(
@@ -99,9 +99,7 @@ def pages(
     for page, _, staged in staged_lessons(student=student):
         yield page, staged.text
     yield from assignments.pages(Course(ROOT, syllabus))
-    for id_ in self_checks.ids():
-        yield f"quizzes/{id_}.md", self_checks.page(syllabus, id_)
-        yield f"quizzes/{id_}.html", self_checks.form(id_)
+    yield from self_checks.pages(syllabus)
     yield "howto/index.md", howto.page()
     yield "glossary.md", (ROOT / "course" / "glossary.md").read_text(encoding="utf-8")
     yield "inside.md", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

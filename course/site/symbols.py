@@ -9,6 +9,7 @@ broken build of the engine does not break its text. Must not know: pages, what i
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +85,13 @@ def source_of(name: str, root: Path = ROOT) -> tuple[Path, list[str]]:
 
 def spans(path: Path) -> dict[str, tuple[int, int]]:
     """Dotted name in the file -> (first, last line) of its definition, comments above included."""
-    text = path.read_text(encoding="utf-8")
+    return _spans(path.read_text(encoding="utf-8"), path.suffix)
+
+
+@functools.cache
+def _spans(text: str, suffix: str) -> dict[str, tuple[int, int]]:
     lines = text.splitlines()
-    found = _python(text) if path.suffix == ".py" else _by_indent(lines, path.suffix)
+    found = _python(text) if suffix == ".py" else _by_indent(lines, suffix)
     return {name: (_with_comments(lines, first), last) for name, (first, last) in found.items()}
 
 
