@@ -150,17 +150,18 @@ class Buffer(NamedTuple):
 
 def scratch(buffers: Sequence[Buffer], steps: Sequence[str]) -> Drawing:
     """Temporary arrays as boxes: time from left to right, place in the scratch memory upwards."""
-    figure, axes = chart(5.2, 3.2)
+    figure, axes = chart(5.2, 3.6)
+    top, total = max(b.offset + b.n_bytes for b in buffers), sum(b.n_bytes for b in buffers)
     for b, colour in zip(buffers, COLOURS * 4, strict=False):
         y = np.array([b.offset, b.offset + b.n_bytes]) / 1024
         x = [b.first, b.last + 1]
         axes.fill([x[0], x[1], x[1], x[0]], [y[0], y[0], y[1], y[1]], facecolor=colour, alpha=0.35,
                   edgecolor=colour)  # fmt: skip
-        axes.text(sum(x) / 2, y.mean(), b.name, ha="center", va="center", size=7.5, color=INK)
+        axes.text(sum(x) / 2, y.mean(), b.name, ha="center", va="center", color=INK,
+                  size=7.5 if b.n_bytes > top / 20 else 5.5)  # fmt: skip
     axes.set_xticks(np.arange(len(steps)) + 0.5, steps, rotation=45, ha="right", size=7.5)
     axes.set_xlim(0, len(steps))
     axes.set_ylabel("KiB of scratch")
-    top, total = max(b.offset + b.n_bytes for b in buffers), sum(b.n_bytes for b in buffers)
     alt = (
         f"{len(buffers)} temporary arrays of {total:,} bytes in all take {top:,} bytes of scratch, "
         "for places are used again."
