@@ -169,29 +169,38 @@ def scratch(buffers: Sequence[Buffer], steps: Sequence[str]) -> Drawing:
     return finish(figure, alt=alt)
 
 
-def roofline(bandwidth: float, peak: float, points: Mapping[str, tuple[float, float]]) -> Drawing:
-    """Operations a second against operations a byte; bandwidth in bytes/s, peak in operations/s."""
-    figure, axes = chart(5.2, 3.2)
+def roofline(
+    bandwidth: float, peak: float, series: Mapping[str, Sequence[tuple[float, float]]]
+) -> Drawing:
+    """Operations a second against operations a byte; bandwidth in bytes/s, peak in operations/s.
+
+    ``series``: for each kind of product its points (operations a byte, operations a second).
+    """
+    figure, axes = chart(5.2, 3.4)
     x = np.logspace(-1.2, 3, 200)
     axes.plot(x, np.minimum(x * bandwidth, peak) / 1e9, color=SOFT)
     ridge = peak / bandwidth
     axes.axvline(ridge, color=FAINT, linewidth=1)
-    axes.text(ridge * 1.15, peak / 1e9 * 0.1, f"ridge: {ridge:.0f}\noperations a byte", size=SMALL,
-              color=INK)  # fmt: skip
-    for (name, (intensity, rate)), colour in zip(points.items(), COLOURS * 2, strict=False):
-        axes.plot(intensity, rate / 1e9, "o", color=colour, label=name)
+    words = f"ridge: {ridge:.1f}\noperations a byte"
+    axes.text(ridge * 1.15, peak / 1e9 * 1.15, words, size=SMALL, color=INK)
+    for (name, points), colour in zip(series.items(), COLOURS, strict=False):
+        rates = [rate / 1e9 for _, rate in points]
+        axes.plot([i for i, _ in points], rates, "o-", color=colour, linewidth=0.8, label=name)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.set_ylim(top=peak / 1e9 * 3)
     axes.set_xlabel("operations for each byte read")
     axes.set_ylabel("10⁹ operations a second")
-    axes.legend(fontsize=SMALL, loc="lower right")
-    said = "; ".join(f"{n}: {i:.2g} operations a byte, {r / 1e9:.1f} billion a second"
-                     for n, (i, r) in points.items())  # fmt: skip
-    return finish(
-        figure,
-        alt=f"Roofline of this machine: {bandwidth / 1e9:.0f} GB/s up to {ridge:.0f} "
-        f"operations a byte, then {peak / 1e9:.0f} billion operations a second. {said}.",
+    figure.legend(loc="outside upper center", ncols=4, fontsize=SMALL, columnspacing=1.2)
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{r / 1e9:.1f} billion a second at {i:.2g}" for i, r in points)
+        for name, points in series.items()
     )
+    alt = (
+        f"Roofline of this machine: {bandwidth / 1e9:.0f} GB/s up to {ridge:.1f} operations a byte,"
+        f" then {peak / 1e9:.0f} billion operations a second. {said}."
+    )
+    return finish(figure, alt=alt)
 
 
 def times(rows: Mapping[str, float]) -> Drawing:

@@ -148,7 +148,7 @@ def drawings_of(engine):
     yield attention.rotations(oracle.rope_frequencies(8, 1000.0), range(5))
     yield memory.file_map(m.file)
     yield memory.block_maps(["Q4_0", "Q6_K"])
-    yield memory.roofline(1e10, 1e11, {"decode": (0.5, 4e9)})
+    yield memory.roofline(1e10, 1e11, {"Q8_0 exact": [(0.5, 4e9), (16, 5e10)]})
     yield debugging.ladder()
 
 
