@@ -59,6 +59,7 @@ ONE_DOOR = {
     "copydetect": {"autograder/similarity.py"},
     "pygments": {"autograder/similarity.py"},
     "cupy": {"cudasim/device.py"},
+    "ipywidgets": {"quizzes/notebook.py"},
     "jinja2": {"minengine/render.py", "autograder/pages.py"},
     "starlette": {"minengine/server/app.py"},
     "uvicorn": {"minengine/server/connections.py"},
