@@ -3,8 +3,8 @@
     python -m course.site --claims     prints all of them; the instructors' site has them as a page
 
 Of lessons: the values of prose and what cells print, by the line of the lesson. Of quizzes: each
-answer on one draw with the functions that decide it. Of the interview bank: each value with its expression. Owns:
-what counts as a claim, which digits prose may have. Must not know: pages.
+answer on one draw with the functions that decide it. Of the interview bank: each value with its
+expression. Owns: what counts as a claim, which digits prose may have. Must not know: pages.
 Read before: site/lessons.py, site/execution.py, quizzes/claims.py.
 """
 
@@ -115,7 +115,7 @@ def of_interviews() -> Iterator[Shown]:
 
 
 def at(where: str) -> str:
-    """file:line from the root of the repository, out of "quiz 2.1, /.../quizzes/bank/2.1.yaml:9"."""
+    """file:line from the root of the repository, out of "quiz 2.1, /x/quizzes/bank/2.1.yaml:9"."""
     return where.rpartition(", ")[2].removeprefix(f"{ROOT}/")
 
 
