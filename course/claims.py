@@ -2,10 +2,10 @@
 
     python -m course.site --claims     prints all of them; the instructors' site has them as a page
 
-Of lessons: the values of prose and what cells print, by the line of the lesson. Of quizzes: the
-function that computes each answer. Of the interview bank: each value with its expression. Owns:
-what counts as a claim, which digits prose may have. Must not know: pages.
-Read before: site/lessons.py, site/execution.py, quizzes/schema.py, quizzes/interview.py.
+Of lessons: the values of prose and what cells print, by the line of the lesson. Of quizzes: each
+answer on one draw with the functions that decide it. Of the interview bank: each value with its
+expression. Owns: what counts as a claim, which digits prose may have. Must not know: pages.
+Read before: site/lessons.py, site/execution.py, quizzes/claims.py.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 
 from course.site.execution import Cell
 from course.site.lessons import EVAL, Staged
-from quizzes import interview
+from quizzes import claims as quiz_claims
 from quizzes.answers import ANSWERS
-from quizzes.schema import Bank, Call, Question
+from quizzes.schema import Bank
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?%?")
@@ -94,40 +94,29 @@ def shortened(code: str) -> str:
 
 
 def of_quizzes(banks: Mapping[str, Bank]) -> Iterator[Shown]:
-    """What computes the answer of each question, its choices and its known mistakes."""
-    for bank in banks.values():
-        for q in bank.questions:
-            for what, call in calls(q):
-                given = ", ".join(f"{k}={e.text}" for k, e in call.given.items())
-                row = ANSWERS[call.name]
-                code = f"{row.__module__}.{row.__name__}({given})"
-                yield Shown(f"{relative(q.where)} {q.id}", what, code)
+    """Of each question the answer to one draw, and the functions that decide what is right."""
+    for row in quiz_claims.of_banks(banks):
+        names = row["computed_by"].split(", ")
+        code = ", ".join(full_name(name) for name in names)
+        yield Shown(f"{at(row['where'])} {row['id']}", row["value"], code)
 
 
-def calls(q: Question) -> Iterator[tuple[str, Call]]:
-    """(what it gives, the function of ANSWERS with its arguments) of a question."""
-    if q.answer:
-        yield "answer", q.answer
-    for name, drawn in q.draw.items():
-        if isinstance(drawn, Call):
-            yield name, drawn
-    for n, choice in enumerate(q.choices, 1):
-        for part in (choice.call, choice.right, choice.key):
-            if isinstance(part, Call):
-                yield f"choice {n}", part
+def full_name(name: str) -> str:
+    """A row of ANSWERS with its module; anything else as it is."""
+    row = ANSWERS.get(name)
+    return f"{row.__module__}.{row.__name__}" if row else name
 
 
 def of_interviews() -> Iterator[Shown]:
     """Every value of every interview question."""
-    for q in interview.load().values():
-        for row in interview.claims(q):
-            where = f"{relative(row['where'])} {row['id']}"
-            yield Shown(where, f"{row['name']} = {row['value']}", row["computed_by"])
+    for row in quiz_claims.of_interviews():
+        where = f"{at(row['where'])} {row['id']}"
+        yield Shown(where, f"{row['name']} = {row['value']}", row["computed_by"])
 
 
-def relative(where: str) -> str:
-    """file:line from the root of the repository."""
-    return where.removeprefix(f"{ROOT}/")
+def at(where: str) -> str:
+    """file:line from the root of the repository, out of "quiz 2.1, /x/quizzes/bank/2.1.yaml:9"."""
+    return where.rpartition(", ")[2].removeprefix(f"{ROOT}/")
 
 
 def typed(text: str) -> list[tuple[int, str]]:
@@ -175,8 +164,7 @@ def page(rows: Iterable[Shown]) -> str:
         "",
         f"{total} entries, made by `python -m course.site --claims`.",
         "A lesson's line is that of its text; an output has one entry for all its numbers.",
-        "Of a question, numbers differ from draw to draw, so the function that computes them stands"
-        " here.",
+        "Of a quiz question one draw is shown; another draw has other numbers, and the same code.",
     ]
     for file, group in by_file.items():
         out += ["", f"## {file}", "", "| line | shown | computed by |", "|---|---|---|"]

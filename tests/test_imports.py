@@ -59,12 +59,14 @@ ONE_DOOR = {
     "copydetect": {"autograder/similarity.py"},
     "pygments": {"autograder/similarity.py"},
     "cupy": {"cudasim/device.py"},
+    "ipywidgets": {"quizzes/notebook.py"},
     "jinja2": {"minengine/render.py", "autograder/pages.py"},
     "starlette": {"minengine/server/app.py"},
     "uvicorn": {"minengine/server/connections.py"},
     "docutils": {"course/site/directives.py"},
     "sphinx": {"course/site/directives.py", "course/site/__main__.py"},
-    "myst_nb": set(),  # a name in course/site/conf.py, and in a cell that lessons.py writes
+    "myst_nb": {"course/site/execution.py"},
+    "jupyter_cache": {"course/site/execution.py"},
 }
 NEVER_IN_ENGINE = {"torch", "pandas", "dask", "nbgrader", "gguf", "llama_cpp", "scipy"}
 CAPS = {".py": 400, ".pyx": 700}

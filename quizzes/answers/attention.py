@@ -6,6 +6,7 @@ Owns: what bank 2.2 asks beyond ``transformer.py``. Must not know: YAML, student
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -27,6 +28,7 @@ def window_pairs(T: int, window: int = 0) -> int:
     return int(oracle.causal_mask(T, T, window=window).sum())
 
 
+@functools.lru_cache(maxsize=256)
 def window_reach(L: int, window: int) -> int:
     """How many tokens back something can still be felt after L layers of windowed attention.
 
@@ -108,6 +110,11 @@ def rescale_factor(old: float, new: float) -> float:
     return float(p[0] / p[1])
 
 
+def rescale_inverse(old: float, new: float) -> float:
+    """The same the other way round: e^(new - old)."""
+    return 1 / rescale_factor(old, new)
+
+
 def score_matrix_bytes(H: int, T: int, S: int, width: int = 4) -> int:
     """Bytes of the scores (H, T, S) of all heads, held at once, each ``width`` bytes."""
     return np.broadcast_to(np.zeros((), f"f{width}"), (H, T, S)).nbytes
@@ -145,6 +152,7 @@ def rope_partner(c: int, E: int, pairing: str) -> int:
     return next(int(i) for i in np.flatnonzero(np.abs(turned) > 1e-15) if i != c)
 
 
+@functools.cache
 def wrong_pairing_shows(probe: str) -> bool:
     """Does a probe tell a rope that pairs by halves from the one that pairs neighbours?"""
     q, k = np.random.default_rng(13).normal(size=(2, 1, 1, 16))
@@ -187,11 +195,11 @@ ROWS = (
     cache_intensity,
     crossover,
     kv_heads_read,
-    largest_weight,
     mask_rows,
     online_sum,
     online_sum_mistake,
     rescale_factor,
+    rescale_inverse,
     rope_partner,
     rope_wavelength,
     rope_wavelength_mistake,

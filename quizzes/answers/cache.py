@@ -7,6 +7,8 @@ a block of one layer, one head and one element does what any block does.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from minengine import oracle
@@ -33,7 +35,7 @@ def blocks_for(n: int, B: int) -> int:
     return pool(1, B).blocks_for(n)
 
 
-def blocks_mistake(mistake: str, n: int, B: int) -> int:
+def blocks_by_floor(mistake: str, n: int, B: int) -> int:
     """The same with floor + 1, or rounded down."""
     return {"floor + 1": n // B + 1, "floor": n // B}[mistake]
 
@@ -57,7 +59,7 @@ def slot_of(j: int, B: int, t0: int, t1: int, t2: int) -> int:
     return int(Cells(pool(64, B), (t0, t1, t2), 3 * B).slots()[j])
 
 
-def slot_mistake(mistake: str, j: int, B: int, t0: int, t1: int, t2: int) -> int:
+def slot_of_mistake(mistake: str, j: int, B: int, t0: int, t1: int, t2: int) -> int:
     """The same with block and offset confused, off by one, or without the table."""
     table = (t0, t1, t2)
     return {
@@ -91,6 +93,7 @@ def prefix_blocks(n_first: int, n_second: int, n_common: int, B: int) -> int:
     return len(p.lookup(second))
 
 
+@functools.cache
 def same_under_another_prefix(kind: str, layer: int) -> bool:
     """Are the cached rows of tokens 4 .. 7 the same when only the tokens before them differ?
 
@@ -144,7 +147,7 @@ def rewind_frees(n: int, kept: int, B: int) -> int:
     return p.n_free - before
 
 
-def rewind_mistake(n: int, kept: int, B: int) -> int:
+def rewind_by_tokens(n: int, kept: int, B: int) -> int:
     """The same by dividing the tokens that went, rounded to where it is wrong."""
     gone = n - kept
     return gone // B if gone // B != rewind_frees(n, kept, B) else -(-gone // B)
@@ -205,6 +208,7 @@ def next_position(policy: str, n: int, n_kept: int, n_sinks: int) -> int:
 # Passes
 
 
+@functools.lru_cache(maxsize=256)
 def passes_until_token(n: int, n_batch: int, n_decoding: int) -> int:
     """Passes until a prompt of n tokens gets its first token beside sequences that decode."""
     scheduler = Scheduler(pool(512, 4), n_batch=n_batch, share_prefixes=False)
@@ -269,8 +273,8 @@ def share_of_codes(width: int) -> float:
 ROWS = (
     batch_gain,
     blocks_after_forks,
+    blocks_by_floor,
     blocks_for,
-    blocks_mistake,
     cache_history,
     copies_on_write,
     decode_seconds,
@@ -280,16 +284,15 @@ ROWS = (
     passes_until_token,
     prefix_blocks,
     quantized_share,
+    rewind_by_tokens,
     rewind_frees,
-    rewind_mistake,
     same_under_another_prefix,
     sequences_that_fit,
     share_of_codes,
-    slot_mistake,
     slot_of,
+    slot_of_mistake,
     tokens_computed,
     unused_slots,
     unused_slots_mistake,
-    victim,
     width_of_codes,
 )

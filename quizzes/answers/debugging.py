@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from minengine import Engine, oracle
+from quizzes.errors import Unclear
 from quizzes.specimen import layer_weights, packaged
 
 from .sampling import logits_of, numbers
@@ -30,6 +31,11 @@ def eps_outside(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
     return x / (np.sqrt(np.mean(x * x, axis=-1, keepdims=True)) + 0.01) * weight
 
 
+def eps_moved(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
+    """RMSNorm with the model's own eps added to the root."""
+    return x / (np.sqrt(np.mean(x * x, axis=-1, keepdims=True)) + eps) * weight
+
+
 def interleaved(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Query head h reads key/value head h % G."""
     G = k.shape[1]
@@ -42,6 +48,7 @@ def interleaved(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray) -
 FAULTS: dict[str, dict[str, Callable]] = {
     "": {},
     "eps-outside": {"rms_norm": eps_outside},
+    "eps-moved": {"rms_norm": eps_moved},
     "pairing": {"rope": lambda x, p, base: oracle.rope(x, p, base, pairing="neox")},
     "sign": {"rope": lambda x, p, base: oracle.rope(x, -np.asarray(p), base)},
     "from-one": {"rope": lambda x, p, base: oracle.rope(x, np.asarray(p) + 1, base)},
@@ -56,13 +63,15 @@ FAULTS: dict[str, dict[str, Callable]] = {
 
 
 @functools.lru_cache(maxsize=128)
-def streams(fault: str, n: int, cut: int = 0, layer: int = -1, half: bool = False) -> np.ndarray:
-    """The residual stream of the last token of TEXT after the embedding and each layer: (L + 1, D).
+def streams(
+    fault: str, n: int, cut: int = 0, layer: int = -1, half: bool = False, text: str = TEXT
+) -> np.ndarray:
+    """The residual stream of a text's last token after the embedding and each layer: (L + 1, D).
 
-    The first n tokens are read, with ``cut`` in two passes through a cache; ``layer`` says which
+    Its first n tokens are read, with ``cut`` in two passes through a cache; ``layer`` says which
     layer has the fault, all of them where it is negative; ``half`` keeps keys and values in F16.
     """
-    ids, h = np.array(packaged().tokenize(TEXT))[:n], packaged().model.hparams
+    ids, h = np.array(packaged().tokenize(text))[:n], packaged().model.hparams
     right, wrong = (vars(oracle.PARTS) | FAULTS[name] for name in ("", fault))
     if half:
         right, wrong = (p | {"attention": from_half(p["attention"])} for p in (right, wrong))
@@ -142,9 +151,17 @@ def cache_error(text: str, format_name: str) -> float:
 
 
 @functools.lru_cache(maxsize=64)
-def fault_error(fault: str) -> float:
-    """nrms of the last token's row for a fault in every layer."""
-    return nrms(streams(fault, 8)[-1], streams("", 8)[-1])
+def fault_error(fault: str, text: str) -> float:
+    """nrms of the last token's logits with a fault in every layer."""
+    model = packaged().model
+    got, want = (
+        oracle.matmul(
+            oracle.rms_norm(streams(name, len(text), text=text)[-1], model.output_norm),
+            model.output.dequantize(),
+        )
+        for name in (fault, "")
+    )
+    return nrms(got, want)
 
 
 def nrms_of(a: float, b: float, c: float, d: float, error: float) -> float:
@@ -206,37 +223,44 @@ def same_rows(n: int, first: int, last: int = -1) -> str:
 # Symptoms
 
 
+WEIGHTS = np.log([[2.0, 2, 1], [1, 3, 4], [7, 2, 1]])  # scores whose softmax has round numbers
+MASK = oracle.causal_mask(3, 3)
+MASKED = np.where(MASK, WEIGHTS, -np.inf)
+WRONG_WEIGHTS: dict[str, Callable[[], np.ndarray]] = {
+    "right": lambda: oracle.softmax(MASKED),
+    "after": lambda: oracle.softmax(WEIGHTS) * MASK,
+    "axis": lambda: oracle.softmax(MASKED, axis=0),
+    "none": lambda: oracle.softmax(WEIGHTS),
+    "zeroed": lambda: oracle.softmax(WEIGHTS * MASK),
+}
+
+
 def attention_weights(bug: str) -> str:
     """Weights of three queries and keys with a bug, two decimals, as a list of rows."""
-    scores = np.array([[1.0, 2.0, 0.5], [0.0, 1.0, 2.0], [1.5, 0.5, 1.0]])
-    mask = oracle.causal_mask(3, 3)
-    masked = np.where(mask, scores, -np.inf)
-    p = {
-        "right": lambda: oracle.softmax(masked),
-        "after": lambda: oracle.softmax(scores) * mask,
-        "axis": lambda: oracle.softmax(masked, axis=0),
-        "none": lambda: oracle.softmax(scores),
-        "zeroed": lambda: oracle.softmax(scores * mask),
-    }[bug]()
-    return "\n".join("- " + "  ".join(f"{x:.2f}" for x in row) for row in p)
+    return "\n".join("- " + "  ".join(f"{x:.2f}" for x in row) for row in WRONG_WEIGHTS[bug]())
 
 
-def is_bug(bug: str, claim: str) -> bool:
-    """Is that the bug?"""
+def weights_bug(bug: str, claim: str) -> bool:
+    """Is that the bug of ``attention_weights``?"""
+    return told_apart(bug, claim, {name: attention_weights(name) for name in WRONG_WEIGHTS})
+
+
+def told_apart(bug: str, claim: str, shown: dict[str, str]) -> bool:
+    """Is that the bug? Unclear where two of them show the same."""
+    if len(set(shown.values())) < len(shown):
+        raise Unclear(f"two bugs look alike: {shown}")
     return bug == claim
 
 
 def sampled_shares(bug: str, p: str, t: float, top_p: float) -> str:
     """Shares of tokens that a chain of temperature, then top-p draws with a bug."""
-    x = logits_of(p)
-    cut = {
-        "right": lambda: oracle.top_p(oracle.temperature(x, t), top_p),
-        "order": lambda: oracle.temperature(oracle.top_p(x, top_p), t),
-        "multiplied": lambda: oracle.top_p(x * t, top_p),
-        "dropped": lambda: crossing_dropped(oracle.temperature(x, t), top_p),
-        "no-cut": lambda: oracle.temperature(x, t),
-    }[bug]()
+    cut = WRONG_CHAINS[bug](logits_of(p), t, top_p)
     return "  ".join(f"{share:.2f}" for share in oracle.softmax(cut))
+
+
+def sampler_bug(bug: str, claim: str, p: str, t: float, top_p: float) -> bool:
+    """Is that the bug of ``sampled_shares``?"""
+    return told_apart(bug, claim, {b: sampled_shares(b, p, t, top_p) for b in WRONG_CHAINS})
 
 
 def crossing_dropped(x: np.ndarray, top_p: float) -> np.ndarray:
@@ -245,18 +269,32 @@ def crossing_dropped(x: np.ndarray, top_p: float) -> np.ndarray:
     return np.where(np.cumsum(p) < top_p, x, -np.inf)
 
 
+WRONG_CHAINS: dict[str, Callable[[np.ndarray, float, float], np.ndarray]] = {
+    "right": lambda x, t, p: oracle.top_p(oracle.temperature(x, t), p),
+    "order": lambda x, t, p: oracle.temperature(oracle.top_p(x, p), t),
+    "multiplied": lambda x, t, p: oracle.top_p(x * t, p),
+    "dropped": lambda x, t, p: crossing_dropped(oracle.temperature(x, t), p),
+    "no-cut": lambda x, t, p: oracle.temperature(x, t),
+}
+
+
 def norm_with(bug: str, x: str, eps: float) -> str:
     """A row after RMSNorm with a bug, three decimals; the weight is 0.5 everywhere."""
-    row, weight = numbers(x), 0.5
-    made = {
-        "right": lambda: oracle.rms_norm(row, np.full(row.size, weight), eps),
-        "one-plus": lambda: oracle.rms_norm(row, np.full(row.size, 1 + weight), eps),
-        "outside": lambda: row / (np.sqrt(np.mean(row**2)) + eps) * weight,
-        "sum": lambda: row / np.sqrt(np.sum(row**2) + eps) * weight,
-        "centred": lambda: (row - row.mean()) / np.sqrt(np.var(row) + eps) * weight,
-    }[bug]()
-    return "  ".join(f"{v:.3f}" for v in made)
+    return "  ".join(f"{v:.3f}" for v in WRONG_NORMS[bug](numbers(x), 0.5, eps))
 
+
+def norm_bug(bug: str, claim: str, x: str, eps: float) -> bool:
+    """Is that the bug of ``norm_with``?"""
+    return told_apart(bug, claim, {name: norm_with(name, x, eps) for name in WRONG_NORMS})
+
+
+WRONG_NORMS: dict[str, Callable[[np.ndarray, float, float], np.ndarray]] = {
+    "right": lambda x, w, eps: oracle.rms_norm(x, np.full(x.size, w), eps),
+    "one-plus": lambda x, w, eps: oracle.rms_norm(x, np.full(x.size, 1 + w), eps),
+    "outside": lambda x, w, eps: x / (np.sqrt(np.mean(x**2)) + eps) * w,
+    "sum": lambda x, w, eps: x / np.sqrt(np.sum(x**2) + eps) * w,
+    "centred": lambda x, w, eps: (x - x.mean()) / np.sqrt(np.var(x) + eps) * w,
+}
 
 ROWS = (
     attention_weights,
@@ -267,13 +305,15 @@ ROWS = (
     fault_error,
     fault_hides,
     fault_shows,
-    is_bug,
     layer_number,
     makes_nan,
+    norm_bug,
     norm_with,
     nrms_of,
     nrms_of_mistake,
     same_rows,
     sampled_shares,
+    sampler_bug,
     two_passes_differ,
+    weights_bug,
 )

@@ -95,6 +95,11 @@ def n_left_top_p(p: str, top_p: float) -> int:
     return len(left(p, "top_p", top_p=top_p))
 
 
+def n_short_of_top_p(p: str, top_p: float) -> int:
+    """Tokens of the longest beginning whose sum stays below p: the crossing one dropped."""
+    return int(np.sum(np.cumsum(np.sort(numbers(p))[::-1]) < top_p))
+
+
 def n_left_top_k_p(p: str, top_k: int, top_p: float) -> int:
     """Tokens that top-k and then top-p leave."""
     return len(left(p, "top_k;top_p", top_k=top_k, top_p=top_p))
@@ -108,6 +113,11 @@ def n_left_min_p(p: str, min_p: float) -> int:
 def n_at_least(p: str, least: float) -> int:
     """Tokens of at least a probability: min-p taken for an absolute bound."""
     return int(np.sum(numbers(p) >= least))
+
+
+def n_near(p: str, min_p: float) -> int:
+    """Tokens at most min_p less likely than the likeliest: a difference taken for a ratio."""
+    return int(np.sum(numbers(p) >= numbers(p).max() - min_p))
 
 
 def n_left_in_order(samplers: str, p: str, t: float, min_p: float) -> int:
@@ -268,6 +278,8 @@ ROWS = (
     n_left_min_p,
     n_left_top_k_p,
     n_left_top_p,
+    n_near,
+    n_short_of_top_p,
     order_matters,
     penalized,
     penalized_mistake,
@@ -278,5 +290,4 @@ ROWS = (
     softmax_at,
     softmax_at_mistake,
     temperature_claim,
-    typical_first,
 )

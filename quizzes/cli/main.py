@@ -6,7 +6,6 @@ Owns: arguments and printing. Must not know: how a paper is drawn or judged. Rea
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +34,7 @@ from quizzes.cli.app import (
 from quizzes.errors import ReplyError
 from quizzes.marking import Mark, mark
 from quizzes.paper import SECRET_SEED, Paper, draw
-from quizzes.progress import STATE_VARIABLE, Progress
+from quizzes.progress import STATE_VARIABLE, Progress, user_name
 from quizzes.replies import Replies
 from quizzes.schema import Bank, Plan, load_banks, load_plans
 from quizzes.verify import Report
@@ -114,7 +113,7 @@ def take(
             else:
                 print_mark(result, on)
         elif template:
-            paper = draw(quiz, student or user(), seed or "1", banks=banks, plans=plans)
+            paper = draw(quiz, student or user_name(), seed or "1", banks=banks, plans=plans)
             if as_json:
                 return print_json(reply_files.as_data(paper))
             print(reply_files.template(paper), end="")
@@ -124,19 +123,11 @@ def take(
                 raise ReplyError(
                     "no terminal to ask in: --template prints the paper, --answers FILE reads it"
                 )
-            progress = Progress.load(quiz, student or user())
+            progress = Progress.load(quiz, student or user_name())
             wanted = progress.seed(seed, restart=restart)
-            paper = draw(quiz, student or user(), wanted, banks=banks, plans=plans)
+            paper = draw(quiz, student or user_name(), wanted, banks=banks, plans=plans)
             result = terminal.take(paper, progress, on, restart=restart, plain=plain)
     raise typer.Exit(0 if result.passed else 1)
-
-
-def user() -> str:
-    """The name of the user, for a paper of one's own."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "student"
 
 
 def draw_for(
@@ -159,7 +150,7 @@ def draw_for(
         raise ReplyError(
             "this paper was dealt with the course's secret: quiz mark --secret marks it"
         )
-    whose, which = student or given.student or user(), seed or given.seed or "1"
+    whose, which = student or given.student or user_name(), seed or given.seed or "1"
     return draw(quiz, whose, which, banks=banks, plans=plans)
 
 

@@ -48,8 +48,12 @@
     return value >= row.low - slack && value <= row.high + slack;
   }
 
+  // Spaces and the kind of quotes do not count, nor how a number is spelled.
   function squeezed(line) {
-    return line.replace(/\s+/g, "").replace(/"/g, "'");
+    const bare = line.replace(/\s+/g, "").replace(/"/g, "'");
+    return /^[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(bare)
+      ? String(Number(bare.replace(/_/g, "")) + 0)
+      : bare;
   }
 
   // A reply is a text, or letters for choices and orders. -> {right, reasons: [HTML], letters}
@@ -263,6 +267,7 @@
     const pass = make("button", { type: "button", class: "quiz-pass" }, "I do not know");
     const told = make("div", { class: "quiz-verdict", "aria-live": "polite" });
     const text = html("div", { class: "quiz-text" }, question.html + question.code);
+    for (const pre of text.querySelectorAll("pre")) pre.tabIndex = 0; // so that keys can scroll it
     const buttons = make("div", { class: "quiz-buttons" }, check, pass);
     const set = make("fieldset", {}, legend, text, controls.element, how, buttons, told);
     const form = make("form", { class: "quiz-question", id: name + "-form", "data-id": question.id, "data-kind": question.kind }, set);
