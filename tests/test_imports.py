@@ -63,6 +63,10 @@ ONE_DOOR = {
     "jinja2": {"minengine/render.py", "autograder/pages.py"},
     "starlette": {"minengine/server/app.py"},
     "uvicorn": {"minengine/server/connections.py"},
+    "docutils": {"course/site/directives.py"},
+    "sphinx": {"course/site/directives.py", "course/site/__main__.py"},
+    "myst_nb": {"course/site/execution.py"},
+    "jupyter_cache": {"course/site/execution.py"},
 }
 NEVER_IN_ENGINE = {"torch", "pandas", "dask", "nbgrader", "gguf", "llama_cpp", "scipy"}
 CAPS = {".py": 400, ".pyx": 700}
