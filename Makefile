@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.built
 SOURCES := setup.py pyproject.toml $(wildcard minengine/*.pyx minengine/*.pxd minengine/simd/*.h)
 
-.PHONY: help build demo test lint debug sanitize verify wheel student-wheel clean
+.PHONY: help build demo test lint debug sanitize verify site student-site wheel student-wheel clean
 help: ## print the targets
 	@echo "make TARGET, where TARGET is one of"; \
 	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -52,6 +52,12 @@ sanitize: build ## the engine's tests and 2,000 broken files under AddressSaniti
 
 verify: build ## grade the graders: the whole bank, right ones on 100 seeds; build/verify.html
 	@mkdir -p build && $(BIN)/autograder verify --html build/verify.html
+
+site: build ## the course's web site for instructors into build/site/instructors/html
+	@$(BIN)/python -m course.site
+
+student-site: build ## the students' site, closed code left out, into build/site/students/html
+	@$(BIN)/python -m course.site --student
 
 wheel: build ## sdist and wheel into dist/
 	@rm -rf dist && $(BIN)/python -m build --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }

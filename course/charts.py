@@ -106,6 +106,11 @@ def finish(figure: Figure, *, alt: str) -> Drawing:
     if not alt.strip():
         raise ValueError("a drawing needs a sentence for those who cannot see it: alt is empty")
     buffer = io.StringIO()
+    # a legend takes its style when it is made, outside of `chart`
+    for legend in filter(None, (*(a.get_legend() for a in figure.axes), *figure.legends)):
+        legend.set_frame_on(False)
+        for text in legend.get_texts():
+            text.set_color(INK)
     with rc_context(STYLE):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()

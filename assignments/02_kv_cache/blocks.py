@@ -72,7 +72,9 @@ def slots_values(student, rng):
 
 @check(hole="slots", points=1, title="start is in, stop is not", visibility="hidden")
 def slots_of_a_range(student, rng):
-    table, note = [int(b) for b in rng.permutation(np.arange(3, 15))[:5]], None
+    first, note = int(rng.integers(3, 14)), None
+    rest = [int(b) for b in rng.permutation(np.arange(3, 16)) if b not in (first, first + 1)]
+    table = [first, first + 1, *rest[:3]]  # neighbours: who swaps block and offset meets himself
     for start, stop in ((5, 11), (4, 8), (int(rng.integers(1, 9)), 15), (6, 6)):
         args = table, start, stop, 4
         ranges = (start, stop), (0, 19)

@@ -83,8 +83,8 @@ def bundle(
 ) -> None:
     """Make the zip that students get: notebook, public checks, what to install, how to check.
 
-    It says to AI assistants that they are to teach and not to solve (AGENTS.md). No solution and
-    nothing of the course's secret is in it, and the same input gives the same bytes.
+    It asks AI assistants to teach and not to solve (AGENTS.md).
+    No solution and nothing secret is in it, and the same input gives the same bytes.
     """
     from autograder import bundle as packer
 

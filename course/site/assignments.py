@@ -1,0 +1,89 @@
+"""Pages of assignments and labs: the text students get, with stubs, and what is checked.
+
+Owns: how cells become Markdown. Must not know: solutions; what stands in a hole here is its stub.
+Read before: autograder/handout.py, autograder/catalog.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from autograder import handout
+from autograder.catalog import Course
+from autograder.checks import Check
+from autograder.handout import Cell, Handout
+from course.site.lessons import links
+
+
+def pages(course: Course) -> Iterator[tuple[str, str]]:
+    """(path in the site's source, text) of each assignment and each lab."""
+    for id_ in course.assignments():
+        one = course.assignment(id_)
+        yield (
+            f"assignments/{id_}.md",
+            page(one.handout, one.checks, f"assignments/{id_}/handout.py"),
+        )
+    for path in sorted((course.root / "labs").glob("*.py")):
+        checked_too = (path.with_suffix("") / "checks.py").is_file()
+        checks = course.assignment(path.stem).checks if checked_too else ()
+        number = path.stem.partition("_")[0]
+        yield f"labs/{number}.md", page(handout.parse(path), checks, f"labs/{path.name}")
+
+
+def page(text: Handout, checks: Iterable[Check], file: str) -> str:
+    """The notebook as a page; `file` is where it stands in the repository."""
+    checks = list(checks)
+    blocks = [block(cell, checks) for cell in text.cells]
+    title, _, rest = blocks[0].partition("\n")
+    blocks[0] = f"{title}\n\n{facts(text, checks)}\n{rest}"
+    return links("\n\n".join(blocks) + "\n", file)
+
+
+def facts(text: Handout, checks: list[Check]) -> str:
+    """How much it is, and how to get and check it."""
+    parts = []
+    if text.holes:
+        n_hidden = sum(c.visibility != "visible" for c in checks)
+        hidden = f" ({n_hidden} of them not shown before grading)" if n_hidden else ""
+        points = sum(c.points for c in checks)
+        parts.append(f"{len(text.holes)} tasks, {len(checks)} checks{hidden}, {points:g} points.")
+    answers = [c for c in text.cells if c.kind == "answer"]
+    if answers:
+        points = sum(c.points for c in answers)
+        parts.append(f"{len(answers)} answers in words, {points:g} points, marked by a human.")
+    parts.append(f"This page is the text of the notebook `{text.assignment}.ipynb`.")
+    if checks:
+        parts.append(f"Check it with `autograder check {text.assignment}.ipynb`.")
+    return ":::{container} facts\n\n" + "\n".join(parts) + "\n\n:::"
+
+
+def block(cell: Cell, checks: list[Check]) -> str:
+    """One cell as Markdown."""
+    if cell.kind == "markdown":
+        return cell.source
+    if cell.kind == "answer":
+        return f":::{{container}} hole words\n\n{cell.points:g} points.\n\n:::"
+    if cell.kind == "hole":
+        return f":::{{container}} hole\n\n{fenced(cell.source)}\n\n:::"
+    if cell.kind == "check":
+        return f"{fenced(cell.source)}\n\n{checked([c for c in checks if c.hole == cell.name])}"
+    return fenced(cell.source)
+
+
+def checked(checks: list[Check]) -> str:
+    """What a check cell looks at, each with its points, on demand."""
+    shown = [c for c in checks if c.visibility == "visible"]
+    rows = [f"- {c.title} ({c.points:g})" for c in shown]
+    total, open_ = sum(c.points for c in checks), sum(c.points for c in shown)
+    if len(checks) > len(shown):
+        n = len(checks) - len(shown)
+        rows.append(f"- {n} more that grading alone shows ({total - open_:g})")
+    return f":::{{on-demand}} What is checked, {total:g} points\n" + "\n".join(rows) + "\n:::"
+
+
+def fenced(source: str, language: str = "python") -> str:
+    """A block of code whose fence is longer than any in it."""
+    fence = "```"
+    while fence in source:
+        fence += "`"
+    return f"{fence}{language}\n{source}\n{fence}"
