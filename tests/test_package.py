@@ -38,6 +38,8 @@ def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student)
         "minengine/models/tiny-shakespeare.gguf",
         "autograder/child.py",
         "quizzes/bank/2.1.yaml",
+        "cudasim/include/cudasim.h",
+        "cudasim/runtime/scheduler.cpp",
         "minengine_course/course/syllabus.yaml",
         "minengine_course/assignments/01_transformer_layer/checks.py",
         "minengine_course/assignments/01_transformer_layer/hints.yaml",
@@ -48,7 +50,7 @@ def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student)
 
 
 def test_every_module_of_the_rooms_is_in_the_instructors_wheel(wheels):
-    for room in ("minengine", "autograder", "quizzes"):
+    for room in ("minengine", "autograder", "quizzes", "cudasim"):
         modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / room).glob("*.py")}
         assert modules <= wheels[False]
 
