@@ -110,7 +110,7 @@ def pointer(what: str, p: Param, value) -> ctypes.c_void_p:
 
 def fits(p: Param, dtype: np.dtype) -> bool:
     """May a pointer to that type point to an array of this one? Raw bytes go with everything."""
-    if p.element in "vs" and p.component_size != 2:
+    if p.element in "vs":
         return p.element == "v" or dtype.itemsize == p.element_size or dtype.itemsize == 1
     if dtype.itemsize == 1 and dtype.kind in "iu" and p.component_size != 1:
         return p.element_size > 8  # vectors over raw bytes

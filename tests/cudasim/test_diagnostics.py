@@ -25,6 +25,16 @@ STATEMENTS = [
     "const int c = 1; c = 2;",
     "return 1;",
     "__syncthread();",
+    "std::vector<int> v;",
+    "float s[i];",
+]
+OUTSIDE = [
+    "float half_of(float v) { return v / 2; }",
+    "namespace a { float half_of(float v) { return v / 2; } }",
+    'extern "C" __global__ int answer(float *x) { return 1; }',
+    'extern "C" __global__ void g(float *x) { __shared__ int n = 0; x[0] = n; }',
+    'extern "C" __global__ void g(float *x) { __shared__ float s[2] = {1, 2}; x[0] = s[1]; }',
+    "#include <vector>",
 ]
 
 
@@ -51,11 +61,22 @@ def test_an_error_reads_as_nvrtcs(statement):
     assert theirs.value.errors[0][2] == text
 
 
+@pytest.mark.parametrize("line", OUTSIDE)
+def test_an_error_outside_of_kernels_reads_as_nvrtcs(line):
+    code = f"// one\n{line}\n" + source("x[i] = 1;")
+    with pytest.raises(cp.CompileException) as ours:
+        cp.RawKernel(code, "f").compile()
+    with pytest.raises(cp.CompileException) as theirs:
+        nvrtc.judge(code)
+    assert ours.value.errors[0][0] == theirs.value.errors[0][0] == 2
+    assert theirs.value.errors[0][2].strip().startswith(ours.value.errors[0][2])
+
+
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
         ('asm("nop;");', "asm: inline PTX is not simulated"),
-        ("\n#include </etc/passwd>\n", "cannot open source file </etc/passwd>"),
+        ("\n#include </etc/passwd>\n", 'cannot open source file "/etc/passwd"'),
         ('\n#include "../secret.h"\n', 'cannot open source file "../secret.h"'),
         ('\n#define J(a, b) a##b\n J(as, m)("nop");', '"asm" is not allowed'),
         ("__attribute__((unused)) int k;", "attributes of the host are not allowed"),
