@@ -464,6 +464,7 @@ HOOK void cudasim_note_atomic(const void *p, size_t n, const void *pc) {
 HOOK void __sanitizer_cov_trace_pc() {
   if (!watch_.inside) return;
   if (watch_.profiling) count_step(PC);
+  if (launch_->lockstep) nap();
 }
 
 // ---- what -fsanitize=bounds,alignment found
