@@ -20,6 +20,7 @@ import numpy as np
 from cudasim_device_code import device_code
 
 import cudasim as cp
+from cudasim.geometry import tupled
 
 SOFTMAX = "softmax_forward.cu"
 LAYERNORM = "layernorm_forward.cu"
@@ -137,7 +138,7 @@ def run(find, file: str, kernel: str, make) -> tuple[str, str, str, str, str]:
         report = cp.check(function, launch.grid, launch.block, args, shared_mem=launch.shared)
         if report.clean:  # what is not could write anywhere
             args = given(launch)
-            function(launch.grid, launch.block, args, shared_mem=launch.shared)
+            function(tupled(launch.grid), tupled(launch.block), args, shared_mem=launch.shared)
     except (cp.CudasimError, FileNotFoundError) as problem:
         return file, kernel, "fails", "", " ".join(str(problem).split())[:160]
     result = judged(launch, args, file in BF16)

@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-from cudasim import cuda, device, nvrtc
+from cudasim import cuda, device, nvrtc, testing
 from cudasim.arrays import (
     array,
     asarray,
@@ -65,6 +65,7 @@ __all__ = [
     "get_array_module",
     "ndarray",
     "nvrtc",
+    "testing",
 ]  # fmt: skip
 
 

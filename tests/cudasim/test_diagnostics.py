@@ -100,5 +100,5 @@ def test_options_that_are_no_options_of_a_kernel_are_refused():
             cp.RawKernel(source(""), "f", options=(option,))
     kernel = cp.RawKernel(source("x[i] = N;"), "f", options=("-DN=7", "--use_fast_math"))
     x = cp.zeros(1, "f4")
-    kernel(1, 1, (x,))
+    kernel((1,), (1,), (x,))
     assert x.get()[0] == 7

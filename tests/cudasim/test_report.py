@@ -69,13 +69,13 @@ def test_a_small_launch_is_drawn_and_a_large_one_is_not():
 def test_mode_checked_raises_with_the_report_and_profiled_collects():
     shifts, copies = (MODULE.get_function(n) for n in ("shifts", "copies"))
     with cp.configured(mode="checked") as settings:
-        copies(1, 8, args())
+        copies((1,), (8,), args())
         with pytest.raises(cp.Unsafe) as caught:
-            shifts(1, 8, args())
+            shifts((1,), (8,), args())
     assert [r.clean for r in settings.reports] == [True, False]
     assert caught.value.report is settings.reports[1]
     with cp.configured(mode="profiled") as settings:
-        shifts(1, 8, args())
+        shifts((1,), (8,), args())
     assert settings.reports[0].counters.moved_bytes == 64
     with pytest.raises(cp.CudasimError, match="mode 'quick'"), cp.configured(mode="quick"):
         pass
