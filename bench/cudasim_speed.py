@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import cudasim as cp
+from cudasim.geometry import tupled
 
 MATMUL = r"""
 #define T 16
@@ -167,7 +168,7 @@ def best(call: Callable[[], object], repeat: int) -> tuple[float, float]:
 
 def fast(threads: int, kernel, grid, block, args) -> None:
     with cp.configured(threads=threads):
-        kernel(grid, block, args)
+        kernel(tupled(grid), tupled(block), args)
 
 
 def measure(repeat: int) -> list[list[str]]:

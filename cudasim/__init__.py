@@ -10,11 +10,12 @@ A kernel is code of the host here: run strangers' kernels in a sandbox only.
 
 from __future__ import annotations
 
+import inspect
 import sys
 
 import numpy as np
 
-from cudasim import cuda, device, nvrtc
+from cudasim import cuda, device, nvrtc, testing
 from cudasim.arrays import (
     array,
     asarray,
@@ -64,6 +65,7 @@ __all__ = [
     "get_array_module",
     "ndarray",
     "nvrtc",
+    "testing",
 ]  # fmt: skip
 
 
@@ -74,7 +76,7 @@ def get_array_module(*arrays):
 
 def __getattr__(name: str):
     """NumPy's functions on our arrays, and its types and constants, under CuPy's names."""
-    if name.startswith("_") or not hasattr(np, name):
+    if name.startswith("_") or not hasattr(np, name) or inspect.ismodule(getattr(np, name)):
         raise AttributeError(f"module 'cudasim' has no attribute {name!r}")
     found = getattr(np, name)
     if callable(found) and not isinstance(found, type):

@@ -26,7 +26,15 @@ class Unsafe(CUDADriverError):
 
 
 def watched(
-    kernel, grid, block, args: Sequence, shared_mem: int, *, sanitize: bool, profile: bool
+    kernel,
+    grid,
+    block,
+    args: Sequence,
+    shared_mem: int,
+    *,
+    sanitize: bool,
+    profile: bool,
+    lockstep: bool = False,
 ) -> Report:
     loaded = kernel.module.library(checked=True)
     params = kernel.params(loaded)
@@ -35,7 +43,14 @@ def watched(
         grid, block, shared_mem, kernel.max_dynamic_shared_size_bytes, row.max_threads
     )
     seen = watching.watch(
-        kernel.name, loaded, sizes, params, args, checking=sanitize, profiling=profile
+        kernel.name,
+        loaded,
+        sizes,
+        params,
+        args,
+        checking=sanitize,
+        profiling=profile,
+        lockstep=lockstep,
     )
     return Report(
         name=kernel.name,

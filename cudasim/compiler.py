@@ -103,7 +103,7 @@ def flags(cxx: str, *, checked: bool) -> list[str]:
             "-fno-delete-null-pointer-checks",
             "-fno-optimize-sibling-calls",
             "-ftemplate-depth=200",
-            "-w",
+            "-Werror=vla",
         ),
     ]
     common += ["-march=x86-64-v3"] if has_v3() else []

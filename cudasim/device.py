@@ -26,6 +26,7 @@ import numpy as np
 
 import cudasim.cuda as simulated_cuda
 from cudasim.errors import CudasimError
+from cudasim.geometry import tupled
 from cudasim.kernels import RawKernel
 
 WANTED = ("auto", "gpu", "simulator")
@@ -75,6 +76,7 @@ def time_launch(
     """Times launches by events, after one that warms up."""
     simulated = isinstance(kernel, RawKernel)
     cuda = simulated_cuda if simulated else gpu().cuda
+    grid, block = tupled(grid), tupled(block)
     kernel(grid, block, tuple(args), shared_mem=shared_mem)
     times = []
     for _ in range(repeat):

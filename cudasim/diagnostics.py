@@ -57,6 +57,11 @@ WORDING = [
     (r"assignment of member .* in read-only object", "expression must be a modifiable lvalue"),
     (r"request for member .*, which is of .* type ‘(?P<a>[^’]+)’.*",
      'expression must have class type but it has type "{a}"'),
+    (r"(ISO C\+\+ forbids )?variable length arrays? .*", "expression must have a constant value"),
+    (r"storage size of .* isn.t constant", "expression must have a constant value"),
+    (r"‘(?P<n>\w+)’ is not a member of ‘(?P<a>[\w:]+)’.*", 'namespace "{a}" has no member "{n}"'),
+    (r"no (?:member|template) named '(?P<n>\w+)' in namespace '(?P<a>[\w:]+)'.*",
+     'namespace "{a}" has no member "{n}"'),
     (r"return-statement with .*", "return value type does not match the function type"),
     (r"control reaches end .*|no return statement .*", "missing return statement"),
 ]  # fmt: skip
@@ -138,4 +143,4 @@ def reword(message: str) -> str:
         if m:
             message = words.format(**m.groupdict())
             break
-    return re.sub(r"(\w)(\*+)", r"\1 \2", message.replace("‘", '"').replace("’", '"'))
+    return re.sub(r"(\w)(\*+)", r"\1 \2", re.sub(r"‘([^’]*)’", r'"\1"', message))

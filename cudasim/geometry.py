@@ -70,10 +70,15 @@ def geometry(
     return Geometry(*sizes, shared_bytes)
 
 
+def tupled(sizes) -> tuple:
+    """A size, or a sequence of sizes, as the tuple that a launch wants."""
+    return tuple(sizes) if isinstance(sizes, Sequence | np.ndarray) else (sizes,)
+
+
 def three(sizes, what: str, most: tuple[int, int, int]) -> tuple[int, int, int]:
-    given = tuple(sizes) if isinstance(sizes, Sequence | np.ndarray) else (sizes,)
-    if not 1 <= len(given) <= 3:
-        raise LaunchError(f"{what} {given!r}: want one to three sizes")
+    if not isinstance(sizes, tuple) or not 1 <= len(sizes) <= 3:
+        raise LaunchError(f"{what} {sizes!r}: want a tuple of one to three sizes, as CuPy does")
+    given = sizes
     try:
         full = tuple(int(s.__index__()) for s in given) + (1,) * (3 - len(given))
     except (AttributeError, TypeError):
@@ -110,7 +115,7 @@ def pointer(what: str, p: Param, value) -> ctypes.c_void_p:
 
 def fits(p: Param, dtype: np.dtype) -> bool:
     """May a pointer to that type point to an array of this one? Raw bytes go with everything."""
-    if p.element in "vs" and p.component_size != 2:
+    if p.element in "vs":
         return p.element == "v" or dtype.itemsize == p.element_size or dtype.itemsize == 1
     if dtype.itemsize == 1 and dtype.kind in "iu" and p.component_size != 1:
         return p.element_size > 8  # vectors over raw bytes

@@ -218,8 +218,8 @@ class RawKernel:
     def __call__(self, grid, block, args, *, shared_mem: int = 0, stream=None) -> None:
         """Launches the kernel and waits for it.
 
-        ``grid`` and ``block``: one to three sizes, x first. ``args``: arrays of cudasim and scalars
-        of NumPy. ``shared_mem``: bytes of dynamic shared memory. Raises LaunchError,
+        ``grid`` and ``block``: tuples of one to three sizes, x first. ``args``: arrays of cudasim
+        and scalars of NumPy. ``shared_mem``: bytes of dynamic shared memory. Raises LaunchError,
         CUDADriverError.
         """
         mode = launching.settings().mode
@@ -242,19 +242,31 @@ class RawKernel:
 
 def check(
     kernel, grid, block, args: Sequence, *, shared_mem: int = 0,
-    sanitize: bool = True, profile: bool = True,
+    sanitize: bool = True, profile: bool = True, lockstep: bool = False,
 ) -> Report:  # fmt: skip
     """Launches once, watched, and returns what was seen; findings do not raise.
 
-    ``kernel``: a RawKernel of cudasim, or of CuPy with CuPy's arrays: then copies are simulated and
-    the GPU's arrays stay as they are. Otherwise as a kernel's own call. Raises CompileException,
+    ``grid`` and ``block`` may be plain numbers. ``kernel``: a RawKernel of cudasim, or of CuPy with
+    CuPy's arrays: then copies are simulated and the GPU's arrays stay as they are. Otherwise as a
+    kernel's own call. Raises CompileException,
     LaunchError, and TimeLimit; a failed assert is a finding of kind "fault".
+    ``lockstep``: threads take turns at every piece of straight code, as the lanes of a warp mostly
+    do on a GPU, so that a kernel which relies on that without saying so (a race, found all the
+    same) computes what it would there.
     """
     if not isinstance(kernel, RawKernel):
         limit = getattr(kernel, "max_dynamic_shared_size_bytes", geometry.STATIC_SHARED_BYTES)
         kernel = RawKernel(kernel.code, kernel.name, kernel.options)
         kernel.max_dynamic_shared_size_bytes = limit
         args = [asarray(a.get()) if hasattr(a, "get") and hasattr(a, "shape") else a for a in args]
+    grid, block = geometry.tupled(grid), geometry.tupled(block)
     return checking.watched(
-        kernel, grid, block, args, shared_mem, sanitize=sanitize, profile=profile
+        kernel,
+        grid,
+        block,
+        args,
+        shared_mem,
+        sanitize=sanitize,
+        profile=profile,
+        lockstep=lockstep,
     )

@@ -70,6 +70,7 @@ class Launch(ctypes.Structure):
         ("stack_bytes", ctypes.c_size_t),
         ("checking", ctypes.c_int),
         ("profiling", ctypes.c_int),
+        ("lockstep", ctypes.c_int),
     )
 
 

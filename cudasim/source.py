@@ -53,6 +53,10 @@ REFUSED = {
         ["__attribute__", "__attribute", "__extension__"], "attributes of the host are not allowed"
     ),
 }
+HOST_FUNCTION = (
+    "A function without execution space annotations (__host__/__device__/__global__) is considered "
+    "a host function, and host functions are not allowed in JIT mode"
+)
 TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|::|->|[^\s\w]")
 COMMENT = re.compile(
     r'//(?:[^\n\\]|\\.|\\\n)*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.S
@@ -117,6 +121,11 @@ def read(text: str) -> Source:
     tokens = tuple(tokenize(text, re.sub(r"^[ \t]*#.*$", blank, plain, flags=re.M)))
     for token in (t for t in TOKEN.finditer(plain) if t.group() in REFUSED):
         raise error(text, token.start(), f"{token.group()}: {REFUSED[token.group()]}")
+    for token in host_functions(tokens):
+        raise error(text, token.at, HOST_FUNCTION)
+    launch = plain.find("<<<")
+    if launch >= 0:
+        raise error(text, launch, "a kernel cannot launch a kernel here")
     return Source(
         text=text,
         plain=plain,
@@ -147,9 +156,8 @@ def find_includes(text: str, plain: str) -> Iterator[tuple[int, int, str]]:
         given = text[m.end(1) : m.end()].strip()
         name = re.match(r'[<"]([^>"]*)[>"]', given)
         if m.group(1) != "include" or not name or name.group(1) not in INCLUDES:
-            raise error(
-                text, m.start(1), f"cannot open source file {name.group() if name else given!s}"
-            )
+            shown = name.group(1) if name else given
+            raise error(text, m.start(1), f'cannot open source file "{shown}"')
         yield m.start(), m.end(), INCLUDES[name.group(1)]
 
 
@@ -186,6 +194,27 @@ def matching(tokens: tuple[Token, ...], i: int) -> int:
     return len(tokens) - 1
 
 
+def host_functions(tokens: tuple[Token, ...]) -> Iterator[Token]:
+    """Names of functions at file scope that nothing marks as code of the device."""
+    head = 0  # where the statement begins
+    k = 0
+    while k < len(tokens):
+        token = tokens[k]
+        words = {t.text for t in tokens[head:k]}
+        if token.text == "{" and not token.depth:
+            opened = next((n for n in range(head, k) if tokens[n].text == "("), 0)
+            named = opened > head and is_name(tokens[opened - 1].text)
+            typed = words & {"struct", "class", "union", "enum", "namespace", "=", "operator"}
+            marked = words & {"__device__", "__global__", "__host__"}
+            if named and not typed and not marked and opened - head > 1:
+                yield tokens[opened - 1]
+            if "namespace" not in words and tokens[k - 1].text != "extern":
+                k = matching(tokens, k)
+        if tokens[k].text in "{};":
+            head = k + 1
+        k += 1
+
+
 def find_kernels(text: str, tokens: tuple[Token, ...]) -> Iterator[Kernel]:
     seen: set[str] = set()
     for i, token in enumerate(tokens):
@@ -201,6 +230,8 @@ def find_kernels(text: str, tokens: tuple[Token, ...]) -> Iterator[Kernel]:
         if k >= len(tokens):
             return
         end = matching(tokens, k)
+        if "void" not in {t.text for t in tokens[max(0, i - 3) : k]}:
+            raise error(text, token.at, "a __global__ function must have a void return type")
         name = "::".join([*token.scope, tokens[k - 1].text])
         after = end + 1 if end + 1 < len(tokens) else end
         body = tokens[matching(tokens, after)].at + 1 if tokens[after].text == "{" else 0
@@ -261,6 +292,8 @@ def find_shared(text: str, tokens: tuple[Token, ...]) -> Iterator[Shared]:
             last = matching(tokens, last) if tokens[last].text == "{" else last + 1
             last += tokens[last].text == "}"
         words = [t.text for t in tokens[first:last]]
+        if "=" in words and "struct" not in words:
+            raise error(text, token.at, "initializer not allowed for __shared__ variable")
         yield Shared(
             names=tuple(declared(tokens[i + 1 : last])),
             start=tokens[first].at,

@@ -134,9 +134,10 @@ class Seen:
 
 def watch(
     name: str, library: Library, geometry: Geometry, params: Sequence[Param], args: Sequence,
-    *, checking: bool, profiling: bool,
+    *, checking: bool, profiling: bool, lockstep: bool = False,
 ) -> Seen:  # fmt: skip
     """Runs a launch in the checked build; the arrays end as they would after any launch."""
+    modes = {"checking": checking, "profiling": profiling, "lockstep": lockstep}
     packed = pack(name, params, args)  # for its checks alone: the addresses come anew below
     copy = library.copies[0]
     with copy.lock:
@@ -147,7 +148,7 @@ def watch(
                 if p.kind == "p" and a is not None:
                     low, root = placed[id(a._root)][:2]
                     packed[i] = ctypes.c_void_p(low + a._host.ctypes.data - root.host.ctypes.data)
-            failure = execute(name, library, copy, geometry, packed, checking, profiling)
+            failure = execute(name, library, copy, geometry, packed, modes)
             seen = collect(library, copy, failure)
             bring_back(copy, placed)
         finally:
@@ -223,13 +224,12 @@ def place_variables(copy: Copy, rows: ctypes.Array, n: int) -> None:
 
 def execute(
     name: str, library: Library, copy: Copy, geometry: Geometry, packed: Sequence,
-    checking: bool, profiling: bool,
+    modes: dict[str, int],
 ) -> CUDADriverError | None:  # fmt: skip
     outcome, next_block = Outcome(), ctypes.c_int64(0)
     pointers = (ctypes.c_void_p * max(1, len(packed)))(
         *[ctypes.cast(ctypes.byref(p), ctypes.c_void_p) for p in packed]
     )
-    modes = {"checking": int(checking), "profiling": int(profiling)}
     launch = launching.describe(copy, name, geometry, pointers, next_block, **modes)
     launching.together([copy], [launch], [outcome], geometry)
     launching.show(copy.printed())

@@ -52,6 +52,8 @@ def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student)
         "quizzes/web/quiz.js",
         "quizzes/web/quiz.css",
         "course/interview/debugging.yaml",
+        "cudasim/include/cudasim.h",
+        "cudasim/runtime/scheduler.cpp",
         "minengine_course/course/syllabus.yaml",
         "minengine_course/assignments/01_transformer_layer/checks.py",
         "minengine_course/assignments/01_transformer_layer/hints.yaml",
@@ -74,7 +76,7 @@ def test_no_line_of_a_reference_is_in_the_students_wheel(built):
 
 
 def test_every_module_of_the_rooms_is_in_the_instructors_wheel(wheels):
-    for room in ("minengine", "autograder", "quizzes"):
+    for room in ("minengine", "autograder", "quizzes", "cudasim"):
         modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / room).glob("*.py")}
         assert modules <= wheels[False]
 

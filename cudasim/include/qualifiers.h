@@ -66,7 +66,7 @@ extern const uint3 threadIdx CUDASIM_HIDDEN;
 extern const uint3 blockIdx CUDASIM_HIDDEN;
 extern const dim3 blockDim CUDASIM_HIDDEN;
 extern const dim3 gridDim CUDASIM_HIDDEN;
-extern char cudasim_dynamic[] CUDASIM_HIDDEN;  // dynamic shared memory of this copy
+extern char cudasim_memory[] CUDASIM_HIDDEN;  // dynamic shared memory, room on both sides
 
 int cudasim_print(const char *format, __builtin_va_list list) CUDASIM_HIDDEN;
 void cudasim_fail(const char *what, const char *file, int line, const char *function)
@@ -78,6 +78,7 @@ void *memmove(void *to, const void *from, size_t n_bytes);
 void *memset(void *to, int value, size_t n_bytes);
 int memcmp(const void *a, const void *b, size_t n_bytes);
 }
+#define cudasim_dynamic (cudasim_memory + 4096)
 constexpr int warpSize = 32;
 
 __attribute__((format(printf, 1, 2))) CUDASIM_PLAIN static inline int printf(const char *format,

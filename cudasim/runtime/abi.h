@@ -20,6 +20,7 @@ struct Launch {
   size_t stack_bytes;
   int checking;   // sanitizer on
   int profiling;  // counters on
+  int lockstep;   // threads take turns at every piece of straight code
 };
 
 enum OutcomeKind { OUTCOME_DONE, OUTCOME_STUCK, OUTCOME_ASSERT, OUTCOME_TRAP, OUTCOME_GRID_SYNC,

@@ -21,7 +21,6 @@
 #endif
 
 Watch watch_;
-extern "C" char cudasim_dynamic[(228 << 10) + 4096] HIDDEN;
 bool in_stacks(const void *p) HIDDEN;
 
 static Finding findings[256];
@@ -36,7 +35,6 @@ static int n_array_regions;  // arrays and module variables: regions that outliv
 static uint16_t clocks[MAX_THREADS / N_LANES][N_LANES][N_LANES];
 static int64_t *interval_block;  // which block an interval belongs to
 static uint32_t interval_room;
-static constexpr size_t GAP_BYTES = 4096;
 
 // ---- memory that Python asks for
 
@@ -318,7 +316,7 @@ static int region_of(uintptr_t p, bool *inside) {
     *inside = p - r->low < r->n_bytes;
     return slot;
   }
-  if (p - (uintptr_t)cudasim_dynamic < sizeof(cudasim_dynamic)) {
+  if (p - (uintptr_t)cudasim_memory < sizeof(cudasim_memory)) {
     *inside = p - (uintptr_t)cudasim_dynamic < watch_.regions[dynamic_region].n_bytes;
     return dynamic_region;
   }
@@ -466,6 +464,7 @@ HOOK void cudasim_note_atomic(const void *p, size_t n, const void *pc) {
 HOOK void __sanitizer_cov_trace_pc() {
   if (!watch_.inside) return;
   if (watch_.profiling) count_step(PC);
+  if (launch_->lockstep) nap();
 }
 
 // ---- what -fsanitize=bounds,alignment found

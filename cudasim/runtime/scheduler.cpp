@@ -17,8 +17,7 @@
 
 extern "C" {
 Index3 threadIdx HIDDEN, blockIdx HIDDEN, blockDim HIDDEN, gridDim HIDDEN;
-// 228 KB is the most shared memory of any GPU's multiprocessor; nothing behind it is dynamic.
-alignas(128) char cudasim_dynamic[(228 << 10) + 4096] HIDDEN;
+alignas(128) char cudasim_memory[GAP_BYTES + DYNAMIC_BYTES + GAP_BYTES] HIDDEN;
 }
 Block block_;
 Outcome *outcome_;

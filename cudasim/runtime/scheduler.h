@@ -14,6 +14,13 @@ enum Op : uint8_t {
 constexpr int MAX_THREADS = 1024;
 constexpr int N_LANES = 32;
 
+// Dynamic shared memory: 228 KB is the most that any GPU's multiprocessor has. What a kernel writes a
+// little beyond falls into the gaps. include/qualifiers.h has the same gap.
+constexpr size_t GAP_BYTES = 4096, DYNAMIC_BYTES = 228 << 10;
+extern "C" char cudasim_memory[GAP_BYTES + DYNAMIC_BYTES + GAP_BYTES]
+    __attribute__((visibility("hidden")));
+#define cudasim_dynamic (cudasim_memory + GAP_BYTES)
+
 struct Thread {
   void *sp;  // where to go on, while it waits
   Index3 index;

@@ -120,7 +120,7 @@ def test_an_atomic_reads_and_writes():
 def test_counting_does_not_change_what_is_computed():
     x = cp.asarray(np.random.default_rng(0).random(32 * 100, dtype=np.float32))
     outs = [cp.empty(32, "f4") for _ in range(3)]
-    CODE.get_function("loops")(1, 32, (x, outs[0], 100))
+    CODE.get_function("loops")((1,), (32,), (x, outs[0], 100))
     counted("loops", 1, 32, x, outs[1], 100, profile=False)
     counted("loops", 1, 32, x, outs[2], 100, sanitize=False)
     assert len({o.get().tobytes() for o in outs}) == 1

@@ -25,6 +25,16 @@ STATEMENTS = [
     "const int c = 1; c = 2;",
     "return 1;",
     "__syncthread();",
+    "std::vector<int> v;",
+    "float s[i];",
+]
+OUTSIDE = [
+    "float half_of(float v) { return v / 2; }",
+    "namespace a { float half_of(float v) { return v / 2; } }",
+    'extern "C" __global__ int answer(float *x) { return 1; }',
+    'extern "C" __global__ void g(float *x) { __shared__ int n = 0; x[0] = n; }',
+    'extern "C" __global__ void g(float *x) { __shared__ float s[2] = {1, 2}; x[0] = s[1]; }',
+    "#include <vector>",
 ]
 
 
@@ -51,11 +61,22 @@ def test_an_error_reads_as_nvrtcs(statement):
     assert theirs.value.errors[0][2] == text
 
 
+@pytest.mark.parametrize("line", OUTSIDE)
+def test_an_error_outside_of_kernels_reads_as_nvrtcs(line):
+    code = f"// one\n{line}\n" + source("x[i] = 1;")
+    with pytest.raises(cp.CompileException) as ours:
+        cp.RawKernel(code, "f").compile()
+    with pytest.raises(cp.CompileException) as theirs:
+        nvrtc.judge(code)
+    assert ours.value.errors[0][0] == theirs.value.errors[0][0] == 2
+    assert theirs.value.errors[0][2].strip().startswith(ours.value.errors[0][2])
+
+
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
         ('asm("nop;");', "asm: inline PTX is not simulated"),
-        ("\n#include </etc/passwd>\n", "cannot open source file </etc/passwd>"),
+        ("\n#include </etc/passwd>\n", 'cannot open source file "/etc/passwd"'),
         ('\n#include "../secret.h"\n', 'cannot open source file "../secret.h"'),
         ('\n#define J(a, b) a##b\n J(as, m)("nop");', '"asm" is not allowed'),
         ("__attribute__((unused)) int k;", "attributes of the host are not allowed"),
@@ -79,5 +100,5 @@ def test_options_that_are_no_options_of_a_kernel_are_refused():
             cp.RawKernel(source(""), "f", options=(option,))
     kernel = cp.RawKernel(source("x[i] = N;"), "f", options=("-DN=7", "--use_fast_math"))
     x = cp.zeros(1, "f4")
-    kernel(1, 1, (x,))
+    kernel((1,), (1,), (x,))
     assert x.get()[0] == 7

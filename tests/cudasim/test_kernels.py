@@ -44,7 +44,7 @@ def test_shuffles_read_the_lane_that_the_guide_says(width):
     x = np.random.default_rng(1).integers(0, 100, 32).astype(np.int32)
     for by in (0, 1, 3, 7, 16, 31):
         y = cp.empty(128, np.int32)
-        SHUFFLES.get_function("shuffles")(1, 32, (cp.asarray(x), y, by, width))
+        SHUFFLES.get_function("shuffles")((1,), (32,), (cp.asarray(x), y, by, width))
         want = [x[lane_of(kind, lane, by, width)] for kind in range(4) for lane in range(32)]
         assert y.get().tolist() == want
 
@@ -52,7 +52,7 @@ def test_shuffles_read_the_lane_that_the_guide_says(width):
 def test_votes_and_reductions_see_every_lane():
     x = np.random.default_rng(2).integers(0, 100, 32).astype(np.int32)
     y = cp.empty(128, np.uint32)
-    SHUFFLES.get_function("votes")(1, 32, (cp.asarray(x), y))
+    SHUFFLES.get_function("votes")((1,), (32,), (cp.asarray(x), y))
     got = y.get().reshape(4, 32)
     assert set(got[0]) == {sum(1 << i for i in range(32) if x[i] > 50)}
     assert set(got[1]) == {int((x > 98).any()) | 2}
@@ -112,7 +112,7 @@ def test_halves_round_as_numpy_rounds_them():
     a, b, c = bits.view(np.float16)
     y = cp.empty(4 * 4096, np.float16)
     args = (cp.asarray(a), cp.asarray(b), cp.asarray(c), y, 4096)
-    MIXED.get_function("halves")(16, 256, args)
+    MIXED.get_function("halves")((16,), (256,), args)
     with np.errstate(all="ignore"):
         fused = (a.astype(np.float64) * b + c).astype(np.float16)
         want = np.concatenate([a + b, a * b, a / b, fused])
@@ -120,7 +120,7 @@ def test_halves_round_as_numpy_rounds_them():
 
 
 def test_printf_goes_where_python_prints(capsys):
-    MIXED.get_function("says")(1, 4, (cp.asarray(np.float32([1, 2.5, 3, 4])),))
+    MIXED.get_function("says")((1,), (4,), (cp.asarray(np.float32([1, 2.5, 3, 4])),))
     assert capsys.readouterr().out == "thread 1 has 2.50\n"
 
 
@@ -132,7 +132,7 @@ def test_templates_are_named_by_expressions_and_variables_are_shared_by_launches
         ("reversed<double, 4>", float, 4),
     ):
         x = cp.arange(n, dtype=dtype)
-        MIXED.get_function(name)(1, n, (x,))
+        MIXED.get_function(name)((1,), (n,), (x,))
         assert x.get().tolist() == [3.0 * v for v in range(n)][::-1]
     assert MIXED.get_global("calls").view(np.int32).get().tolist() == [2]
 
@@ -141,7 +141,7 @@ def test_templates_are_named_by_expressions_and_variables_are_shared_by_launches
 def test_atomics_lose_nothing_whatever_the_number_of_threads(threads):
     y = cp.zeros(4, np.int32)
     with cp.configured(threads=threads):
-        MIXED.get_function("sums")(16, 64, (y,))
+        MIXED.get_function("sums")((16,), (64,), (y,))
     assert y.get().tolist() == [2048, 1023, 1024 % 10, 0]
 
 
@@ -160,8 +160,17 @@ def test_arrays_do_not_turn_into_numpy_arrays_by_themselves():
     assert np.isnan(cp.empty(3, np.float32).get()).all()
 
 
+def test_comparisons_and_gaps_are_those_of_cupy():
+    x = cp.arange(3)
+    cp.testing.assert_array_equal(x * 2, np.array([0, 2, 4]))
+    with pytest.raises(AssertionError):
+        cp.testing.assert_allclose(x, [0, 1, 3])
+    with pytest.raises(AttributeError, match="random"):
+        _ = cp.random  # NumPy's would give arrays of the host
+
+
 def test_a_view_is_launched_in_place():
     x = cp.zeros((4, 8), np.int32)
-    MIXED.get_function("sums")(1, 32, (x[2],))
+    MIXED.get_function("sums")((1,), (32,), (x[2],))
     assert x.get()[2].tolist() == [64, 31, 32 % 10, 0, 0, 0, 0, 0]
     assert not x.get()[[0, 1, 3]].any()

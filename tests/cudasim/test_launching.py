@@ -45,11 +45,16 @@ extern "C" __global__ void large(float *x) {
 }
 extern "C" __global__ void scalars(float a, int b, double c, unsigned char d, bool e, long f) {}
 __global__ void mangled(float *x) {}
+#include <cooperative_groups.h>
+extern "C" __global__ void meets_the_grid(float *x) {
+  cooperative_groups::this_grid().sync();
+}
 """
 )
 
 
-def run(name, *args, grid=1, block=1, **options):
+def run(name, *args, grid=(1,), block=(1,), **options):
+    grid, block = (s if isinstance(s, tuple) else (s,) for s in (grid, block))
     BAD.get_function(name)(grid, block, args or (cp.zeros(8, np.float32),), **options)
 
 
@@ -63,6 +68,7 @@ def run(name, *args, grid=1, block=1, **options):
         (1, (64, 32), 0, "2048 threads, at most 1024"),
         (1, (1, 1, 65), 0, "block.z is 65"),
         (1.5, 1, 0, "whole numbers"),
+        ((), 1, 0, "want a tuple of one to three sizes"),
         (1, 1, 10 << 30, "at most 232448 bytes"),
         (1, 1, 60000, "max_dynamic_shared_size_bytes = 60000"),
     ],
@@ -75,7 +81,7 @@ def test_sizes_that_no_gpu_takes_are_refused(grid, block, shared, said):
 def test_more_shared_memory_is_given_to_those_who_ask_before():
     kernel = BAD.get_function("nothing")
     kernel.max_dynamic_shared_size_bytes = 100_000
-    kernel(1, 1, (cp.zeros(1, np.float32),), shared_mem=100_000)
+    kernel((1,), (1,), (cp.zeros(1, np.float32),), shared_mem=100_000)
     with pytest.raises(cp.LaunchError, match="80000 bytes of __shared__"):
         run("large")
 
@@ -156,7 +162,16 @@ def test_scalars_of_another_size_are_refused(at, value, said):
 )
 def test_arrays_of_another_kind_are_refused(args, said):
     with pytest.raises(cp.LaunchError, match=re.escape(said)):
-        BAD.get_function("nothing")(1, 1, args)
+        BAD.get_function("nothing")((1,), (1,), args)
+
+
+def test_sizes_are_tuples_as_for_cupy():
+    kernel = BAD.get_function("nothing")
+    for grid, block in ((1, (1,)), ((1,), 1), ([1], (1,))):
+        with pytest.raises(
+            cp.LaunchError, match="want a tuple of one to three sizes, as CuPy does"
+        ):
+            kernel(grid, block, (cp.zeros(1, np.float32),))
 
 
 def test_a_kernel_that_cupy_would_not_find_is_not_found():
@@ -189,7 +204,36 @@ extern "C" __global__ void tree(const float *x, float *y) {
     for fibers in ("", "ucontext"):
         monkeypatch.setenv("CUDASIM_FIBERS", fibers)
         y = cp.empty(32, np.float32)
-        cp.RawKernel(code + f"// {fibers}", "tree")(1, 64, (x, y))
+        cp.RawKernel(code + f"// {fibers}", "tree")((1,), (64,), (x, y))
         answers.append(y.get())
     assert np.array_equal(*answers)
     np.testing.assert_allclose(answers[0], x.get().sum() + (np.arange(32) ^ 1), rtol=1e-6)
+
+
+def test_a_barrier_of_the_whole_grid_is_refused_by_name():
+    with pytest.raises(cp.NotSimulated, match=r"meets_the_grid, line 36: grid\.sync\(\)"):
+        run("meets_the_grid", grid=2)
+
+
+def test_launches_from_two_threads_do_not_mix():
+    kernel = cp.RawKernel(
+        """extern "C" __global__ void fills(float *x, float v) {
+  __shared__ float s[64];
+  s[threadIdx.x] = v;
+  __syncthreads();
+  x[blockIdx.x * 64 + threadIdx.x] = s[63 - threadIdx.x];
+}""",
+        "fills",
+    )
+    outs = [cp.empty(64 * 64, np.float32) for _ in range(6)]
+
+    def work(first: int) -> None:
+        for i in range(first, 6, 2):
+            kernel((64,), (64,), (outs[i], np.float32(i)))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [set(o.get().tolist()) for o in outs] == [{float(i)} for i in range(6)]

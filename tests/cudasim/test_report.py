@@ -16,6 +16,11 @@ CODE = """extern "C" __global__ void shifts(const float *x, float *y) {
 extern "C" __global__ void copies(const float *x, float *y) {
   y[threadIdx.x] = x[threadIdx.x];
 }
+extern "C" __global__ void together(const float *x, float *y) {
+  __shared__ float s[8];
+  for (int i = threadIdx.x; i < 8; i += 8) s[i] = x[i];
+  for (int i = threadIdx.x; i < 8; i += 8) y[i] = s[(i + 1) % 8];
+}
 """
 MODULE = cp.RawModule(code=CODE)
 
@@ -64,13 +69,13 @@ def test_a_small_launch_is_drawn_and_a_large_one_is_not():
 def test_mode_checked_raises_with_the_report_and_profiled_collects():
     shifts, copies = (MODULE.get_function(n) for n in ("shifts", "copies"))
     with cp.configured(mode="checked") as settings:
-        copies(1, 8, args())
+        copies((1,), (8,), args())
         with pytest.raises(cp.Unsafe) as caught:
-            shifts(1, 8, args())
+            shifts((1,), (8,), args())
     assert [r.clean for r in settings.reports] == [True, False]
     assert caught.value.report is settings.reports[1]
     with cp.configured(mode="profiled") as settings:
-        shifts(1, 8, args())
+        shifts((1,), (8,), args())
     assert settings.reports[0].counters.moved_bytes == 64
     with pytest.raises(cp.CudasimError, match="mode 'quick'"), cp.configured(mode="quick"):
         pass
@@ -84,3 +89,10 @@ def test_bytes_that_a_checked_kernel_wrote_count_as_written_afterwards():
     assert "reads x[4]" in half.findings[0].message
     y[4:] = 1.0
     assert cp.check(MODULE.get_function("copies"), 1, 8, (y, cp.empty(8, "f4"))).clean
+
+
+def test_in_lockstep_a_race_between_lanes_comes_out_as_on_a_gpu():
+    args = cp.arange(8, dtype=np.float32), cp.empty(8, np.float32)
+    faulty = cp.check(MODULE.get_function("together"), 1, 8, args, lockstep=True)
+    assert faulty.kinds == ("race",)
+    assert args[1].get().tolist() == [1, 2, 3, 4, 5, 6, 7, 0]

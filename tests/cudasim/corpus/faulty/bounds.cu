@@ -43,6 +43,14 @@ extern "C" __global__ void dynamic_memory_too_small(const float *x, float *y) {
   y[threadIdx.x] = part[63 - threadIdx.x];  // finds out-of-bounds
 }
 
+// launch grid=1 block=32 f32 o32 shared=128
+extern "C" __global__ void before_dynamic_memory(const float *x, float *y) {
+  extern __shared__ float part[];
+  part[threadIdx.x] = x[threadIdx.x];
+  __syncthreads();
+  y[threadIdx.x] = part[threadIdx.x] - part[(int)threadIdx.x - 1];  // finds out-of-bounds
+}
+
 // launch grid=1 block=32 f32 o32
 extern "C" __global__ void shared_by_a_pointer(const float *x, float *y) {
   __shared__ float s[32];
