@@ -113,7 +113,7 @@ def flags(cxx: str, *, checked: bool) -> list[str]:
     if not checked:
         return [*common, "-O2"]
     sanitize = "-fsanitize=thread,bounds,alignment,integer-divide-by-zero"
-    plain = ["-fno-inline-small-functions", "-fno-thread-jumps", "-fno-tree-sink"]
+    plain = ["-fno-inline-small-functions", "-fno-thread-jumps", "-fno-tree-sink", "-fno-tree-sra"]
     if gcc_version(cxx) >= 11:
         plain.append("--param=tsan-instrument-func-entry-exit=0")
     if is_clang(cxx):  # it would leave out the read of x += 1

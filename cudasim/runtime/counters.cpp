@@ -7,8 +7,8 @@
 //   sectors: 32 bytes; those that a request touches (CUDA C++ Best Practices Guide, coalesced access)
 //   wavefronts: a request to shared memory takes as many as one of the 32 banks, four bytes wide, has
 //   different words; 8-byte accesses go by half warps, 16-byte ones by quarters
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "watch.h"
 
@@ -128,14 +128,29 @@ void count_flush() {
   // at a barrier all lanes are together again, wherever they have been
   for (int w = 0; w * N_LANES < block_.n_threads; w++) count_warp_end(w);
 }
+// Columns come from a pool of their own: a launch may be stopped anywhere, and in malloc that would
+// leave its lock held.
+static constexpr size_t POOL_BYTES = (size_t)4 << 30;
+static char *pool;
+static size_t n_pooled;
+static void *take(size_t n_bytes) {
+  if (!pool || n_pooled + n_bytes > POOL_BYTES) return nullptr;
+  void *p = pool + n_pooled;
+  n_pooled += (n_bytes + 63) & ~(size_t)63;
+  return p;
+}
 void count_launch() {
   n_trace = 0;
-  for (auto &warp : columns)
-    for (Column *&c : warp) {
-      if (c) free(c->requests);
-      free(c);
-      c = nullptr;
-    }
+  memset(columns, 0, sizeof(columns));
+  if (pool && n_pooled == 0) return;
+  if (pool) munmap(pool, POOL_BYTES);
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+  void *p = mmap(nullptr, POOL_BYTES, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  pool = p == MAP_FAILED ? nullptr : (char *)p;
+  n_pooled = 0;
 }
 
 // The place for this lane's next time at a site, or null where there is no memory.
@@ -144,8 +159,8 @@ static Column *column(int site, bool is_step, uint32_t *at) {
   int w = t->linear / N_LANES, lane = t->linear % N_LANES;
   Column *&c = columns[w][site];
   if (!c) {
-    c = (Column *)calloc(1, sizeof(Column));
-    if (c && !is_step) c->requests = (Request *)calloc(WINDOW * 2, sizeof(Request));
+    c = (Column *)take(sizeof(Column));
+    if (c && !is_step) c->requests = (Request *)take(WINDOW * 2 * sizeof(Request));
     if (!c || (!is_step && !c->requests)) return nullptr;
     watch_.sites[site].is_step = is_step;
   }
