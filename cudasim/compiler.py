@@ -101,6 +101,7 @@ def flags(cxx: str, *, checked: bool) -> list[str]:
         *(
             "-fno-strict-aliasing",
             "-fno-delete-null-pointer-checks",
+            "-fno-finite-loops",
             "-fno-optimize-sibling-calls",
             "-ftemplate-depth=200",
             "-Werror=vla",
