@@ -101,6 +101,7 @@ def flags(cxx: str, *, checked: bool) -> list[str]:
         *(
             "-fno-strict-aliasing",
             "-fno-delete-null-pointer-checks",
+            "-fno-finite-loops",
             "-fno-optimize-sibling-calls",
             "-ftemplate-depth=200",
             "-Werror=vla",
@@ -113,7 +114,7 @@ def flags(cxx: str, *, checked: bool) -> list[str]:
     if not checked:
         return [*common, "-O2"]
     sanitize = "-fsanitize=thread,bounds,alignment,integer-divide-by-zero"
-    plain = ["-fno-inline-small-functions", "-fno-thread-jumps", "-fno-tree-sink"]
+    plain = ["-fno-inline-small-functions", "-fno-thread-jumps", "-fno-tree-sink", "-fno-tree-sra"]
     if gcc_version(cxx) >= 11:
         plain.append("--param=tsan-instrument-func-entry-exit=0")
     if is_clang(cxx):  # it would leave out the read of x += 1

@@ -1,7 +1,9 @@
 """What a launch costs, line by line: transactions, bank conflicts, lanes that do nothing.
 
 Owns: the figures that are derived from what runtime/counters.cpp counted. Sectors are 32 bytes of
-global memory; caches are left out, so a sector counts each time a warp asks for it.
+global memory; caches are left out, so a sector counts each time a warp asks for it. A request is
+what the source asks for: ``float4 v = p[i]`` is one, ``p[i].x + p[i].y`` two, though nvcc may join
+these.
 """
 
 from __future__ import annotations

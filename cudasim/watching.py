@@ -7,7 +7,6 @@ their words in findings.py, counters in counters.py. Read launching.py before.
 from __future__ import annotations
 
 import ctypes
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -187,7 +186,7 @@ def place(copy: Copy, params: Sequence[Param], args: Sequence) -> dict[int, tupl
         is_const = all(p.is_const for p in users)
         flags = root.written
         rows[i] = RegionRow(
-            name=held(users[0].name), low=low, n_bytes=root.host.nbytes,
+            name=users[0].name.encode(), low=low, n_bytes=root.host.nbytes,
             element=max(1, users[0].element_size), space=GLOBAL, is_const=is_const,
             written=flags.ctypes.data if flags is not None else None,
         )  # fmt: skip
@@ -196,17 +195,11 @@ def place(copy: Copy, params: Sequence[Param], args: Sequence) -> dict[int, tupl
     return placed
 
 
-@functools.cache
-def held(name: str) -> bytes:
-    """A name as the runtime points to it: it has to outlive the rows, so it is never let go."""
-    return name.encode()
-
-
 def place_variables(copy: Copy, rows: ctypes.Array, n: int) -> None:
     shared = []
     for v in copy.variables:
         row = RegionRow(
-            name=held(v.name), low=v.address, n_bytes=v.n_bytes, element=v.element_size,
+            name=v.name.encode(), low=v.address, n_bytes=v.n_bytes, element=v.element_size,
             n_dims=len(v.dims), space=CONSTANT if v.space == "c" else GLOBAL,
             is_const=v.space == "c",
         )  # fmt: skip

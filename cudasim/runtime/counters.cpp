@@ -4,13 +4,11 @@
 // run at once), a trace of the first accesses for drawings. Lanes run one after the other here; the
 // k-th time that a lane comes to an instruction belongs with the k-th time of the others, which is
 // what a GPU does while they stay together. A GPU's caches are left out: a sector counts each time.
-// A float4 is one access on a GPU, and four instructions here: a lane's accesses side by side within
-// 16 aligned bytes, by different instructions, count as one.
 //   sectors: 32 bytes; those that a request touches (CUDA C++ Best Practices Guide, coalesced access)
 //   wavefronts: a request to shared memory takes as many as one of the 32 banks, four bytes wide, has
 //   different words; 8-byte accesses go by half warps, 16-byte ones by quarters
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "watch.h"
 
@@ -31,15 +29,6 @@ struct Column {  // one instruction in one warp
   uint32_t steps[WINDOW * 2];     // of a step: which lanes
   Request *requests;          // of an access
 };
-struct Latest {  // an access of a lane that the next one may continue
-  Column *column;
-  uint32_t k;
-  int site, region;
-  uintptr_t at;
-  uint8_t size, access;
-};
-constexpr int N_LATEST = 4;  // two vectors may be read by turns
-static Latest latest[MAX_THREADS][N_LATEST];
 static Column *columns[MAX_THREADS / N_LANES][MAX_SITES];
 static Touch trace[MAX_TRACE];
 static int n_trace;
@@ -139,15 +128,29 @@ void count_flush() {
   // at a barrier all lanes are together again, wherever they have been
   for (int w = 0; w * N_LANES < block_.n_threads; w++) count_warp_end(w);
 }
+// Columns come from a pool of their own: a launch may be stopped anywhere, and in malloc that would
+// leave its lock held.
+static constexpr size_t POOL_BYTES = (size_t)4 << 30;
+static char *pool;
+static size_t n_pooled;
+static void *take(size_t n_bytes) {
+  if (!pool || n_pooled + n_bytes > POOL_BYTES) return nullptr;
+  void *p = pool + n_pooled;
+  n_pooled += (n_bytes + 63) & ~(size_t)63;
+  return p;
+}
 void count_launch() {
   n_trace = 0;
-  memset(latest, 0, sizeof latest);
-  for (auto &warp : columns)
-    for (Column *&c : warp) {
-      if (c) free(c->requests);
-      free(c);
-      c = nullptr;
-    }
+  memset(columns, 0, sizeof(columns));
+  if (pool && n_pooled == 0) return;
+  if (pool) munmap(pool, POOL_BYTES);
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+  void *p = mmap(nullptr, POOL_BYTES, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  pool = p == MAP_FAILED ? nullptr : (char *)p;
+  n_pooled = 0;
 }
 
 // The place for this lane's next time at a site, or null where there is no memory.
@@ -156,8 +159,8 @@ static Column *column(int site, bool is_step, uint32_t *at) {
   int w = t->linear / N_LANES, lane = t->linear % N_LANES;
   Column *&c = columns[w][site];
   if (!c) {
-    c = (Column *)calloc(1, sizeof(Column));
-    if (c && !is_step) c->requests = (Request *)calloc(WINDOW * 2, sizeof(Request));
+    c = (Column *)take(sizeof(Column));
+    if (c && !is_step) c->requests = (Request *)take(WINDOW * 2 * sizeof(Request));
     if (!c || (!is_step && !c->requests)) return nullptr;
     watch_.sites[site].is_step = is_step;
   }
@@ -173,23 +176,6 @@ static Column *column(int site, bool is_step, uint32_t *at) {
   if (*at >= c->n_used) c->n_used = *at + 1;
   return c;
 }
-// Is this the next part of a vector that the lane has begun? Then that request grows.
-static bool continues(int site, int region, uintptr_t at, size_t n_bytes, int access) {
-  Thread *t = block_.current;
-  for (Latest &l : latest[t->linear]) {
-    if (!l.column || l.site == site || l.region != region || l.access != access) continue;
-    if (l.at + l.size != at || l.at % 16 + l.size + n_bytes > 16 || l.at % (2 * n_bytes)) continue;
-    uint32_t i = l.k - l.column->base;
-    if (l.k < l.column->base || i >= l.column->n_used) continue;  // counted already
-    Request *q = &l.column->requests[i];
-    if (!(q->lanes >> t->linear % N_LANES & 1) || q->at[t->linear % N_LANES] != l.at) continue;
-    l.size += (uint8_t)n_bytes;
-    l.site = site;
-    if (q->size < l.size) q->size = l.size;
-    return true;
-  }
-  return false;
-}
 void count_access(int site, int region, uintptr_t at, size_t n_bytes, int access) {
   Site *s = &watch_.sites[site];
   s->space = watch_.regions[region].space;
@@ -200,16 +186,12 @@ void count_access(int site, int region, uintptr_t at, size_t n_bytes, int access
   if (n_trace < MAX_TRACE)
     trace[n_trace++] = {(int64_t)(at - watch_.regions[region].low), region, (int32_t)block_.linear,
                         t->linear, (uint16_t)site, (uint8_t)n_bytes, (uint8_t)access};
-  if (continues(site, region, at, n_bytes, access)) return;
   uint32_t k;
   Column *c = column(site, false, &k);
   if (!c) return;
   c->requests[k].lanes |= 1u << t->linear % N_LANES;
   c->requests[k].size = (uint8_t)n_bytes;
   c->requests[k].at[t->linear % N_LANES] = at;
-  Latest *l = latest[t->linear];
-  memmove(l + 1, l, (N_LATEST - 1) * sizeof *l);
-  l[0] = {c, c->base + k, site, region, at, (uint8_t)n_bytes, (uint8_t)access};
 }
 void count_step(const void *pc) {
   uint32_t k;

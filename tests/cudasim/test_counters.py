@@ -41,6 +41,10 @@ extern "C" __global__ void twice(const float *x, float *y) {
 extern "C" __global__ void adds(float *y) {
   atomicAdd(&y[threadIdx.x % 4], 1.0f);
 }
+extern "C" __global__ void pairs(const float2 *x, float *y) {
+  float2 v = x[threadIdx.x];
+  y[threadIdx.x] = v.x * v.x + v.y;
+}
 """
 )
 
@@ -77,6 +81,12 @@ def test_a_warp_of_float4_costs_sixteen_sectors():
     report = counted("fours", 1, 32, floats(128), cp.empty(128, "f4"))
     assert access(report, 7, "x").sectors == 16
     assert report.traffic_factor == 1
+
+
+def test_a_vector_is_one_request_however_its_members_are_used():
+    report = counted("pairs", 1, 32, floats(64), cp.empty(32, "f4"))
+    read = next(a for a in report.counters.accesses if a.array == "x")
+    assert (read.requests, read.size, read.sectors) == (1, 8, 8)
 
 
 @pytest.mark.parametrize(("stride", "ways"), [(1, 1), (2, 2), (4, 4), (32, 32), (33, 1), (0, 1)])
