@@ -130,11 +130,11 @@ void count_flush() {
 }
 // Columns come from a pool of their own: a launch may be stopped anywhere, and in malloc that would
 // leave its lock held.
-static constexpr size_t POOL_BYTES = (size_t)4 << 30;
+static constexpr size_t MOST_BYTES = (size_t)4 << 30, LEAST_BYTES = (size_t)16 << 20;
 static char *pool;
-static size_t n_pooled;
+static size_t n_pooled, pool_bytes;
 static void *take(size_t n_bytes) {
-  if (!pool || n_pooled + n_bytes > POOL_BYTES) return nullptr;
+  if (!pool || n_pooled + n_bytes > pool_bytes) return nullptr;
   void *p = pool + n_pooled;
   n_pooled += (n_bytes + 63) & ~(size_t)63;
   return p;
@@ -143,13 +143,17 @@ void count_launch() {
   n_trace = 0;
   memset(columns, 0, sizeof(columns));
   if (pool && n_pooled == 0) return;
-  if (pool) munmap(pool, POOL_BYTES);
+  if (pool) munmap(pool, pool_bytes);
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
 #endif
-  void *p = mmap(nullptr, POOL_BYTES, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  pool = p == MAP_FAILED ? nullptr : (char *)p;
+  pool = nullptr;  // a sandbox may grant a process less than it would take without ever using it
+  for (pool_bytes = MOST_BYTES; !pool && pool_bytes >= LEAST_BYTES; ) {
+    void *p = mmap(nullptr, pool_bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) pool_bytes /= 4;
+    else pool = (char *)p;
+  }
   n_pooled = 0;
 }
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -134,3 +139,20 @@ def test_counting_does_not_change_what_is_computed():
     counted("loops", 1, 32, x, outs[1], 100, profile=False)
     counted("loops", 1, 32, x, outs[2], 100, sanitize=False)
     assert len({o.get().tobytes() for o in outs}) == 1
+
+
+def test_a_process_with_little_address_space_counts_all_the_same():
+    """Sandboxes limit it (RLIMIT_AS); what is only reserved must not be what fails."""
+    program = (
+        "import resource, numpy as np, cudasim as cp\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))\n"
+        "k = cp.RawKernel('extern \"C\" __global__ void f(float* o) { o[threadIdx.x] = 1; }', 'f')\n"
+        "report = cp.check(k, (1,), (32,), (cp.zeros(32, np.float32),))\n"
+        "print(report.counters.moved_bytes)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "CUDASIM_THREADS": "1"},
+        cwd=Path(__file__).resolve().parents[2],
+    )  # fmt: skip
+    assert ran.stdout == "128\n", ran.stderr
