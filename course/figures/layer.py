@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from course.charts import AMBER, BLUE, COLOURS, GREEN, SOFT, TEAL, VIOLET, Drawing, chart, finish
-from course.figures.shapes import arrow, box, canvas, label, line
+from course.figures.shapes import SMALL, arrow, box, canvas, label, line
 from minengine.model import Model
 
 
@@ -101,7 +101,7 @@ def parameters(counts: Mapping[str, Mapping[str, int]]) -> Drawing:
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of all parameters")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=len(COLOURS))
+    figure.legend(loc="outside upper center", ncols=4, fontsize=SMALL, columnspacing=1.2)
     return finish(figure, alt="Shares of parameters: "
                   + "; ".join(f"{n}: " + ", ".join(f"{k} {v}" for k, v in counts[n].items())
                               for n in names))  # fmt: skip

@@ -150,17 +150,18 @@ class Buffer(NamedTuple):
 
 def scratch(buffers: Sequence[Buffer], steps: Sequence[str]) -> Drawing:
     """Temporary arrays as boxes: time from left to right, place in the scratch memory upwards."""
-    figure, axes = chart(5.2, 3.2)
+    figure, axes = chart(5.2, 3.6)
+    top, total = max(b.offset + b.n_bytes for b in buffers), sum(b.n_bytes for b in buffers)
     for b, colour in zip(buffers, COLOURS * 4, strict=False):
         y = np.array([b.offset, b.offset + b.n_bytes]) / 1024
         x = [b.first, b.last + 1]
         axes.fill([x[0], x[1], x[1], x[0]], [y[0], y[0], y[1], y[1]], facecolor=colour, alpha=0.35,
                   edgecolor=colour)  # fmt: skip
-        axes.text(sum(x) / 2, y.mean(), b.name, ha="center", va="center", size=7.5, color=INK)
+        axes.text(sum(x) / 2, y.mean(), b.name, ha="center", va="center", color=INK,
+                  size=7.5 if b.n_bytes > top / 20 else 5.5)  # fmt: skip
     axes.set_xticks(np.arange(len(steps)) + 0.5, steps, rotation=45, ha="right", size=7.5)
     axes.set_xlim(0, len(steps))
     axes.set_ylabel("KiB of scratch")
-    top, total = max(b.offset + b.n_bytes for b in buffers), sum(b.n_bytes for b in buffers)
     alt = (
         f"{len(buffers)} temporary arrays of {total:,} bytes in all take {top:,} bytes of scratch, "
         "for places are used again."
@@ -168,29 +169,38 @@ def scratch(buffers: Sequence[Buffer], steps: Sequence[str]) -> Drawing:
     return finish(figure, alt=alt)
 
 
-def roofline(bandwidth: float, peak: float, points: Mapping[str, tuple[float, float]]) -> Drawing:
-    """Operations a second against operations a byte; bandwidth in bytes/s, peak in operations/s."""
-    figure, axes = chart(5.2, 3.2)
+def roofline(
+    bandwidth: float, peak: float, series: Mapping[str, Sequence[tuple[float, float]]]
+) -> Drawing:
+    """Operations a second against operations a byte; bandwidth in bytes/s, peak in operations/s.
+
+    ``series``: for each kind of product its points (operations a byte, operations a second).
+    """
+    figure, axes = chart(5.2, 3.4)
     x = np.logspace(-1.2, 3, 200)
     axes.plot(x, np.minimum(x * bandwidth, peak) / 1e9, color=SOFT)
     ridge = peak / bandwidth
     axes.axvline(ridge, color=FAINT, linewidth=1)
-    axes.text(ridge * 1.15, peak / 1e9 * 0.1, f"ridge: {ridge:.0f}\noperations a byte", size=SMALL,
-              color=INK)  # fmt: skip
-    for (name, (intensity, rate)), colour in zip(points.items(), COLOURS * 2, strict=False):
-        axes.plot(intensity, rate / 1e9, "o", color=colour, label=name)
+    words = f"ridge: {ridge:.1f}\noperations a byte"
+    axes.text(ridge * 1.15, peak / 1e9 * 1.15, words, size=SMALL, color=INK)
+    for (name, points), colour in zip(series.items(), COLOURS, strict=False):
+        rates = [rate / 1e9 for _, rate in points]
+        axes.plot([i for i, _ in points], rates, "o-", color=colour, linewidth=0.8, label=name)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.set_ylim(top=peak / 1e9 * 3)
     axes.set_xlabel("operations for each byte read")
     axes.set_ylabel("10⁹ operations a second")
-    axes.legend(fontsize=SMALL, loc="lower right")
-    said = "; ".join(f"{n}: {i:.2g} operations a byte, {r / 1e9:.1f} billion a second"
-                     for n, (i, r) in points.items())  # fmt: skip
-    return finish(
-        figure,
-        alt=f"Roofline of this machine: {bandwidth / 1e9:.0f} GB/s up to {ridge:.0f} "
-        f"operations a byte, then {peak / 1e9:.0f} billion operations a second. {said}.",
+    figure.legend(loc="outside upper center", ncols=4, fontsize=SMALL, columnspacing=1.2)
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{r / 1e9:.1f} billion a second at {i:.2g}" for i, r in points)
+        for name, points in series.items()
     )
+    alt = (
+        f"Roofline of this machine: {bandwidth / 1e9:.0f} GB/s up to {ridge:.1f} operations a byte,"
+        f" then {peak / 1e9:.0f} billion operations a second. {said}."
+    )
+    return finish(figure, alt=alt)
 
 
 def times(rows: Mapping[str, float]) -> Drawing:

@@ -141,13 +141,14 @@ def drawings_of(engine):
     m = engine.model
     yield layer.data_flow(m)
     yield layer.gates()
-    yield layer.parameters({"a": {"x": 1, "y": 2}})
+    kinds = ("embedding and head", "attention", "feed-forward", "norms")
+    yield layer.parameters({"Llama 2 7B": dict.fromkeys(kinds, 1)})
     yield attention.grouping(8, (8, 2, 1))
     yield attention.pairings(8)
     yield attention.rotations(oracle.rope_frequencies(8, 1000.0), range(5))
     yield memory.file_map(m.file)
     yield memory.block_maps(["Q4_0", "Q6_K"])
-    yield memory.roofline(1e10, 1e11, {"decode": (0.5, 4e9)})
+    yield memory.roofline(1e10, 1e11, {"Q8_0 exact": [(0.5, 4e9), (16, 5e10)]})
     yield debugging.ladder()
 
 
