@@ -83,6 +83,7 @@ def n_parameters(part: str, D: int, H: int, G: int, E: int, F: int = 1) -> int:
     return sum(math.prod(tensor_shape(name, D, H, G, E, F)) for name in MATRICES[part])
 
 
+@functools.lru_cache(maxsize=4096)
 def kv_head(h: int, H: int, G: int) -> int:
     """The key/value head that query head h reads: head g's values are g, so the output names it."""
     v = np.broadcast_to(np.arange(G, dtype=np.float64)[None, :, None], (1, G, 2))
@@ -141,6 +142,7 @@ def rope_angle_mistake(mistake: str, position: int, pair: int, E: int, base: flo
     }[mistake]
 
 
+@functools.lru_cache(maxsize=4096)
 def same_score(m: int, n: int, other_m: int, other_n: int) -> bool:
     """Is rope(q, m) . rope(k, n) the same as rope(q, other_m) . rope(k, other_n)?"""
     q, k = np.random.default_rng(11).normal(size=(2, 1, 1, 16))
@@ -171,6 +173,7 @@ def swiglu_unit_mistake(mistake: str, gate: float, up: float) -> float:
     }[mistake]
 
 
+@functools.cache
 def zeroed_layer_is(zeroed: str, claim: str) -> bool:
     """With these matrices all zero, is a layer's output what the claim says, for a random x?"""
     rng = np.random.default_rng(3)

@@ -82,7 +82,7 @@ def test_a_fix_is_tried_and_said_to_be_right_or_wrong(quiz, tmp_path):
     path.write_text(q.fix)
     mended = quiz("interview", q.id, "--try", path)
     assert (mended.exit_code, "Mended" in mended.stdout) == (0, True)
-    path.write_text("def next_mu(mu, surprise, tau, eta):\n    return 1 / 0\n")
+    path.write_text("1 / 0\n")
     wrong = quiz("interview", q.id, "--try", path)
     assert wrong.exit_code == 1
     assert "ZeroDivisionError" in wrong.stdout
