@@ -12,6 +12,7 @@ from autograder import handout
 from autograder.catalog import Course
 from autograder.checks import Check
 from autograder.handout import Cell, Handout
+from course.site.closed import closed_by
 from course.site.lessons import links
 
 # folder of course/examples -> title; files of these kinds are shown
@@ -34,8 +35,13 @@ def pages(course: Course) -> Iterator[tuple[str, str]]:
         yield f"labs/{number}.md", page(handout.parse(path), checks, f"labs/{path.name}")
 
 
-def examples(course: Course) -> Iterator[tuple[str, str]]:
-    """(path, text) of the code examples: a list, a page for each notebook and program."""
+def examples(course: Course, *, student: bool) -> Iterator[tuple[str, str]]:
+    """(path, text) of the code examples: a list, a page for each notebook and program.
+
+    They do what an assignment asks for, so students see them when it is published.
+    """
+    if student and closed_by(course.syllabus, "course.examples"):
+        return
     folder = course.root / "course" / "examples"
     notebooks = [handout.parse(path) for path in sorted((folder / "python").glob("*.py"))]
     rows = [(text.path.stem, text.title) for text in notebooks]

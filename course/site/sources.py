@@ -100,7 +100,7 @@ def pages(
         yield page, staged.text
     course = Course(ROOT, syllabus)
     yield from assignments.pages(course)
-    yield from assignments.examples(course)
+    yield from assignments.examples(course, student=student)
     yield from self_checks.pages(syllabus)
     yield "howto/index.md", howto.page()
     yield "glossary.md", (ROOT / "course" / "glossary.md").read_text(encoding="utf-8")
