@@ -12,6 +12,7 @@ from course.site.directives import DIRECTIVES
 from course.site.lessons import links
 from course.site.symbols import find
 
+pytestmark = pytest.mark.filterwarnings("ignore:'myst_parser")  # its own use of Sphinx
 CLOSED = "minengine.oracle.rms_norm"
 SYLLABUS = {"assignments": {"a": {"title": "Transformer layer", "closed": [CLOSED]}}}
 
