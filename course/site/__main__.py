@@ -38,9 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=BUILD, help="folder of the builds")
     options = parser.parse_args(arguments)
     start = time.monotonic()
-    # kernels of lessons import the course from here, and say nothing about debuggers
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    os.environ |= surroundings(options.out)
     try:
         if options.claims:
             lessons = sources.executed(sources.cache_folder(options.out), student=False)
@@ -56,6 +54,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(f"{pages} pages in {time.monotonic() - start:.0f} s: {folder / 'index.html'}")
     return 0
+
+
+def surroundings(out: Path) -> dict[str, str]:
+    """What kernels of lessons find: the course here, this Python, nothing of the user's own."""
+    return {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_RUNTIME_DIR": str(out / "jupyter"),
+        "IPYTHONDIR": str(out / "ipython"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
 
 
 def build(out: Path, *, student: bool = False, fresh: bool = False) -> tuple[int, Path]:

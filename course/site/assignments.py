@@ -12,7 +12,13 @@ from autograder import handout
 from autograder.catalog import Course
 from autograder.checks import Check
 from autograder.handout import Cell, Handout
+from course.site.closed import closed_by
 from course.site.lessons import links
+
+SHOWN_BY_EXAMPLES = "minengine.oracle.attention"
+# folder of course/examples -> title; files of these kinds are shown
+PROGRAMS = {"cpp": "A transformer layer in C++", "cuda": "CUDA kernels"}
+LANGUAGES = {"": "make", ".py": "python", ".cpp": "cpp", ".hpp": "cpp", ".cu": "cuda"}
 
 
 def pages(course: Course) -> Iterator[tuple[str, str]]:
@@ -30,12 +36,43 @@ def pages(course: Course) -> Iterator[tuple[str, str]]:
         yield f"labs/{number}.md", page(handout.parse(path), checks, f"labs/{path.name}")
 
 
-def page(text: Handout, checks: Iterable[Check], file: str) -> str:
-    """The notebook as a page; `file` is where it stands in the repository."""
+def examples(course: Course, *, student: bool) -> Iterator[tuple[str, str]]:
+    """(path, text) of the code examples: a list, a page for each notebook and program.
+
+    They do what an assignment asks for, so students see them when its code is open.
+    """
+    if student and closed_by(course.syllabus, SHOWN_BY_EXAMPLES):
+        return
+    folder = course.root / "course" / "examples"
+    notebooks = [handout.parse(path) for path in sorted((folder / "python").glob("*.py"))]
+    rows = [(text.path.stem, text.title) for text in notebooks]
+    for text in notebooks:
+        file = text.path.relative_to(course.root).as_posix()
+        note = f"This page is the text of `{file}`, which runs as a script and opens as a notebook."
+        yield f"examples/{text.path.stem}.md", page(text, (), file, note)
+    for name, title in PROGRAMS.items():
+        files = [p for p in sorted((folder / name).glob("*")) if p.is_file()]
+        files = [p for p in files if p.suffix in LANGUAGES]
+        if files:
+            rows.append((name, title))
+            blocks = [f"## {p.name}\n\n{fenced(p.read_text(), LANGUAGES[p.suffix])}" for p in files]
+            opening = f"# {title}\n\nThe files of `course/examples/{name}`."
+            yield f"examples/{name}.md", "\n\n".join([opening, *blocks]) + "\n"
+    if rows:
+        links_ = "\n".join(f"- [{title}]({name}.md)" for name, title in rows)
+        tree = "\n".join(name for name, _ in rows)
+        text = f"# Code examples\n\n{links_}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
+        yield "examples/index.md", text
+
+
+def page(text: Handout, checks: Iterable[Check], file: str, note: str = "") -> str:
+    """The notebook as a page; `file` is where it stands in the repository, `note` what its readers
+    are told in place of how it is handed in.
+    """
     checks = list(checks)
     blocks = [block(cell, checks) for cell in text.cells]
     title, _, rest = blocks[0].partition("\n")
-    blocks[0] = f"{title}\n\n{facts(text, checks)}\n{rest}"
+    blocks[0] = f"{title}\n\n{box(note or facts(text, checks))}\n{rest}"
     return links("\n\n".join(blocks) + "\n", file)
 
 
@@ -54,7 +91,12 @@ def facts(text: Handout, checks: list[Check]) -> str:
     parts.append(f"This page is the text of the notebook `{text.assignment}.ipynb`.")
     if checks:
         parts.append(f"Check it with `autograder check {text.assignment}.ipynb`.")
-    return ":::{container} facts\n\n" + "\n".join(parts) + "\n\n:::"
+    return "\n".join(parts)
+
+
+def box(text: str) -> str:
+    """What stands under a title."""
+    return f":::{{container}} facts\n\n{text}\n\n:::"
 
 
 def block(cell: Cell, checks: list[Check]) -> str:
@@ -62,7 +104,8 @@ def block(cell: Cell, checks: list[Check]) -> str:
     if cell.kind == "markdown":
         return cell.source
     if cell.kind == "answer":
-        return f":::{{container}} hole words\n\n{cell.points:g} points.\n\n:::"
+        asked = f"{cell.source}\n\n" if cell.source.strip() else ""
+        return f"::::{{container}} hole\n\n{asked}[{cell.points:g} points]{{.note}}\n\n::::"
     if cell.kind == "hole":
         return f":::{{container}} hole\n\n{fenced(cell.source)}\n\n:::"
     if cell.kind == "check":

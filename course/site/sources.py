@@ -35,7 +35,7 @@ RUNS = ("minengine", "quizzes", "course", "cudasim", "autograder")
 RUN_SUFFIXES = {".py", ".pyx", ".pxd", ".h", ".gguf", ".yaml"}
 # What the side bar lists after the weeks; a page that this build does not have is left out.
 SECTIONS = (
-    ("Practice", [("interview/index", "Interview questions")]),
+    ("Practice", [("interview/index", "Interview questions"), ("examples/index", "Code examples")]),
     (
         "Guides",
         [
@@ -98,7 +98,9 @@ def pages(
     """(path in the source folder, text) of each page but the first."""
     for page, _, staged in staged_lessons(student=student):
         yield page, staged.text
-    yield from assignments.pages(Course(ROOT, syllabus))
+    course = Course(ROOT, syllabus)
+    yield from assignments.pages(course)
+    yield from assignments.examples(course, student=student)
     yield from self_checks.pages(syllabus)
     yield "howto/index.md", howto.page()
     yield "glossary.md", (ROOT / "course" / "glossary.md").read_text(encoding="utf-8")
