@@ -20,7 +20,7 @@ from setuptools.command.build_py import build_py
 DEBUG = os.environ.get("MINENGINE_DEBUG") == "1"
 SANITIZE = os.environ.get("MINENGINE_SANITIZE") == "1"
 STUDENT = os.environ.get("MINENGINE_STUDENT") == "1"
-UNITS = ["kquants", "codebooks", "codes", "formats", "ops", "integer", "attention"]
+UNITS = ["kquants", "codebooks", "codes", "formats", "ops", "integer", "strips", "attention"]
 CLOSED = [
     *("oracle", "oracle_models", "graph", "kvcache", "cells", "eviction", "engine"),
     *("sampling", "candidates", "penalties", "draws"),
@@ -54,6 +54,8 @@ speed = ["-O0", "-g"] if DEBUG else ["-O2", "-ftree-vectorize"]
 checks = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all", "-g"]
 checks = checks if SANITIZE else []
 flags = {
+    "include_dirs": ["minengine"],
+    "depends": sorted(map(str, Path("minengine/simd").glob("*.h"))),
     "extra_compile_args": [*speed, *x86, "-ffp-contract=off", "-std=c11", *openmp, *checks],
     "extra_link_args": [*openmp, *checks],
 }
