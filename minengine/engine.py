@@ -30,6 +30,7 @@ from minengine.model import Model
 from minengine.penalties import breakers_of
 from minengine.perplexity import Perplexity, Progress, measure
 from minengine.reading import read
+from minengine.repacking import repacked, repacked_bytes
 from minengine.sampling import Chain
 from minengine.scheduler import QUEUES, Scheduler
 from minengine.sequence import Drafter, Sequence
@@ -65,6 +66,8 @@ class Engine:
     LONGEST_CONTEXT unless given. The cache has ``n_blocks`` blocks of ``block_size`` tokens: room
     for four full contexts unless given. ``mode`` "fast" rounds activations to 8 bits in products
     with quantized weights, "exact" rounds nothing: what other implementations are held against.
+    ``repack`` copies the matrices into an order that the fast mode reads faster (`repacking.py`):
+    as much memory again, and a second for each few GB before the first token.
     A text whose beginning another one had, finds its keys and values in the cache
     (``share_prefixes``) until ``eviction`` (lru, fifo, lfu) gives them up. ``queue`` "fair" admits
     the user's sequence who was served least, "fcfs" the first that came. ``n_threads`` None is
@@ -84,6 +87,7 @@ class Engine:
         n_batch: int = 256,
         cache_format: str = "F32",
         mode: str = "exact",
+        repack: bool = False,
         eviction: str = "lru",
         share_prefixes: bool = True,
         queue: str = "fcfs",
@@ -106,8 +110,11 @@ class Engine:
             raise RequestError(f"mode: got {mode!r}, want {' or '.join(MODES)}")
         if queue not in QUEUES:
             raise RequestError(f"queue: got {queue!r}, want {' or '.join(QUEUES)}")
-        self.mode, self.context = mode, context or min(h.context_length, LONGEST_CONTEXT)
         self.n_threads = n_threads or available_threads()
+        if repack and mode == "fast":
+            self.model = repacked(self.model, n_threads=self.n_threads)
+        self.repacked_bytes = repacked_bytes(self.model)
+        self.mode, self.context = mode, context or min(h.context_length, LONGEST_CONTEXT)
         n_blocks = n_blocks or 4 * -(-self.context // block_size)
         self.context = min(self.context, n_blocks * block_size)
         try:

@@ -8,13 +8,14 @@ from minengine.formats cimport Format
 
 cdef extern from "simd/layout.h" nogil:
     enum:
-        GROUP_SIZE    # elements under one scale
+        GROUP_SIZE    # elements that stand together, in two halves of one scale each
         TILE_TOKENS   # tokens whose groups stand together
     ctypedef struct Group:
         int8_t codes[32]
-        float scale
-        int32_t minus_sum
-        int32_t minus_half[2]
+        float scale[2]
+        int32_t minus_sum[2]
+        float sum[2]
+        float both
 
 # n_groups groups of one token, each `stride` groups after the one before
 ctypedef void (*quantize_fn)(

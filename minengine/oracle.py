@@ -41,9 +41,9 @@ def matmul(x: Array, weight: Array, bias: Array | None = None) -> Array:
     return y if bias is None else y + f64(bias)
 
 
-def rounded(x: Array, group: int = 32) -> Array:
+def rounded(x: Array, group: int = 16) -> Array:
     """Activations as fast mode multiplies them: ``round(x / d) d``, ``d = max |x| / 127``, for each
-    32 in a row.
+    16 in a row.
 
     x (..., n), n a multiple of the group -> float64 (..., n). This one is about rounding, so it is
     told to the bit: x is float32, so are d and the factor 127 / max |x| that stands for 1 / d, ties

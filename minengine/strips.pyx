@@ -24,7 +24,7 @@ from libc.string cimport memcpy, memset, strcmp
 
 from minengine.formats cimport Format
 from minengine.integer cimport GROUP_SIZE, TILE_TOKENS, Activations, Group, check, quantize_fn, quantize_row
-from minengine import integer
+import minengine.integer as integer
 from minengine.threads cimport team
 
 cdef extern from "simd/choose.h" nogil:

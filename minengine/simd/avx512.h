@@ -102,23 +102,21 @@ INLINE void ISA(transpose)(const uint8_t *first, const ptrdiff_t *at, uint8_t *o
 /* integer.pyx, quantize_row, to the bit */
 KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptrdiff_t stride)
 {
-    const __m512 sign = _mm512_set1_ps(-0.0f);
-    for (ptrdiff_t g = 0; g < n_groups; g++, x += GROUP_SIZE, groups += stride) {
-        __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
-        __m512 top = _mm512_max_ps(_mm512_andnot_ps(sign, a), _mm512_andnot_ps(sign, b));
-        float largest = _mm512_reduce_max_ps(top);
-        __mmask16 bad = _mm512_fpclass_ps_mask(a, 0x99) | _mm512_fpclass_ps_mask(b, 0x99);
-        groups->scale = largest / 127;
-        float inverse = largest > 127 / FLT_MAX ? 127 / largest : 0;
-        if (bad) groups->scale = NAN, inverse = 0, a = b = _mm512_setzero_ps();
-        __m512 by = _mm512_set1_ps(inverse);
-        __m512i p = _mm512_cvtps_epi32(_mm512_mul_ps(a, by));
-        __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(b, by));
-        _mm_storeu_si128((__m128i *)groups->codes, _mm512_cvtepi32_epi8(p));
-        _mm_storeu_si128((__m128i *)(groups->codes + 16), _mm512_cvtepi32_epi8(q));
-        groups->minus_half[0] = -_mm512_reduce_add_epi32(p);
-        groups->minus_half[1] = -_mm512_reduce_add_epi32(q);
-        groups->minus_sum = groups->minus_half[0] + groups->minus_half[1];
+    for (ptrdiff_t g = 0; g < n_groups; g++, groups += stride) {
+        for (int half = 0; half < 2; half++, x += 16) {
+            __m512 a = _mm512_loadu_ps(x);
+            float largest = _mm512_reduce_max_ps(_mm512_abs_ps(a));
+            float inverse = largest > 127 / FLT_MAX ? 127 / largest : 0, scale = largest / 127;
+            if (_mm512_fpclass_ps_mask(a, 0x99))  /* NaN or infinite */
+                scale = NAN, inverse = 0, a = _mm512_setzero_ps();
+            __m512i codes = _mm512_cvtps_epi32(_mm512_mul_ps(a, _mm512_set1_ps(inverse)));
+            int32_t sum = _mm512_reduce_add_epi32(codes);
+            _mm_storeu_si128((__m128i *)(groups->codes + 16 * half), _mm512_cvtepi32_epi8(codes));
+            groups->scale[half] = scale;
+            groups->minus_sum[half] = -sum;
+            groups->sum[half] = scale * (float)sum;
+        }
+        groups->both = __builtin_fmaf(groups->scale[1], (float)-groups->minus_sum[1], groups->sum[0]);
     }
 }
 

@@ -28,24 +28,27 @@
 
 enum {
     STRIP_ROWS = 16,
-    GROUP_SIZE = 32,    /* activations under one scale */
+    GROUP_SIZE = 32,    /* activations that stand together */
     TILE_TOKENS = 16,
     PANEL_GROUPS = 16,  /* 512 elements of 16 rows: 8 KiB of codes and their scales stay in L1 */
     FEW_TOKENS = 4      /* up to here weights are unpacked into registers, above into a panel */
 };
 
+/* 32 activations in two halves, each under its own scale. */
 typedef struct {
     int8_t codes[GROUP_SIZE];
-    float scale;             /* x = scale * code */
-    int32_t minus_sum;       /* the codes' sum, negative: a bias of the weights times it is added */
-    int32_t minus_half[2];   /* the same of elements 0-15 and 16-31 */
+    float scale[2];         /* x = scale code */
+    int32_t minus_sum[2];   /* of the codes, negative: times the bias of the weights it is added */
+    float sum[2];           /* of scale times codes, for weights with a minimum */
+    float both;             /* the two added */
+    int32_t unused;         /* a group is a cache line */
 } Group;
 
 /* Unpacked weights of one strip: codes of 8 bits, four of a row in a lane. */
 typedef struct {
     uint8_t codes[PANEL_GROUPS][8][4 * STRIP_ROWS];
     float scale[PANEL_GROUPS][2][STRIP_ROWS];
-    float minus_low[PANEL_GROUPS][2][STRIP_ROWS];
+    float low[PANEL_GROUPS][2][STRIP_ROWS];
 } Panel;
 enum { PANEL_BYTES = sizeof(Panel) };
 

@@ -4,12 +4,14 @@
  * strip, and the table of kernels. Must not know: layouts (unpack.h), instructions. Included after
  * unpack.h, with dot4, splat, splat_float and fma of the instruction set, and LANES, TILE.
  *
- * For every 32 elements, with integer sums of weight codes q and activation codes a:
+ * For every 32 elements, in two halves with sums p of weight codes times activation codes, exact
+ * integers, and scales d of the activations:
  *
- *     total += d (scale sum_i q_i a_i + low sum_i a_i),
+ *     total += scale (d_0 p_0 + d_1 p_1),  and  total += low (d_0 s_0 + d_1 s_1)
  *
- * each float operation one fused multiply-add, in the order written; a fine format has two scales
- * (and lows) in the bracket. This order is integer.pyx's, so every variant gives its bits.
+ * where the format has a low; s are the sums of the activation codes. A fine format has a scale and
+ * a low for each half: total += scale_0 (d_0 p_0), and so on. Every addition is a fused multiply-add,
+ * in this order: integer.pyx's, so every variant gives its bits.
  */
 
 #define PARTS (STRIP_ROWS / LANES)
@@ -26,34 +28,27 @@ typedef struct {
     int fine, lows, bias, most;
 } ISA(Format);
 
-INLINE Floats ISA(add)(const ISA(Format) f, const int few, const ISA(Codes) *c, const Group *a,
-                       Floats total)
+INLINE Floats ISA(add)(const ISA(Format) f, const ISA(Codes) *c, const Group *a, Floats total)
 {
-    Floats t;
+    Floats first, last;
+    Signed p = ISA(splat)(a->minus_sum[0]) * f.bias, q = ISA(splat)(a->minus_sum[1]) * f.bias;
+    p = ISA(dot4)(p, c->w, a->codes, f.most);
+    q = ISA(dot4)(q, c->w + 4, a->codes + 16, f.most);
+    first = __builtin_convertvector(p, Floats) * ISA(splat_float)(a->scale[0]);
+    last = __builtin_convertvector(q, Floats);
     if (f.fine) {
-        Signed p = ISA(splat)(a->minus_half[0]) * f.bias, q = ISA(splat)(a->minus_half[1]) * f.bias;
-        p = ISA(dot4)(p, c->w, a->codes, f.most);
-        q = ISA(dot4)(q, c->w + 4, a->codes + 16, f.most);
-        t = c->scale[0] * __builtin_convertvector(p, Floats);
-        t = ISA(fma)(c->scale[1], __builtin_convertvector(q, Floats), t);
+        last = last * ISA(splat_float)(a->scale[1]);
+        total = ISA(fma)(c->scale[0], first, total);
+        total = ISA(fma)(c->scale[1], last, total);
         if (f.lows) {
-            UNROLL for (int k = 0; k < 2; k++)
-                t = ISA(fma)(c->minus_low[k], ISA(splat_float)((float)a->minus_half[k]), t);
+            total = ISA(fma)(c->low[0], ISA(splat_float)(a->sum[0]), total);
+            total = ISA(fma)(c->low[1], ISA(splat_float)(a->sum[1]), total);
         }
-    } else {
-        Signed p = ISA(splat)(a->minus_sum) * f.bias;
-        p = ISA(dot4)(p, c->w, a->codes, f.most);
-        if (few)  /* two chains, where no other token's fill the time */
-            p += ISA(dot4)((Signed){0}, c->w + 4, a->codes + 16, f.most);
-        else
-            p = ISA(dot4)(p, c->w + 4, a->codes + 16, f.most);
-        t = c->scale[0] * __builtin_convertvector(p, Floats);
-        if (f.lows) {
-            Floats sum = __builtin_convertvector(ISA(splat)(a->minus_sum), Floats);
-            t = ISA(fma)(c->minus_low[0], sum, t);
-        }
+        return total;
     }
-    return ISA(fma)(ISA(splat_float)(a->scale), t, total);
+    first = ISA(fma)(last, ISA(splat_float)(a->scale[1]), first);
+    total = ISA(fma)(c->scale[0], first, total);
+    return f.lows ? ISA(fma)(c->low[0], ISA(splat_float)(a->both), total) : total;
 }
 
 /* acc[t] += strip . tokens, the weights unpacked into registers */
@@ -75,7 +70,7 @@ INLINE void ISA(times_n)(const ISA(Format) f, const int n_tokens, const uint8_t 
                 ISA(Codes) c;
                 f.group(&h, j, &c);
                 UNROLL for (int t = 0; t < n_tokens; t++)
-                    total[t] = ISA(add)(f, n_tokens < 3, &c, a + j * n_tokens + t, total[t]);
+                    total[t] = ISA(add)(f, &c, a + j * n_tokens + t, total[t]);
             }
             block += block_bytes;
             a += f.groups * n_tokens;
@@ -113,7 +108,7 @@ INLINE void ISA(unpack)(const ISA(Format) f, const uint8_t *strip, ptrdiff_t n_b
                 UNROLL for (int k = 0; k <= f.fine; k++) {
                     memcpy(panel->scale[g][k] + part * LANES, &c.scale[k], sizeof(Floats));
                     if (f.lows)
-                        memcpy(panel->minus_low[g][k] + part * LANES, &c.minus_low[k],
+                        memcpy(panel->low[g][k] + part * LANES, &c.low[k],
                                sizeof(Floats));
                 }
             }
@@ -137,10 +132,10 @@ INLINE void ISA(multiply_n)(const ISA(Format) f, const int n_tokens, const Panel
             UNROLL for (int k = 0; k <= f.fine; k++) {
                 memcpy(&c.scale[k], panel->scale[g][k] + part * LANES, sizeof(Floats));
                 if (f.lows)
-                    memcpy(&c.minus_low[k], panel->minus_low[g][k] + part * LANES, sizeof(Floats));
+                    memcpy(&c.low[k], panel->low[g][k] + part * LANES, sizeof(Floats));
             }
             UNROLL for (int t = 0; t < n_tokens; t++)
-                total[t] = ISA(add)(f, n_tokens < 3, &c, a + t, total[t]);
+                total[t] = ISA(add)(f, &c, a + t, total[t]);
         }
         UNROLL for (int t = 0; t < n_tokens; t++)
             memcpy(acc + t * STRIP_ROWS + part * LANES, &total[t], sizeof(Floats));

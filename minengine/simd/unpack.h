@@ -19,7 +19,7 @@ typedef struct {
 
 typedef struct {
     Ints w[8];
-    Floats scale[2], minus_low[2];
+    Floats scale[2], low[2];
 } ISA(Codes);
 
 #define WORD(h, i) ISA(load)((h)->at + 64 * (i))
@@ -80,7 +80,7 @@ INLINE void ISA(group_q4_1)(const ISA(Head) *h, int j, ISA(Codes) *c)
     (void)j;
     ISA(nibbles)(h, 1, c->w);
     c->scale[0] = h->d;
-    c->minus_low[0] = -h->dmin;
+    c->low[0] = h->dmin;
 }
 
 HALF_HEAD(q5_0, 5)
@@ -104,7 +104,7 @@ INLINE void ISA(group_q5_1)(const ISA(Head) *h, int j, ISA(Codes) *c)
     ISA(nibbles)(h, 2, c->w);
     UNROLL for (int i = 0; i < 8; i++) c->w[i] = ISA(add_fifth)(c->w[i], fifth, i);
     c->scale[0] = h->d;
-    c->minus_low[0] = -h->dmin;
+    c->low[0] = h->dmin;
 }
 
 /* codebooks.pyx; NL as they are and with 128 added, MX with 16 added */
@@ -159,7 +159,7 @@ INLINE void ISA(group_q2_k)(const ISA(Head) *h, int j, ISA(Codes) *c)
     UNROLL for (int k = 0; k < 2; k++) {
         Ints s = BYTE(h->s[j >> 1], 2 * (j & 1) + k);
         c->scale[k] = h->d * NUMBER(s & 15);
-        c->minus_low[k] = h->dmin * NUMBER(s >> 4);
+        c->low[k] = -h->dmin * NUMBER(s >> 4);
     }
 }
 
@@ -201,7 +201,7 @@ INLINE void ISA(nibbles_k)(const ISA(Head) *h, int first, int j, ISA(Codes) *c)
         c->w[i] = j & 1 ? HIGH_NIBBLES(x) : LOW_NIBBLES(x);
     }
     c->scale[0] = h->d * NUMBER(BYTE(h->s[j >> 2], j & 3));
-    c->minus_low[0] = h->dmin * NUMBER(BYTE(h->m[j >> 2], j & 3));
+    c->low[0] = -h->dmin * NUMBER(BYTE(h->m[j >> 2], j & 3));
 }
 INLINE void ISA(group_q4_k)(const ISA(Head) *h, int j, ISA(Codes) *c)
 {

@@ -1,0 +1,78 @@
+"""A second copy of the weights, laid out for speed: in strips, in memory of large pages.
+
+Owns: which matrices are copied, the memory they lie in, and its size. Must not know: kernels, the
+graph, formats' layouts. Read before: ``model.py``, ``strips.pyx``.
+
+A file that is mapped costs no time to open and is shared by every process that maps it; its rows
+are brought side by side each time they are read. The copy costs as much memory again, and the time
+to write it; then a token is read from memory in order, through pages of 2 MiB in place of 4 KiB.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+
+import minengine.strips as strips
+from minengine.model import Model, Tensor
+
+PAGE = 2 << 20  # bytes of a large page of x86-64 and of 64-bit Arm
+LINE = 64  # bytes of a cache line: where a matrix may begin
+
+
+def repacked(model: Model, *, n_threads: int = 1) -> Model:
+    """The model with ``Tensor.strips`` beside every matrix that the fast mode multiplies by.
+
+    The model itself where the portable variant runs, which reads no strips. The embedding's rows
+    stay in the file, of which a token needs one.
+    """
+    if strips.CHOSEN == "portable":
+        return model
+    wanted = [t for t in _matrices(model) if t.format.has_codes]
+    room = _memory(sum(_room(t) for t in wanted))
+    copies, at = {}, 0
+    for t in wanted:
+        out = room[at : at + _bytes(t)].reshape(-1, t.data.shape[1])
+        strips.interleave(t.data, t.format, out, n_threads=n_threads)
+        out.flags.writeable = False
+        copies[id(t)] = replace(t, strips=out)
+        at += _room(t)
+    layers = tuple(type(layer)(**{
+        name: copies.get(id(value), value) for name, value in vars(layer).items()
+    }) for layer in model.layers)  # fmt: skip
+    return replace(model, layers=layers, output=copies.get(id(model.output), model.output))
+
+
+def repacked_bytes(model: Model) -> int:
+    """What the copies take: 0 where there are none."""
+    return sum(t.strips.nbytes for t in _matrices(model) if t.strips is not None)
+
+
+def _matrices(model: Model) -> Iterable[Tensor]:
+    """Every matrix that activations are multiplied by."""
+    for layer in model.layers:
+        yield from (t for t in vars(layer).values() if isinstance(t, Tensor))
+    yield model.output
+
+
+def _bytes(t: Tensor) -> int:
+    return strips.strip_rows(t.shape[0]) * t.data.shape[1]
+
+
+def _room(t: Tensor) -> int:
+    return -(-_bytes(t) // LINE) * LINE
+
+
+def _memory(n_bytes: int) -> np.ndarray:
+    """Fresh memory from a large page's first byte on, in large pages where the system has them."""
+    room = mmap.mmap(-1, n_bytes + PAGE)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without them: small pages, all else the same
+            room.madvise(mmap.MADV_HUGEPAGE)
+    whole = np.frombuffer(room, np.uint8)
+    first = -whole.ctypes.data % PAGE
+    return whole[first : first + n_bytes]
