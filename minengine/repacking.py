@@ -69,7 +69,9 @@ def _room(t: Tensor) -> int:
 
 def _memory(n_bytes: int) -> np.ndarray:
     """Fresh memory from a large page's first byte on, in large pages where the system has them."""
-    room = mmap.mmap(-1, n_bytes + PAGE)
+    # private: shared memory has no large pages unless the system is told so
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    room = mmap.mmap(-1, n_bytes + PAGE, **private)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):  # a kernel without them: small pages, all else the same
             room.madvise(mmap.MADV_HUGEPAGE)

@@ -46,17 +46,21 @@ cdef extern from "simd/choose.h" nogil:
         void (*multiply)(const Panel* panel, Py_ssize_t n_groups, const Group* groups, Py_ssize_t stride, int n_tokens, float* acc) noexcept nogil
     ctypedef struct Variant:
         const char* name
-        void (*interleave)(const Cut* cut, const uint8_t* first, const Py_ssize_t* at, Py_ssize_t n_blocks, uint8_t* strip) noexcept nogil
+        void (*interleave)(const Cut* cut, const uint8_t* first, Py_ssize_t stride, Py_ssize_t n_blocks, uint8_t* strip) noexcept nogil
         quantize_fn quantize
         const StripKernels* formats
+        int (*read)(const uint8_t* p, Py_ssize_t n) noexcept nogil
+        double (*dots)(Py_ssize_t n, int* sink) noexcept nogil
     const Cut* CUTS
     const Variant* VARIANTS
     int variant_runs(int i)
+    void fetch_in_order(uint8_t* to, const uint8_t* first, Py_ssize_t n)
+    void ask_for(const uint8_t* first, Py_ssize_t n)
 
 cdef enum:
     TOKENS = 128          # that meet a panel: their groups of 2048 elements fill 384 KiB
     CHUNK_GROUPS = 8      # 256 elements: of a strip brought together on the way, for few tokens
-    CHUNK_BYTES = 16 * 16 * 34  # 512 elements of 16 rows in the widest format
+    CHUNK_ROW = 16 * 34   # bytes of 512 elements in the widest format
 
 
 def runs():
@@ -135,19 +139,34 @@ def interleave(
     n_threads = team(n_threads, n_rows * row_bytes)
     with nogil:
         for s in prange(out.shape[0] // STRIP_ROWS, num_threads=n_threads, schedule="static"):
-            interleave_strip(v, &CUTS[cut], &weight[s * STRIP_ROWS, 0], row_bytes,
-                             n_rows - s * STRIP_ROWS, n_blocks, &out[s * STRIP_ROWS, 0])
+            interleave_strip(
+                v, &CUTS[cut], &weight[s * STRIP_ROWS, 0], row_bytes, n_rows - s * STRIP_ROWS,
+                n_blocks, &out[s * STRIP_ROWS, 0],
+            )
 
 
 cdef void interleave_strip(
     const Variant* v, const Cut* cut, const uint8_t* first, Py_ssize_t row_bytes,
     Py_ssize_t n_rows, Py_ssize_t n_blocks, uint8_t* strip,
 ) noexcept nogil:
-    cdef Py_ssize_t[STRIP_ROWS] at
-    cdef Py_ssize_t r
-    for r in range(STRIP_ROWS):
-        at[r] = min(r, n_rows - 1) * row_bytes
-    v.interleave(cut, first, at, n_blocks, strip)
+    """n_blocks of up to 16 rows, side by side."""
+    cdef uint8_t rows_bytes[STRIP_ROWS * CHUNK_ROW]
+    cdef Py_ssize_t b = 0, m, r, most = CHUNK_ROW // cut.block_bytes
+    if n_rows >= STRIP_ROWS:
+        v.interleave(cut, first, row_bytes, n_blocks, strip)
+        return
+    while b < n_blocks:  # the last strip of a weight: the last row again where rows are missing
+        m = min(n_blocks - b, most)
+        for r in range(STRIP_ROWS):
+            memcpy(
+                rows_bytes + r * m * cut.block_bytes,
+                first + min(r, n_rows - 1) * row_bytes + b * cut.block_bytes,
+                m * cut.block_bytes,
+            )
+        v.interleave(
+            cut, rows_bytes, m * cut.block_bytes, m, strip + STRIP_ROWS * b * cut.block_bytes
+        )
+        b += m
 
 
 cdef struct Weight:
@@ -156,7 +175,7 @@ cdef struct Weight:
     const Cut* cut
     const uint8_t* data
     bint interleaved
-    Py_ssize_t row_bytes, n_rows, n
+    Py_ssize_t row_bytes, n_rows, n, n_strips
 
 
 cdef inline uint8_t* line(uint8_t* p) noexcept nogil:
@@ -174,26 +193,32 @@ cdef void strip_times(
     """out[t, r] = strip . activations[t] for the rows r of one strip."""
     cdef uint8_t acc_bytes[TOKENS * STRIP_ROWS * 4 + 64]
     cdef uint8_t panel_bytes[PANEL_BYTES + 64]
-    cdef uint8_t chunk_bytes[CHUNK_BYTES + 64]
+    cdef uint8_t chunk_bytes[STRIP_ROWS * CHUNK_ROW + 64]
     cdef float* acc = <float*>line(acc_bytes)
     cdef Panel* panel = <Panel*>line(panel_bytes)
     cdef uint8_t* chunk = line(chunk_bytes)
     cdef Py_ssize_t per_block = w.cut.block_size // GROUP_SIZE, n_groups = w.n // GROUP_SIZE
     cdef Py_ssize_t n_rows = min(w.n_rows - s * STRIP_ROWS, <Py_ssize_t>STRIP_ROWS)
     cdef Py_ssize_t g = 0, m, t, wide, step
-    cdef bint few = n_tokens <= FEW_TOKENS
-    cdef Py_ssize_t[STRIP_ROWS] at
+    cdef bint few = n_tokens <= FEW_TOKENS, direct = w.interleaved and per_block == 1
     cdef const uint8_t* data = w.data + s * STRIP_ROWS * w.row_bytes
     cdef const uint8_t* here
-    for t in range(STRIP_ROWS):
-        at[t] = min(t, n_rows - 1) * w.row_bytes
+    cdef Py_ssize_t strip_bytes = STRIP_ROWS * w.row_bytes, next_bytes
     memset(acc, 0, n_tokens * STRIP_ROWS * sizeof(float))
-    step = PANEL_GROUPS if not few else n_groups if w.interleaved else CHUNK_GROUPS
+    step = PANEL_GROUPS if not few else n_groups if direct else CHUNK_GROUPS
+    next_bytes = strip_bytes * min(step, n_groups) // n_groups if s + 1 < w.n_strips else 0
     while g < n_groups:
         m = min(n_groups - g, step)
         here = data + g // per_block * w.cut.block_bytes * (STRIP_ROWS if w.interleaved else 1)
         if not w.interleaved:
-            w.variant.interleave(w.cut, here, at, m // per_block, chunk)
+            # rows are read 16 at a time, each a little further: in this order memory is slow
+            ask_for(data + strip_bytes + strip_bytes * g // n_groups, next_bytes)
+            interleave_strip(
+                w.variant, w.cut, here, w.row_bytes, n_rows, m // per_block, chunk
+            )
+            here = chunk
+        elif not direct and few:
+            fetch_in_order(chunk, here, m // per_block * STRIP_ROWS * w.cut.block_bytes)
             here = chunk
         if few:
             w.kernels.times(here, m // per_block, groups + g * n_tokens, <int>n_tokens, acc)
@@ -247,7 +272,7 @@ def matmul(
     w.variant, w.kernels, w.cut = v, &v.formats[cut], &CUTS[cut]
     w.data, w.interleaved = &weight[0, 0], interleaved
     w.row_bytes, w.n_rows, w.n = weight.shape[1], n_rows, n
-    n_strips = (n_rows + STRIP_ROWS - 1) // STRIP_ROWS
+    n_strips = w.n_strips = (n_rows + STRIP_ROWS - 1) // STRIP_ROWS
     n_blocks = (n_tokens + TOKENS - 1) // TOKENS
     n_threads = team(n_threads, n_tokens * n_rows * n)
     with nogil:
@@ -258,3 +283,36 @@ def matmul(
                 &w, s, x.data + t * (n // GROUP_SIZE), min(n_tokens - t, <Py_ssize_t>TOKENS),
                 &out[t, s * STRIP_ROWS],
             )
+
+
+# Ceilings: what the loops above are measured against ----------------------------------------------
+
+def read(const unsigned char[::1] memory, *, int n_threads=1, variant=None):
+    """Read memory once, all of it but a rest below 1 KiB a thread -> bytes read: a ceiling for few
+    tokens. The portable variant has no loop for it and reads nothing.
+    """
+    cdef const Variant* v = variant_of(variant)
+    cdef Py_ssize_t i, part = memory.shape[0] // n_threads // 1024 * 1024
+    cdef int seen = 0
+    if v == NULL or part == 0:
+        return 0
+    with nogil:
+        for i in prange(n_threads, num_threads=n_threads, schedule="static"):
+            seen += v.read(&memory[i * part], part)
+    return n_threads * part
+
+
+def dots(Py_ssize_t n, *, int n_threads=1, variant=None):
+    """n rounds of products of 8 bits in registers -> multiplications and additions done: a ceiling
+    for many tokens. The portable variant has no loop for it and does none.
+    """
+    cdef const Variant* v = variant_of(variant)
+    cdef Py_ssize_t i
+    cdef int sink = 0
+    cdef double done = 0
+    if v == NULL:
+        return 0
+    with nogil:
+        for i in prange(n_threads, num_threads=n_threads, schedule="static"):
+            done += v.dots(n, &sink)
+    return done

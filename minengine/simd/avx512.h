@@ -13,6 +13,7 @@
 #define LANES 16
 #define TILE 16  /* tokens: their sums and 8 vectors of weights fill 24 of 32 registers */
 #define FLIP 0x80808080u
+#define PIN(x) __asm__("" : "+v"(x))
 #define Ints Ints_avx512
 #define Signed Signed_avx512
 #define Shorts Shorts_avx512
@@ -77,16 +78,16 @@ INLINE Signed ISA(dot4)(Signed start, const Ints *w, const int8_t *codes, const 
     return start;
 }
 
-/* 16 bytes of 16 rows, `at` bytes from `first`, as four words of each: 4 rows in a vector's
- * quarters, transposed within them */
-INLINE void ISA(transpose)(const uint8_t *first, const ptrdiff_t *at, uint8_t *out)
+/* 16 bytes of 16 rows as four words of each: 4 rows in a vector's quarters, transposed within them */
+INLINE void ISA(transpose)(const uint8_t *first, ptrdiff_t stride, uint8_t *out)
 {
     __m512i row[4];
     UNROLL for (int i = 0; i < 4; i++) {
-        __m512i x = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(first + at[i])));
-        x = _mm512_inserti32x4(x, _mm_loadu_si128((const __m128i *)(first + at[4 + i])), 1);
-        x = _mm512_inserti32x4(x, _mm_loadu_si128((const __m128i *)(first + at[8 + i])), 2);
-        row[i] = _mm512_inserti32x4(x, _mm_loadu_si128((const __m128i *)(first + at[12 + i])), 3);
+        const uint8_t *p = first + i * stride;
+        __m512i x = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)p));
+        x = _mm512_inserti32x4(x, _mm_loadu_si128((const __m128i *)(p + 4 * stride)), 1);
+        x = _mm512_inserti32x4(x, _mm_loadu_si128((const __m128i *)(p + 8 * stride)), 2);
+        row[i] = _mm512_inserti32x4(x, _mm_loadu_si128((const __m128i *)(p + 12 * stride)), 3);
     }
     __m512i a = _mm512_unpacklo_epi32(row[0], row[1]), b = _mm512_unpackhi_epi32(row[0], row[1]);
     __m512i c = _mm512_unpacklo_epi32(row[2], row[3]), d = _mm512_unpackhi_epi32(row[2], row[3]);
@@ -98,6 +99,7 @@ INLINE void ISA(transpose)(const uint8_t *first, const ptrdiff_t *at, uint8_t *o
 
 #include "unpack.h"
 #include "product.h"
+#include "ceiling.h"
 
 /* integer.pyx, quantize_row, to the bit */
 KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptrdiff_t stride)
@@ -127,6 +129,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef LANES
 #undef TILE
 #undef FLIP
+#undef PIN
 #undef Ints
 #undef Signed
 #undef Shorts

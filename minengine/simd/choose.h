@@ -8,7 +8,7 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include "avx512.h"
 static const Variant VARIANTS[] = {
-    {"avx512", interleave_avx512, quantize_avx512, kernels_avx512},
+    {"avx512", interleave_avx512, quantize_avx512, kernels_avx512, read_avx512, dots_avx512},
 };
 
 static int variant_runs(int i)

@@ -24,6 +24,9 @@
 #include <string.h>
 
 /* loops over registers: written short, compiled as if they were written out */
+#ifndef AHEAD
+#define AHEAD 3072  /* bytes asked for before they are wanted */
+#endif
 #define UNROLL _Pragma("GCC unroll 16")
 
 enum {
@@ -52,6 +55,19 @@ typedef struct {
 } Panel;
 enum { PANEL_BYTES = sizeof(Panel) };
 
+/* Copies n bytes, a multiple of 32, in order. What is wanted from here and there in a block comes in
+ * at a quarter of the memory's speed; in order at all of it. */
+static inline void fetch_in_order(uint8_t *to, const uint8_t *from, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i += 32) memcpy(to + i, from + i, 32);
+}
+
+/* Asks for n bytes in order, before they are wanted. */
+static inline void ask_for(const uint8_t *from, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i += 64) __builtin_prefetch(from + i);
+}
+
 /* How a block of a format is cut: [words_at, words_at + 4 n_words) are words, odd_bytes at odd_at. */
 typedef struct {
     int id;             /* of GGUF */
@@ -79,8 +95,8 @@ static const Cut CUTS[] = {
 };
 enum { N_CUTS = sizeof CUTS / sizeof CUTS[0] };
 
-/* Blocks of up to 16 rows, `at` bytes apart in the file (a row twice where there are fewer). */
-typedef void (*interleave_fn)(const Cut *cut, const uint8_t *first, const ptrdiff_t *at,
+/* Blocks of 16 rows, `stride` bytes apart, to blocks of a strip. */
+typedef void (*interleave_fn)(const Cut *cut, const uint8_t *first, ptrdiff_t stride,
                               ptrdiff_t n_blocks, uint8_t *strip);
 /* acc[t][row] += strip . group of token t, for n_tokens <= FEW_TOKENS; groups [n / 32][n_tokens] */
 typedef void (*times_fn)(const uint8_t *strip, ptrdiff_t n_blocks, const Group *groups,
@@ -103,6 +119,8 @@ typedef struct {
     interleave_fn interleave;
     quantize_row_fn quantize;
     const StripKernels *formats;  /* N_CUTS of them, in the order of CUTS */
+    int32_t (*read)(const uint8_t *p, ptrdiff_t n);
+    double (*dots)(ptrdiff_t n, int32_t *sink);
 } Variant;
 
 #endif

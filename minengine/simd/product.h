@@ -17,7 +17,7 @@
 #define PARTS (STRIP_ROWS / LANES)
 
 typedef void (*ISA(head_fn))(const uint8_t *block, int part, ISA(Head) *h);
-typedef void (*ISA(group_fn))(const ISA(Head) *h, int j, ISA(Codes) *c);
+typedef void (*ISA(group_fn))(ISA(Head) *h, int j, ISA(Codes) *c);
 
 /* What is known of a format when it is compiled; `most` is the largest code. */
 typedef struct {
@@ -31,7 +31,11 @@ typedef struct {
 INLINE Floats ISA(add)(const ISA(Format) f, const ISA(Codes) *c, const Group *a, Floats total)
 {
     Floats first, last;
-    Signed p = ISA(splat)(a->minus_sum[0]) * f.bias, q = ISA(splat)(a->minus_sum[1]) * f.bias;
+    Signed p = ISA(splat)(a->minus_sum[0]), q = ISA(splat)(a->minus_sum[1]);
+    PIN(p);  /* or the compiler multiplies first and moves a number over from the other registers */
+    PIN(q);
+    p *= f.bias;
+    q *= f.bias;
     p = ISA(dot4)(p, c->w, a->codes, f.most);
     q = ISA(dot4)(q, c->w + 4, a->codes + 16, f.most);
     first = __builtin_convertvector(p, Floats) * ISA(splat_float)(a->scale[0]);
@@ -68,6 +72,7 @@ INLINE void ISA(times_n)(const ISA(Format) f, const int n_tokens, const uint8_t 
             f.head(block, part, &h);
             UNROLL for (int j = 0; j < f.groups; j++) {
                 ISA(Codes) c;
+                if (f.groups == 1) ask_for(block + AHEAD, block_bytes);
                 f.group(&h, j, &c);
                 UNROLL for (int t = 0; t < n_tokens; t++)
                     total[t] = ISA(add)(f, &c, a + j * n_tokens + t, total[t]);
@@ -162,8 +167,8 @@ INLINE void ISA(multiply)(const ISA(Format) f, const Panel *panel, ptrdiff_t n_g
     if (n_tokens & 1) ISA(multiply_n)(f, 1, panel, n_groups, groups, stride, acc);
 }
 
-/* Blocks of up to 16 rows side by side; the last words of a block overlap those before. */
-KERNEL void ISA(interleave)(const Cut *cut, const uint8_t *first, const ptrdiff_t *at,
+/* Blocks of 16 rows side by side; the last words of a block overlap those before. */
+KERNEL void ISA(interleave)(const Cut *cut, const uint8_t *first, ptrdiff_t stride,
                             ptrdiff_t n_blocks, uint8_t *strip)
 {
     for (ptrdiff_t b = 0; b < n_blocks; b++) {
@@ -171,13 +176,13 @@ KERNEL void ISA(interleave)(const Cut *cut, const uint8_t *first, const ptrdiff_
         const uint8_t *odd = first + b * cut->block_bytes + cut->odd_at;
         for (int i = 0; i < cut->n_words; i += 4) {
             int word = i + 4 <= cut->n_words ? i : cut->n_words - 4;
-            ISA(transpose)(words + 4 * word, at, strip + 64 * word);
+            ISA(transpose)(words + 4 * word, stride, strip + 64 * word);
         }
         strip += 64 * cut->n_words;
         if (cut->odd_bytes == 2)
-            UNROLL for (int r = 0; r < STRIP_ROWS; r++) memcpy(strip + 2 * r, odd + at[r], 2);
+            UNROLL for (int r = 0; r < STRIP_ROWS; r++) memcpy(strip + 2 * r, odd + r * stride, 2);
         else if (cut->odd_bytes == 1)
-            UNROLL for (int r = 0; r < STRIP_ROWS; r++) strip[r] = odd[at[r]];
+            UNROLL for (int r = 0; r < STRIP_ROWS; r++) strip[r] = odd[r * stride];
         strip += STRIP_ROWS * cut->odd_bytes;
     }
 }

@@ -2,8 +2,8 @@
  *
  * Owns: what the words of a block hold (blocks.pxd), in vectors of C. Must not know: instructions,
  * products. Included once by each instruction set, which defines LANES, the types Ints (uint32_t
- * lanes), Signed (int32_t), Shorts (uint16_t), Floats, the suffix ISA(name), INLINE, FLIP and the
- * few operations that C has not: load, halves, low_halves, load_bytes, levels, add_fifth.
+ * lanes), Signed (int32_t), Shorts (uint16_t), Floats, the suffix ISA(name), INLINE, FLIP, PIN
+ * and the few operations that C has not: load, halves, low_halves, load_bytes, levels, add_fifth.
  *
  * `head` reads what belongs to a whole block; `group` gives the codes of its j-th 32 elements, the
  * four of word i in w[i], and scale and low: x = scale (code - bias) + low, one of each for 32
@@ -15,6 +15,7 @@ typedef struct {
     const uint8_t *at;  /* the block, at this vector's lanes of word 0 */
     Floats d, dmin;
     Ints s[4], m[2];
+    Ints kept[8];       /* words that several groups need */
 } ISA(Head);
 
 typedef struct {
@@ -53,7 +54,7 @@ INLINE void ISA(nibbles)(const ISA(Head) *h, int first, Ints *w)
     }
 
 HALF_HEAD(q8_0, 8)
-INLINE void ISA(group_q8_0)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_q8_0)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     (void)j;
     UNROLL for (int i = 0; i < 8; i++) c->w[i] = WORD(h, i) ^ FLIP;
@@ -61,7 +62,7 @@ INLINE void ISA(group_q8_0)(const ISA(Head) *h, int j, ISA(Codes) *c)
 }
 
 HALF_HEAD(q4_0, 4)
-INLINE void ISA(group_q4_0)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_q4_0)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     (void)j;
     ISA(nibbles)(h, 0, c->w);
@@ -75,7 +76,7 @@ INLINE void ISA(head_q4_1)(const uint8_t *block, int part, ISA(Head) *h)
     h->d = ISA(low_halves)(x & 0xFFFF);
     h->dmin = ISA(low_halves)(x >> 16);
 }
-INLINE void ISA(group_q4_1)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_q4_1)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     (void)j;
     ISA(nibbles)(h, 1, c->w);
@@ -84,7 +85,7 @@ INLINE void ISA(group_q4_1)(const ISA(Head) *h, int j, ISA(Codes) *c)
 }
 
 HALF_HEAD(q5_0, 5)
-INLINE void ISA(group_q5_0)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_q5_0)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     Ints fifth = WORD(h, 0);
     (void)j;
@@ -97,7 +98,7 @@ INLINE void ISA(head_q5_1)(const uint8_t *block, int part, ISA(Head) *h)
 {
     ISA(head_q4_1)(block, part, h);
 }
-INLINE void ISA(group_q5_1)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_q5_1)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     Ints fifth = WORD(h, 1);
     (void)j;
@@ -113,7 +114,7 @@ static const int8_t ISA(NL)[16] = {
 static const int8_t ISA(MX)[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
 
 HALF_HEAD(iq4_nl, 4)
-INLINE void ISA(group_iq4_nl)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_iq4_nl)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     (void)j;
     ISA(nibbles)(h, 0, c->w);
@@ -128,7 +129,7 @@ INLINE void ISA(head_mxfp4)(const uint8_t *block, int part, ISA(Head) *h)
     Ints small = (Ints)(e < 2);
     h->d = (Floats)((((e & 1) + 1) << 21 & small) | ((e - 1) << 23 & ~small));
 }
-INLINE void ISA(group_mxfp4)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_mxfp4)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     (void)j;
     ISA(nibbles)(h, 0, c->w);
@@ -137,6 +138,16 @@ INLINE void ISA(group_mxfp4)(const ISA(Head) *h, int j, ISA(Codes) *c)
 }
 
 /* ---- blocks of 256 ---- */
+
+/* Eight words into registers (PIN keeps the compiler from reading them again where they are used):
+ * memory read here and there and there again comes in at a quarter of its speed. */
+INLINE void ISA(keep)(ISA(Head) *h, int first)
+{
+    UNROLL for (int i = 0; i < 8; i++) {
+        h->kept[i] = WORD(h, first + i);
+        PIN(h->kept[i]);
+    }
+}
 
 /* Bits 2 (j % 4) of the words from `first` on: 64 bytes, of which 32 serve a half of the block. */
 INLINE void ISA(pairs)(const ISA(Head) *h, int first, int j, Ints *w)
@@ -153,7 +164,7 @@ INLINE void ISA(head_q2_k)(const uint8_t *block, int part, ISA(Head) *h)
     h->dmin = ISA(low_halves)(x >> 16);
     UNROLL for (int i = 0; i < 4; i++) h->s[i] = WORD(h, i);
 }
-INLINE void ISA(group_q2_k)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_q2_k)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     ISA(pairs)(h, 4, j, c->w);
     UNROLL for (int k = 0; k < 2; k++) {
@@ -173,11 +184,12 @@ INLINE void ISA(head_q3_k)(const uint8_t *block, int part, ISA(Head) *h)
         low = i < 2 ? LOW_NIBBLES(low) : HIGH_NIBBLES(low);
         h->s[i] = low | (high >> (2 * i) & 0x03030303u) << 4;
     }
+    ISA(keep)(h, 0);
 }
-INLINE void ISA(group_q3_k)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_q3_k)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     ISA(pairs)(h, 8, j, c->w);
-    UNROLL for (int i = 0; i < 8; i++) c->w[i] |= (WORD(h, i) >> j & 0x01010101u) << 2;
+    UNROLL for (int i = 0; i < 8; i++) c->w[i] |= (h->kept[i] >> j & 0x01010101u) << 2;
     UNROLL for (int k = 0; k < 2; k++)
         c->scale[k] = h->d * NUMBER(BYTE(h->s[j >> 1], 2 * (j & 1) + k) - 32);
 }
@@ -203,7 +215,7 @@ INLINE void ISA(nibbles_k)(const ISA(Head) *h, int first, int j, ISA(Codes) *c)
     c->scale[0] = h->d * NUMBER(BYTE(h->s[j >> 2], j & 3));
     c->low[0] = -h->dmin * NUMBER(BYTE(h->m[j >> 2], j & 3));
 }
-INLINE void ISA(group_q4_k)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_q4_k)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     ISA(nibbles_k)(h, 4, j, c);
 }
@@ -211,11 +223,12 @@ INLINE void ISA(group_q4_k)(const ISA(Head) *h, int j, ISA(Codes) *c)
 INLINE void ISA(head_q5_k)(const uint8_t *block, int part, ISA(Head) *h)
 {
     ISA(head_q4_k)(block, part, h);
+    ISA(keep)(h, 4);
 }
-INLINE void ISA(group_q5_k)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_q5_k)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     ISA(nibbles_k)(h, 12, j, c);
-    UNROLL for (int i = 0; i < 8; i++) c->w[i] |= (WORD(h, 4 + i) >> j & 0x01010101u) << 4;
+    UNROLL for (int i = 0; i < 8; i++) c->w[i] |= (h->kept[i] >> j & 0x01010101u) << 4;
 }
 
 INLINE void ISA(head_q6_k)(const uint8_t *block, int part, ISA(Head) *h)
@@ -223,13 +236,14 @@ INLINE void ISA(head_q6_k)(const uint8_t *block, int part, ISA(Head) *h)
     h->d = ISA(halves)(ISA(odd)(block, part, 52, 2));
     UNROLL for (int i = 0; i < 4; i++) h->s[i] = WORD(h, 48 + i);
 }
-INLINE void ISA(group_q6_k)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_q6_k)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     int half = j >> 2, part = j & 3;
+    if (part == 0) ISA(keep)(h, 32 + 8 * half);
     UNROLL for (int i = 0; i < 8; i++) {
-        Ints low = WORD(h, 16 * half + 8 * (part & 1) + i), high = WORD(h, 32 + 8 * half + i);
+        Ints low = WORD(h, 16 * half + 8 * (part & 1) + i);
         low = part < 2 ? LOW_NIBBLES(low) : HIGH_NIBBLES(low);
-        c->w[i] = low | (high >> (2 * part) & 0x03030303u) << 4;
+        c->w[i] = low | (h->kept[i] >> (2 * part) & 0x03030303u) << 4;
     }
     UNROLL for (int k = 0; k < 2; k++) {
         Signed s = (Signed)(h->s[j >> 1] << (24 - 8 * (2 * (j & 1) + k))) >> 24;
@@ -244,7 +258,7 @@ INLINE void ISA(head_iq4_xs)(const uint8_t *block, int part, ISA(Head) *h)
     h->s[1] = WORD(h, 1);
     h->d = ISA(low_halves)(h->s[0] & 0xFFFF);
 }
-INLINE void ISA(group_iq4_xs)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_iq4_xs)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     Ints s = (h->s[1] >> (4 * j) & 15) | (h->s[0] >> (16 + 2 * j) & 3) << 4;
     ISA(nibbles)(h, 2 + 4 * j, c->w);
@@ -262,7 +276,7 @@ INLINE Ints ISA(digits)(Ints x, int k)
     odd = ((odd * power[k] & 0xFF) * 3) >> 8;
     return (Ints)even | (Ints)odd << 8;
 }
-INLINE void ISA(group_tq1_0)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_tq1_0)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     UNROLL for (int i = 0; i < 8; i++) {
         if (j < 5)
@@ -276,7 +290,7 @@ INLINE void ISA(group_tq1_0)(const ISA(Head) *h, int j, ISA(Codes) *c)
 }
 
 HALF_HEAD(tq2_0, 16)
-INLINE void ISA(group_tq2_0)(const ISA(Head) *h, int j, ISA(Codes) *c)
+INLINE void ISA(group_tq2_0)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     ISA(pairs)(h, 0, j, c->w);
     c->scale[0] = h->d;
