@@ -7,8 +7,10 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include "avx512.h"
+#include "avx2.h"
 static const Variant VARIANTS[] = {
     {"avx512", interleave_avx512, quantize_avx512, kernels_avx512, read_avx512, dots_avx512},
+    {"avx2", interleave_avx2, quantize_avx2, kernels_avx2, read_avx2, dots_avx2},
 };
 
 static int variant_runs(int i)
@@ -16,7 +18,8 @@ static int variant_runs(int i)
     __builtin_cpu_init();
     return i == 0 ? __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw")
                         && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
-                  : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+                  : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+                        && __builtin_cpu_supports("f16c");
 }
 enum { N_VARIANTS = sizeof VARIANTS / sizeof VARIANTS[0] };
 #else
