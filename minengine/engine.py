@@ -65,9 +65,9 @@ class Engine:
     ``context`` is the most tokens a sequence may have: the model's own unless given, and at most
     LONGEST_CONTEXT unless given. The cache has ``n_blocks`` blocks of ``block_size`` tokens: room
     for four full contexts unless given. ``mode`` "fast" rounds activations to 8 bits in products
-    with quantized weights, "exact" rounds nothing: what other implementations are held against.
-    ``repack`` copies the matrices into an order that the fast mode reads faster (`repacking.py`):
-    as much memory again, and a second for each few GB before the first token.
+    with quantized weights: for generation; "exact" rounds nothing: what other implementations and
+    students' answers are held against. ``repack`` copies the matrices into an order that the fast
+    mode reads faster (`repacking.py`), for an engine that lives long: ``repacked_bytes`` of memory.
     A text whose beginning another one had, finds its keys and values in the cache
     (``share_prefixes``) until ``eviction`` (lru, fifo, lfu) gives them up. ``queue`` "fair" admits
     the user's sequence who was served least, "fcfs" the first that came. ``n_threads`` None is
@@ -86,7 +86,7 @@ class Engine:
         n_blocks: int | None = None,
         n_batch: int = 256,
         cache_format: str = "F32",
-        mode: str = "exact",
+        mode: str = "fast",
         repack: bool = False,
         eviction: str = "lru",
         share_prefixes: bool = True,

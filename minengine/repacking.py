@@ -32,11 +32,9 @@ def repacked(model: Model, *, n_threads: int = 1) -> Model:
     """
     if strips.CHOSEN == "portable":
         return model
-    wanted = [t for t in _matrices(model) if t.format.has_codes]
-    room = _memory(sum(_room(t) for t in wanted))
-    copies, at = {}, 0
-    for t in wanted:
-        out = room[at : at + _bytes(t)].reshape(-1, t.data.shape[1])
+    memory, copies, at = _memory(room(model)), {}, 0
+    for t in _coded(model):
+        out = memory[at : at + _bytes(t)].reshape(-1, t.data.shape[1])
         strips.interleave(t.data, t.format, out, n_threads=n_threads)
         out.flags.writeable = False
         copies[id(t)] = replace(t, strips=out)
@@ -47,16 +45,22 @@ def repacked(model: Model, *, n_threads: int = 1) -> Model:
     return replace(model, layers=layers, output=copies.get(id(model.output), model.output))
 
 
+def room(model: Model) -> int:
+    """Bytes that copies take, whether they are made or not; none for the portable variant."""
+    return 0 if strips.CHOSEN == "portable" else sum(map(_room, _coded(model)))
+
+
 def repacked_bytes(model: Model) -> int:
-    """What the copies take: 0 where there are none."""
-    return sum(t.strips.nbytes for t in _matrices(model) if t.strips is not None)
+    """Bytes that the copies take which this model has."""
+    return sum(_room(t) for t in _coded(model) if t.strips is not None)
 
 
-def _matrices(model: Model) -> Iterable[Tensor]:
-    """Every matrix that activations are multiplied by."""
+def _coded(model: Model) -> Iterable[Tensor]:
+    """Every matrix that the fast mode rounds activations for."""
     for layer in model.layers:
-        yield from (t for t in vars(layer).values() if isinstance(t, Tensor))
-    yield model.output
+        yield from (t for t in vars(layer).values() if isinstance(t, Tensor) and t.format.has_codes)
+    if model.output.format.has_codes:
+        yield model.output
 
 
 def _bytes(t: Tensor) -> int:
@@ -70,7 +74,9 @@ def _room(t: Tensor) -> int:
 def _memory(n_bytes: int) -> np.ndarray:
     """Fresh memory from a large page's first byte on, in large pages where the system has them."""
     # private: shared memory has no large pages unless the system is told so
-    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    private = (
+        {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    )
     room = mmap.mmap(-1, n_bytes + PAGE, **private)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):  # a kernel without them: small pages, all else the same

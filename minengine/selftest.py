@@ -52,7 +52,7 @@ def run(path: str | os.PathLike | None = None) -> Iterator[Result]:
     with tempfile.TemporaryDirectory() as folder:
         for name in random_model.VARIANTS:
             yield check_architecture(name, Path(folder, "model.gguf"))
-    with Engine(path) as engine:
+    with Engine(path, mode="exact") as engine:
         yield from check_model(engine)
 
 
@@ -206,7 +206,7 @@ def check_architecture(name: str, path: Path) -> Result:
     """A small random model of one of ``random_model.VARIANTS``, written to ``path``."""
     variant = random_model.VARIANTS[name]
     random_model.write(path, variant.arch, keys=variant.keys, **{"E": 64} | variant.options)
-    with Engine(path) as engine:
+    with Engine(path, mode="exact") as engine:
         V = engine.model.hparams.V
         return check_logits(engine, [i * i % V for i in range(24)], f"architecture {name}")
 
@@ -234,7 +234,7 @@ def check_model(engine: Engine) -> Iterator[Result]:
     if engine.model.n_parameters < 50e6:  # float64 of a larger one takes long and much memory
         yield check_logits(engine, ids, "model logits")
     logits = engine.logits(ids)
-    one = Engine(engine.model.file.path, n_threads=1, n_batch=5)
+    one = Engine(engine.model.file.path, n_threads=1, n_batch=5, mode="exact")
     with one:
         differ = int(np.sum(one.logits(ids) != logits))
     what = f"{differ} values differ between 1 thread in fives and {engine.n_threads} at once"
