@@ -50,7 +50,7 @@ openmp = ["-fopenmp"] if has_openmp() else []
 if not openmp:
     print("minengine: the C compiler has no OpenMP; building with one thread", file=sys.stderr)
 x86 = ["-march=x86-64-v3"] if platform.machine() in ("x86_64", "AMD64") else []
-speed = ["-O0", "-g"] if DEBUG else ["-O2", "-ftree-vectorize"]
+speed = ["-O0", "-g"] if DEBUG else ["-O2", "-ftree-vectorize", "-g0"]
 checks = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all", "-g"]
 checks = checks if SANITIZE else []
 flags = {
@@ -101,7 +101,7 @@ class BuildPy(build_py):
 
     def find_data_files(self, package, src_dir):
         files = super().find_data_files(package, src_dir)
-        return [f for f in files if not (STUDENT and f.endswith((".pyx", ".pxd")))]
+        return [f for f in files if not (STUDENT and f.endswith((".pyx", ".pxd", ".h")))]
 
 
 setup(

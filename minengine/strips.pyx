@@ -60,6 +60,7 @@ cdef extern from "simd/choose.h" nogil:
 cdef enum:
     TOKENS = 128          # that meet a panel: their groups of 2048 elements fill 384 KiB
     CHUNK_GROUPS = 8      # 256 elements: of a strip brought together on the way, for few tokens
+    FAR = 16384           # bytes asked for ahead of a strip's block that is put in order
     CHUNK_ROW = 16 * 34   # bytes of 512 elements in the widest format
 
 
@@ -218,6 +219,7 @@ cdef void strip_times(
             )
             here = chunk
         elif not direct and few:
+            ask_for(here + FAR, m // per_block * STRIP_ROWS * w.cut.block_bytes)
             fetch_in_order(chunk, here, m // per_block * STRIP_ROWS * w.cut.block_bytes)
             here = chunk
         if few:

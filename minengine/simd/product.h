@@ -60,7 +60,7 @@ INLINE void ISA(times_n)(const ISA(Format) f, const int n_tokens, const uint8_t 
                          ptrdiff_t n_blocks, const Group *groups, float *acc)
 {
     const ptrdiff_t block_bytes = 64 * f.n_words + STRIP_ROWS * f.odd_bytes;
-    UNROLL for (int part = 0; part < PARTS; part++) {
+    for (int part = 0; part < PARTS; part++) {
         const uint8_t *block = strip;
         const Group *a = groups;
         Floats total[FEW_TOKENS];
@@ -100,7 +100,7 @@ INLINE void ISA(unpack)(const ISA(Format) f, const uint8_t *strip, ptrdiff_t n_b
 {
     const ptrdiff_t block_bytes = 64 * f.n_words + STRIP_ROWS * f.odd_bytes;
     for (ptrdiff_t b = 0; b < n_blocks; b++) {
-        UNROLL for (int part = 0; part < PARTS; part++) {
+        for (int part = 0; part < PARTS; part++) {
             ISA(Head) h;
             h.at = strip + part * LANES * 4;
             f.head(strip, part, &h);
@@ -125,7 +125,7 @@ INLINE void ISA(unpack)(const ISA(Format) f, const uint8_t *strip, ptrdiff_t n_b
 INLINE void ISA(multiply_n)(const ISA(Format) f, const int n_tokens, const Panel *panel,
                             ptrdiff_t n_groups, const Group *groups, ptrdiff_t stride, float *acc)
 {
-    UNROLL for (int part = 0; part < PARTS; part++) {
+    for (int part = 0; part < PARTS; part++) {
         Floats total[TILE];
         UNROLL for (int t = 0; t < n_tokens; t++)
             memcpy(&total[t], acc + t * STRIP_ROWS + part * LANES, sizeof(Floats));

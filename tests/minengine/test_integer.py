@@ -133,7 +133,7 @@ def texts(packaged_in):
     found = {}
     for form in CODED:
         path = packaged_in(form.name)
-        with Engine(path, 1, mode="fast") as fast, Engine(path, 1) as exact:
+        with Engine(path, 1, mode="fast") as fast, Engine(path, 1, mode="exact") as exact:
             ids = fast.tokenize("ROMEO:\nBut, soft! what light through yonder window breaks?")
             found[form.name] = fast.logits(ids), exact.logits(ids)
     return found
