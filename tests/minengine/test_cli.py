@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 
-from minengine import Engine
+from minengine import Engine, strips
 from minengine.cli import main as cli
 from minengine.divergence import compare
 from minengine.engine import BLOCK_SIZE
@@ -244,6 +244,24 @@ def test_embed_prints_a_vector_a_line(run):
     assert (found["pooling"], found["width"]) == ("last", 256)
     rows = json.loads(run("embed", "To be", "--pooling", "none", "--no-normalize", "--json")[1])
     assert len(rows["embeddings"][0]) == len(engine.tokenize("To be"))
+
+
+def test_info_and_bench_say_what_runs_and_what_a_copy_takes(run):
+    found = json.loads(run("info", "--cpu", "--json")[1])
+    assert (found["chosen"], found["runs"]) == (strips.CHOSEN, list(strips.runs()))
+    assert strips.CHOSEN in run("info", "--cpu")[1]
+    with Engine(repack=True) as engine:
+        want = engine.repacked_bytes
+    assert json.loads(run("info", "--json")[1])["memory"]["repacked bytes"] == want
+    short = ("bench", "--prefill", 8, "--decode", 2, "--samples", 1, "--json")
+    found = json.loads(run(*short)[1])
+    assert (found["mode"], found["simd"], found["repacked_bytes"]) == ("fast", strips.CHOSEN, want)
+    assert json.loads(run(*short, "--no-repack")[1])["repacked_bytes"] == 0
+
+
+def test_generated_text_does_not_depend_on_the_copy(run):
+    asked = ("generate", "ROMEO:", "-n", 12, "--seed", 1)
+    assert run(*asked, "--repack")[1] == run(*asked)[1]
 
 
 def test_bench_gives_positive_speeds(run):
