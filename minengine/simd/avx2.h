@@ -11,7 +11,7 @@
 #define INLINE static inline __attribute__((always_inline, target(TARGET)))
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 8
-#define TILE 4  /* tokens: their sums, 8 vectors of weights and what is on the way fill 16 registers */
+#define TILE 4  /* tokens: their sums, 8 vectors of weights and the rest fill 16 registers */
 #define FLIP 0u
 #define PIN(x) __asm__("" : "+x"(x))
 #define Ints Ints_avx2
@@ -33,7 +33,8 @@ INLINE Floats ISA(halves)(const uint8_t *p)
 
 INLINE Floats ISA(low_halves)(Ints x)
 {
-    __m128i low = _mm256_castsi256_si128((__m256i)x), high = _mm256_extracti128_si256((__m256i)x, 1);
+    __m128i low = _mm256_castsi256_si128((__m256i)x);
+    __m128i high = _mm256_extracti128_si256((__m256i)x, 1);
     return (Floats)_mm256_cvtph_ps(_mm_packus_epi32(low, high));
 }
 
@@ -68,8 +69,8 @@ INLINE Floats ISA(fma)(Floats a, Floats b, Floats c)
     return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
 
-/* start + 16 products a row: word i of the weights by the i-th four codes of one token. As many sums
- * of 16 bits are added as cannot leave them: 2 n most 127 is at most 32767. */
+/* start + 16 products a row: word i of the weights by the i-th four codes of one token. As many
+ * sums of 16 bits are added as cannot leave them: 2 n most 127 is at most 32767. */
 INLINE Signed ISA(dot4)(Signed start, const Ints *w, const int8_t *codes, const int most)
 {
     const __m256i one = _mm256_set1_epi16(1);
@@ -148,7 +149,8 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
             groups->minus_sum[half] = -sum;
             groups->sum[half] = scale * (float)sum;
         }
-        groups->both = __builtin_fmaf(groups->scale[1], (float)-groups->minus_sum[1], groups->sum[0]);
+        groups->both = __builtin_fmaf(groups->scale[1], -(float)groups->minus_sum[1],
+                                      groups->sum[0]);
     }
 }
 

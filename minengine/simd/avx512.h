@@ -78,7 +78,7 @@ INLINE Signed ISA(dot4)(Signed start, const Ints *w, const int8_t *codes, const 
     return start;
 }
 
-/* 16 bytes of 16 rows as four words of each: 4 rows in a vector's quarters, transposed within them */
+/* 16 bytes of 16 rows as four words of each: 4 rows in a vector's quarters, turned within them */
 INLINE void ISA(transpose)(const uint8_t *first, ptrdiff_t stride, uint8_t *out)
 {
     __m512i row[4];
@@ -118,7 +118,8 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
             groups->minus_sum[half] = -sum;
             groups->sum[half] = scale * (float)sum;
         }
-        groups->both = __builtin_fmaf(groups->scale[1], (float)-groups->minus_sum[1], groups->sum[0]);
+        groups->both = __builtin_fmaf(groups->scale[1], -(float)groups->minus_sum[1],
+                                      groups->sum[0]);
     }
 }
 

@@ -55,8 +55,8 @@ typedef struct {
 } Panel;
 enum { PANEL_BYTES = sizeof(Panel) };
 
-/* Copies n bytes, a multiple of 32, in order. What is wanted from here and there in a block comes in
- * at a quarter of the memory's speed; in order at all of it. */
+/* Copies n bytes, a multiple of 32, in order. What is wanted from here and there in a block comes
+ * in at a quarter of the memory's speed; in order at all of it. */
 static inline void fetch_in_order(uint8_t *to, const uint8_t *from, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i += 32) memcpy(to + i, from + i, 32);
@@ -75,7 +75,7 @@ static inline void ask_for(const uint8_t *from, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i += 64) __builtin_prefetch(from + i, 0, 2);
 }
 
-/* How a block of a format is cut: [words_at, words_at + 4 n_words) are words, odd_bytes at odd_at. */
+/* How a block is cut: [words_at, words_at + 4 n_words) are words, odd_bytes at odd_at. */
 typedef struct {
     int id;             /* of GGUF */
     int block_size, block_bytes;

@@ -15,7 +15,7 @@
 #define INLINE static inline __attribute__((always_inline, target(TARGET)))
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 4
-#define TILE 8  /* tokens: their sums, 8 vectors of weights and what is on the way fill 32 registers */
+#define TILE 8  /* tokens: their sums, 8 vectors of weights and the rest fill 32 registers */
 #define FLIP 0u
 #define PIN(x) __asm__("" : "+w"(x))
 #define Ints Ints_neon
@@ -116,7 +116,8 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
             UNROLL for (int i = 0; i < 4; i++) {
                 v[i] = vld1q_f32(x + 4 * i);
                 top = vmaxq_f32(top, vabsq_f32(v[i]));
-                rest = vaddq_f32(rest, vsubq_f32(v[i], v[i]));  /* NaN where x is none or infinite */
+                /* NaN where x is none or infinite */
+                rest = vaddq_f32(rest, vsubq_f32(v[i], v[i]));
             }
             float largest = vmaxvq_f32(top), none = vaddvq_f32(rest);
             float inverse = largest > 127 / FLT_MAX ? 127 / largest : 0, scale = largest / 127;
@@ -139,7 +140,8 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
             groups->minus_sum[half] = -total;
             groups->sum[half] = scale * (float)total;
         }
-        groups->both = __builtin_fmaf(groups->scale[1], (float)-groups->minus_sum[1], groups->sum[0]);
+        groups->both = __builtin_fmaf(groups->scale[1], -(float)groups->minus_sum[1],
+                                      groups->sum[0]);
     }
 }
 

@@ -10,8 +10,8 @@
  *     total += scale (d_0 p_0 + d_1 p_1),  and  total += low (d_0 s_0 + d_1 s_1)
  *
  * where the format has a low; s are the sums of the activation codes. A fine format has a scale and
- * a low for each half: total += scale_0 (d_0 p_0), and so on. Every addition is a fused multiply-add,
- * in this order: integer.pyx's, so every variant gives its bits.
+ * a low for each half: total += scale_0 (d_0 p_0), and so on. Every addition is a fused
+ * multiply-add, in this order: integer.pyx's, so every variant gives its bits.
  */
 
 #define PARTS (STRIP_ROWS / LANES)
