@@ -13,7 +13,7 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from autograder import checks as checks_module
-from autograder import dependencies
+from autograder import dependencies, packing
 from autograder import handout as handout_module
 from autograder.checks import Check
 from autograder.errors import CourseError
@@ -46,6 +46,11 @@ class Course:
     @property
     def title(self) -> str:
         return str(self.syllabus.get("title", self.root.name))
+
+    def closed(self) -> list[str]:
+        """Symbols whose text students do not get, ``package.module.name``, as the syllabus says."""
+        rows = (self.syllabus.get("assignments") or {}).values()
+        return sorted({symbol for row in rows for symbol in row.get("closed") or ()})
 
     def assignments(self) -> list[str]:
         """Ids of the assignments that exist, in the syllabus' order, others after them."""
@@ -161,19 +166,27 @@ class Assignment:
         return found
 
     def exploits(self) -> list[Solution]:
-        """Hostile files of the course's own tests that attack a hole of this assignment.
+        """Hostile files of the course's own tests that attack holes of this assignment.
 
+        Those of the folder named as it attack all holes that they define, the others the first.
         Each is taken whole: it may not even compile. ``HONEST`` in it is what its work is worth.
         """
-        found = []
-        for path in sorted((self.root / EXPLOITS).glob("*.py")):
+        folder, found = self.root / EXPLOITS, []
+        for path in [*sorted(folder.glob("*.py")), *sorted(folder.glob(f"{self.id}/*.py"))]:
             text = path.read_text(encoding="utf-8")
             names = [h for h in self.handout.holes if re.search(rf"^(def|class) {h}\b", text, re.M)]
             worth = re.search(r"^HONEST = ([0-9.]+)", text, re.M)
             if names:
-                own, honest = {names[0]: text}, float(worth[1]) if worth else 0.0
+                rest = names[1:] if path.parent != folder else []
+                own = {names[0]: text} | dict.fromkeys(rest, "")
+                honest = float(worth[1]) if worth else 0.0
                 found.append(Solution(path.stem, "exploit", "", {}, own, own, honest))
         return found
+
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """(name from the course's root, path) of what checking needs, never a solution."""
+        yield SYLLABUS.as_posix(), self.root / SYLLABUS
+        yield from packing.below(self.root, self.root / "assignments" / self.id)
 
     def stub(self) -> Solution:
         """What a student gets, as a solution that should get nothing."""

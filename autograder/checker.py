@@ -22,8 +22,9 @@ STYLE = (
     "line-height:1.4;overflow-wrap:anywhere"
 )
 # grey that is seen on a notebook's white and on its dark theme
+# JupyterLab breaks the words of a <pre> anywhere
 PRE = (
-    "white-space:pre-wrap;margin:.25em 0;padding:.4em .6em;border-radius:4px;"
+    "white-space:pre-wrap;word-break:normal;margin:.25em 0;padding:.4em .6em;border-radius:4px;"
     "background:rgba(128,128,128,.13);font-size:.95em"
 )
 CALLED = "called: "

@@ -10,13 +10,16 @@ raises CheckFailed (through close, equal, require) where the reply is wrong:
         return close(student.rms_norm(x, w, eps=1e-2), want, rtol=1e-5, atol=0,
                      near={"eps-outside-root": lambda: ...}, what="rms_norm(x, w, eps=0.01)")
 
-It may return a note (``close`` does where the student's own parts explain the difference).
-Owns: the decorator, the draws, Result. Must not know: notebooks, sandboxes, files.
+It may return a note (``close`` does where the student's own parts explain the difference). A check
+of a task that builds on others says which (``relying_on``): a mistake costs its points once.
+Owns: the decorators, the draws, Result. Must not know: notebooks, sandboxes, files.
 Read before: difference.py, hints.py, trace.py.
 """
 
 from __future__ import annotations
 
+import copy
+import functools
 import hashlib
 import hmac
 import time
@@ -44,6 +47,7 @@ __all__ = [
     "expect_dtype",
     "expect_shape",
     "of_module",
+    "relying_on",
     "require",
     "run",
 ]
@@ -52,6 +56,7 @@ VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
 # A failure with one of these tags is of the code's running, not of its answer: it is the status.
 STATUSES = ("error", "timeout", "killed", "memory", "missing", "bad-reply", "not-implemented")
 TRIES = 20  # public seeds tried for one that shows a hidden failure
+PROBES = 3  # public draws of each of its checks that say whether a part is right
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,62 @@ def check(
         return Check(function.__name__, hole, points, title, visibility, function)
 
     return make
+
+
+def relying_on(*parts: Check, right: Any) -> Callable[[Callable], Callable]:
+    """A check whose task builds on those of ``parts``; ``right`` has right functions for them.
+
+        @check(hole="append", points=1, title="...")
+        @relying_on(slots_values, allocate_values, right=oracle_cache)
+        def append_fills(student, rng): ...
+
+    Where it fails and some of those checks fail too, it is run again on the same inputs with the
+    functions of their tasks lent by the grader, so that what this task is about is judged by
+    itself. A pass is then a pass, with a note that says so; a failure is this task's own.
+    """
+
+    def make(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def judged(student: Any, rng: np.random.Generator) -> str | None:
+            same = copy.deepcopy(rng)
+            outcome = attempt(function, student, rng)
+            if outcome.status != "passed" and (wrong := _wrong(parts, student)):
+                with student.lent({name: getattr(right, name) for name in wrong}):
+                    outcome = attempt(function, student, same)
+                outcome = _with_parts(outcome, wrong)
+            if outcome.status != "passed":
+                raise CheckFailed(outcome.tag, outcome.message)
+            return outcome.note
+
+        return judged
+
+    return make
+
+
+def _wrong(parts: Iterable[Check], student: Any) -> list[str]:
+    """The tasks of which a check fails on a public draw, in the order of ``parts``."""
+    known = student.known if isinstance(student, Traced) else {}
+    wrong: list[str] = []
+    for part in parts:
+        if part.hole in wrong:
+            continue
+        if part.id not in known:
+            draws = (Seeds.rng(part.id, seed) for seed in range(PROBES))
+            known[part.id] = all(attempt(part, student, rng).status == "passed" for rng in draws)
+        wrong += [] if known[part.id] else [part.hole]
+    return wrong
+
+
+def _with_parts(outcome: Outcome, names: list[str]) -> Outcome:
+    """The outcome of a run with lent parts, in words."""
+    *others, last = names
+    how = f"a right {last} in the place of yours"
+    if others:
+        how = f"right ones in the place of your {', '.join(others)} and {last}"
+    if outcome.status == "passed":
+        verb = "are" if others else "is"
+        return replace(outcome, note=f"accepted with {how}, which {verb} judged apart")
+    return replace(outcome, message=f"{outcome.message}\n(that is with {how})")
 
 
 def of_module(namespace: Mapping[str, Any]) -> list[Check]:
@@ -155,7 +216,7 @@ class Seeds:
 
     def secret_rng(self, check_id: str, i: int) -> np.random.Generator:
         """The i-th secret draw of a check."""
-        key = hmac.new(self.secret, f"{i}:{check_id}".encode(), hashlib.sha256).digest()
+        key = hmac.digest(self.secret, f"{i}:{check_id}".encode(), "sha256")
         return np.random.default_rng(int.from_bytes(key, "big"))
 
 
@@ -185,12 +246,13 @@ def run(
     hint and a command to replay it, unless ``reveal`` (at home there is nothing to hide).
     """
     ladder = SHARED if hints is None else hints
-    return [one(c, student, seeds or Seeds(), ladder, reveal, notebook) for c in checks]
+    seeds, known = seeds or Seeds(), {}
+    return [one(c, Traced(student, known), seeds, ladder, reveal, notebook) for c in checks]
 
 
 def one(
     chk: Check,
-    student: Any,
+    traced: Traced,
     seeds: Seeds,
     hints: Mapping[str, Hint],
     reveal: bool = False,
@@ -198,7 +260,6 @@ def one(
 ) -> Result:
     """The result of one check."""
     started = time.perf_counter()
-    traced = Traced(student)
     outcome, seed, secret = _first_failure(chk, traced, seeds)
     message, replay = outcome.message, ""
     hint = hints.get(outcome.tag) or SHARED.get(outcome.tag)

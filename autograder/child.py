@@ -173,10 +173,10 @@ class Submission:
 
     def __init__(self, reply_bytes: int) -> None:
         self.module = types.ModuleType("submission")
+        self.module.__submission__ = self  # for lent.py
         sys.modules["submission"] = self.module  # dataclasses look their module up
         self.objects: dict[int, object] = {}
-        self.n_objects = 0
-        self.reply_bytes = reply_bytes
+        self.n_objects, self.reply_bytes = 0, reply_bytes
 
     def serve(self) -> None:
         while (frame := read_frame()) is not None:

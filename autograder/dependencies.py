@@ -22,7 +22,10 @@ from types import ModuleType
 from autograder.checks import Check
 
 CHECKS = "checks"
-JUDGES = ("checks", "difference", "hints", "trace", "sandbox", "worker", "child", "wire", "watch")
+JUDGES = (
+    *("checks", "difference", "hints", "trace", "loans", "lent"),
+    *("sandbox", "worker", "child", "wire", "watch"),
+)
 # what a student reads, and a submission is read by; checks never see it
 NO_PART = ("handout.py",)
 BY_TEXT = {"globals", "eval", "exec", "__import__", "import_module", "modules"}

@@ -46,7 +46,7 @@ def close(
     array = _array(got, want, what)
     if array.shape == want.shape and _agree(array, want, rtol, atol):
         return None
-    if own is not None and _is(array, own, rtol, atol):
+    if own is not None and not _nan_alone(array, want) and _is(array, own, rtol, atol):
         return PARTS_NOTE
     tag = next((t for t, v in (near or {}).items() if _is(array, v, rtol, atol)), None)
     if array.shape != want.shape:
@@ -78,7 +78,7 @@ def equal(
     array = _array(got, want, what)
     if array.shape == want.shape and _agree(array, want, 0.0, 0.0):
         return None
-    if own is not None and _is(array, own, 0.0, 0.0):
+    if own is not None and not _nan_alone(array, want) and _is(array, own, 0.0, 0.0):
         return PARTS_NOTE
     found = next((t for t, v in (near or {}).items() if _is(array, v, 0.0, 0.0)), None)
     if array.shape != want.shape:
@@ -184,6 +184,11 @@ def _bad(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> np.ndar
 
 def _agree(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> bool:
     return not np.any(_bad(got, want, rtol, atol))
+
+
+def _nan_alone(got: np.ndarray, want: np.ndarray) -> bool:
+    """NaN where none is wanted: parts that give it explain nothing, since it is any mistake's."""
+    return got.dtype.kind == "f" and bool(np.isnan(got).any()) and not np.isnan(want).any()
 
 
 def _is(got: np.ndarray, value: Any, rtol: float, atol: float) -> bool:

@@ -6,7 +6,8 @@
 
 Containers there are root's and commonly may not make namespaces: then bubblewrap cannot start and
 the Landlock sandbox is used; where the kernel has no Landlock either, nothing is graded. Owns:
-these layouts. Must not know: how a verdict arises, gradebooks. Read before: grade.py, results.py.
+these layouts. Must not know: how a verdict arises, gradebooks. Read before: grade.py, results.py,
+packing.py.
 """
 
 from __future__ import annotations
@@ -14,16 +15,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import stat
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from autograder import grade, pages, score
+from autograder import grade, packing, pages, score
 from autograder.catalog import Assignment, find_course
 from autograder.errors import AutograderError, CourseError
 from autograder.hints import SHARED, Hint
+from autograder.packing import Packed
 from autograder.results import Record
 
 MAX_METADATA = 10 * 2**20
@@ -32,8 +32,6 @@ SETTINGS = "settings.json"
 SECRET = "secret"
 PACKAGE = ("minengine", "autograder", "quizzes")
 BUILD = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
-MADE = (".so", ".pyc", ".c", ".html~")  # built here, built anew there
-EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's first day: the same course gives the same zip
 
 
 def results(
@@ -119,40 +117,26 @@ def write_zip(
         "allow_unsandboxed": allow_unsandboxed,
         "package": f"package/{package.name}" if package else "package",
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in SCRIPTS:
-            text = (pages.TEMPLATES / f"gradescope_{name}.txt").read_text(encoding="utf-8")
-            _put(archive, name, text.replace("@PACKAGE@", settings["package"]).encode(), 0o755)
-        _put(archive, SETTINGS, json.dumps(settings, indent=1).encode())
-        _put(archive, SECRET, derived(secret, assignment.id).hex().encode(), 0o600)
-        for name, file in _course_files(assignment):
-            _put(archive, f"course/{name}", file.read_bytes())
-        for name, file in _package_files(package):
-            _put(archive, f"package/{name}", file.read_bytes())
-        names = archive.namelist()
-    part.replace(path)
-    return names
+    return packing.write(path, _files(assignment, secret, package, settings))
+
+
+def _files(
+    assignment: Assignment, secret: bytes, package: Path | None, settings: dict[str, Any]
+) -> Iterator[Packed]:
+    for name in SCRIPTS:
+        text = (pages.TEMPLATES / f"gradescope_{name}.txt").read_text(encoding="utf-8")
+        yield Packed(name, text.replace("@PACKAGE@", settings["package"]).encode(), 0o755)
+    yield Packed(SETTINGS, json.dumps(settings, indent=1).encode())
+    yield Packed(SECRET, derived(secret, assignment.id).hex().encode(), 0o600)
+    for name, file in assignment.files():
+        yield Packed(f"course/{name}", file.read_bytes())
+    for name, file in _package_files(package):
+        yield Packed(f"package/{name}", file.read_bytes())
 
 
 def derived(secret: bytes, assignment: str) -> bytes:
     """The key that goes to Gradescope: it tells nothing of the course's secret."""
     return hmac.new(secret, f"gradescope/{assignment}".encode(), hashlib.sha256).digest()
-
-
-def _put(archive: zipfile.ZipFile, name: str, data: bytes, mode: int = 0o644) -> None:
-    info = zipfile.ZipInfo(name, EPOCH)
-    info.external_attr = (stat.S_IFREG | mode) << 16
-    info.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(info, data)
-
-
-def _course_files(assignment: Assignment) -> Iterator[tuple[str, Path]]:
-    """What checks need: the assignment's own folder and the syllabus, never solutions."""
-    root = assignment.root
-    yield "course/syllabus.yaml", root / "course" / "syllabus.yaml"
-    yield from _below(root, root / "assignments" / assignment.id)
 
 
 def _package_files(package: Path | None) -> Iterator[tuple[str, Path]]:
@@ -171,14 +155,7 @@ def _package_files(package: Path | None) -> Iterator[tuple[str, Path]]:
     for name in BUILD:
         yield name, root / name
     for folder in PACKAGE:
-        yield from _below(root, root / folder)
-
-
-def _below(root: Path, folder: Path) -> Iterator[tuple[str, Path]]:
-    for path in sorted(folder.rglob("*")):
-        hidden = any(p.startswith((".", "__pycache__")) for p in path.relative_to(root).parts)
-        if path.is_file() and not path.is_symlink() and not hidden and path.suffix not in MADE:
-            yield path.relative_to(root).as_posix(), path
+        yield from packing.below(root, root / folder)
 
 
 def run(root: Path) -> dict[str, Any]:

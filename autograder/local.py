@@ -2,7 +2,7 @@
 
 Behaves as ``sandbox.Student`` does: arguments are copies, what the code raises becomes a
 StudentError, warnings are kept and cost nothing. Owns: LocalStudent. Must not know: notebooks,
-checks, sandboxes. Read before: wire.py.
+checks, sandboxes. Read before: wire.py, loans.py.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import copy
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
+from autograder import loans
 from autograder.wire import Handle, Observation, StudentError
 
 PLAIN = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, type(None))
@@ -24,7 +26,9 @@ PLAIN = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, type(Non
 class LocalStudent:
     """The functions and classes of a namespace, called as a check calls a sandboxed student."""
 
-    def __init__(self, namespace: Mapping[str, Any], names: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, namespace: MutableMapping[str, Any], names: Sequence[str] | None = None
+    ) -> None:
         """``names`` are the holes; None is every name of the namespace."""
         self._namespace = namespace
         self._names = names
@@ -33,6 +37,10 @@ class LocalStudent:
         if name.startswith("__"):
             raise AttributeError(name)
         return lambda *args, **kwargs: self.observe(name, *args, **kwargs).value
+
+    def lent(self, parts: loans.Parts) -> AbstractContextManager[None]:
+        """While entered, these functions stand in the place of the student's own."""
+        return loans.in_namespace(self._namespace, parts)
 
     def observe(self, name: str, /, *args: Any, **kwargs: Any) -> Observation:
         """Call ``name`` on copies of the arguments and say what became of them."""

@@ -1,7 +1,7 @@
 """A submission behind walls: ``student.rope(...)`` runs in a sandbox and gives data or an error.
 
 Owns: Student, the choice of backend, what happens after a crash. Must not know: checks, expected
-values, points, courses. Read before: wire.py, worker.py, walls.py.
+values, points, courses. Read before: wire.py, worker.py, loans.py, walls.py.
 
 >>> with sandbox.Student({"double": "def double(x): return 2 * x"}) as student:
 ...     student.double(21)
@@ -10,15 +10,16 @@ values, points, courses. Read before: wire.py, worker.py, walls.py.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from autograder import attacks
+from autograder import attacks, loans
 from autograder.errors import SandboxUnavailable
 from autograder.walls import BACKENDS, Backend
-from autograder.watch import Limits, Stopped
+from autograder.watch import PATIENCE, Limits, Stopped
 from autograder.wire import (
     BadFrame,
     Frame,
@@ -70,6 +71,8 @@ class Student:
         self._timeouts: dict[str, int] = {}
         self._released: list[int] = []
         self._printed = ["", ""]
+        self._parts: loans.Parts = {}  # functions of ours that it may call now
+        self._lent_to = 0  # the generation that has been told so
 
     def __enter__(self) -> Student:
         return self
@@ -86,6 +89,23 @@ class Student:
         """Call a function and see what it did besides: arguments after, shared memory, warnings."""
         reply, seconds = self._ask(name, None, args, kwargs, observe=True)
         return self._read(reply, lambda r: r.observation(seconds))
+
+    @contextlib.contextmanager
+    def lent(self, parts: loans.Parts) -> Iterator[None]:
+        """While entered, these functions of ours stand in the place of the submission's own.
+
+        They run here, on arguments that are a stranger's: each must bound what it does with them.
+        """
+        self._parts = parts
+        try:
+            yield
+        finally:
+            if self._worker is not None and self._lent_to == self._generation:
+                try:
+                    self._load("lent", loans.TAKE_BACK)
+                except StudentError:
+                    self._leave()  # whatever it made of that, the next process has its own
+            self._parts, self._lent_to = {}, 0
 
     @property
     def printed(self) -> tuple[str, str]:
@@ -119,6 +139,9 @@ class Student:
         self._enter()
         if name in self._unloadable and on is None:
             raise self._unloadable[name]
+        if self._parts and self._lent_to != self._generation:
+            self._load("lent", loans.source(self._parts))
+            self._lent_to = self._generation
         for handle in (on, *args, *kwargs.values()):
             if isinstance(handle, Handle) and handle._owner.generation != self._generation:
                 raise StudentError("killed", f"{handle!r} was lost when its process ended")
@@ -140,7 +163,15 @@ class Student:
         frame = encode_request(request, args, kwargs or {})
         start = time.monotonic()
         try:
-            return self._reply(self._worker.exchange(frame, left_s))
+            reply = self._reply(self._worker.exchange(frame, left_s))
+            end = start + min(left_s, PATIENCE * self._limits.call_s)
+            for _ in range(loans.MOST_ASKED):
+                if reply.asks is None:
+                    return reply
+                frame = self._guard(self._answer, reply)
+                seconds = max(end - time.monotonic(), 0.0)
+                reply = self._reply(self._worker.exchange(frame, seconds))
+            raise self._broken(f"more than {loans.MOST_ASKED} calls of what was lent")
         except Stopped as stop:
             self._leave()
             if stop.why == "timeout":
@@ -149,11 +180,22 @@ class Student:
         finally:
             self._spent_s += time.monotonic() - start
 
+    def _answer(self, reply: Reply) -> bytes:
+        """The frame with what a lent function of ours gives."""
+        if reply.asks not in self._parts:
+            raise BadFrame(f"a call of {clean_text(reply.asks)[:100]}, which is not lent now")
+        args, kwargs = reply.asked()
+        try:
+            return encode_request({}, loans.answer(self._parts, reply.asks, args, kwargs), {})
+        except (loans.Refused, TypeError, ValueError, RecursionError) as refused:
+            return encode_request({"error": clean_text(str(refused))}, (), {})
+
     def _reply(self, frame: Frame) -> Reply:
         reply, blobs = self._guard(frame.parse)
-        if reply.get("id") != self._n_requests:
+        if not isinstance(reply.get("ask"), str) and reply.get("id") != self._n_requests:
             raise self._broken("an answer to another question")
-        return Reply(reply, blobs, _Owner(self, self._generation))
+        owner = _Lender if isinstance(reply.get("ask"), str) else _Owner
+        return Reply(reply, blobs, owner(self, self._generation))
 
     def _read(self, reply: Reply, how: Callable[[Reply], Any]) -> Any:
         return self._guard(how, reply)
@@ -178,13 +220,17 @@ class Student:
                 if isinstance(self._unloadable.get(name), _Fatal):
                     continue
                 try:
-                    reply = self._exchange(name, {"op": "load", "name": name, "source": source})
-                    self._read(reply, Reply.value)
+                    self._load(name, source)
                 except StudentError as error:
                     if self._worker is None:  # it took the process with it: the others again
                         self._unloadable[name] = _Fatal(error.tag, error.message)
                         break
                     self._unloadable[name] = error
+
+    def _load(self, name: str, source: str) -> None:
+        """Have the process execute a source. Raises StudentError for what that raises."""
+        reply = self._exchange(name, {"op": "load", "name": name, "source": source})
+        self._read(reply, Reply.value)
 
     def _leave(self) -> None:
         if self._worker is not None:
@@ -210,6 +256,13 @@ class _Owner:
     def release(self, number: int) -> None:
         if self.generation == self._student._generation:
             self._student._released.append(number)
+
+
+class _Lender(_Owner):
+    """What handles ask that stand in a call of a lent function: they are passed back, no more."""
+
+    def call_method(self, handle: Handle, name: str, args: tuple, kwargs: dict) -> Any:
+        raise TypeError(f"{handle!r} is no data")
 
 
 class _Fatal(StudentError):

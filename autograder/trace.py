@@ -19,8 +19,10 @@ MAX_CALLS = 8  # of an object's methods, that are shown
 class Traced:
     """A student that remembers the calls made to it and to the objects it gave."""
 
-    def __init__(self, student: Any) -> None:
+    def __init__(self, student: Any, known: dict[str, bool] | None = None) -> None:
+        """``known`` is what a run has found out: does a check that others rely on pass?"""
         self._student = student
+        self.known = {} if known is None else known
         self._calls: dict[str, tuple[tuple, dict]] = {}
         self._story: deque[str] = deque(maxlen=MAX_CALLS + 1)
 
@@ -42,6 +44,10 @@ class Traced:
             return value
 
         return call
+
+    def lent(self, parts: Any) -> Any:
+        """As the student's own ``lent``."""
+        return self._student.lent(parts)
 
     def inputs(self, hole: str) -> str:
         """The last call of ``hole`` (or of anything), or an object's making and its last calls.

@@ -6,7 +6,8 @@ Must not know: processes, sandboxes, checks. Read before: errors.py; child.py ha
 A frame is ``u32 bytes of JSON, u32 number of blobs, u64 size of each blob, JSON, blobs``, little
 endian. In the JSON numbers, strings, booleans, None and lists stand for themselves; everything
 else is an object of one key: array, scalar, bytes (number of a blob), tuple, set, dict (pairs),
-complex, dtype, object (what stays in the child: its number there and the name of its type).
+complex, dtype, object (what stays in the child: its number there and the name of its type). A
+reply may be a call of a function that was lent (loans.py); its answer is another request.
 Nothing is ever unpickled; what comes back may be forged and can only be a value to compare.
 """
 
@@ -45,6 +46,7 @@ DTYPES = {
         *(">i2", ">i4", ">i8", ">u2", ">u4", ">u8", ">f2", ">f4", ">f8", np.longdouble),
     )
 }
+ARRAYS, PLAIN = (np.ndarray, np.generic), (bool, int, float, str)
 CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -112,12 +114,10 @@ def encode_request(request: dict[str, Any], args: tuple, kwargs: dict[str, Any])
 
 
 def _encode(value: Any, blobs: list[bytes]) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        if np.asarray(value).dtype.str not in DTYPES:
-            raise TypeError(f"an array of dtype {value.dtype} can't be sent to a submission")
+    if isinstance(value, ARRAYS):
         blobs.append(write_npy(np.asarray(value)))
         return {"array" if isinstance(value, np.ndarray) else "scalar": len(blobs) - 1}
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, PLAIN):
         return value
     if isinstance(value, bytes):
         blobs.append(value)
@@ -141,13 +141,15 @@ def _encode(value: Any, blobs: list[bytes]) -> Any:
 
 def write_npy(array: np.ndarray) -> bytes:
     """The bytes of a .npy file, version 1.0, in C order."""
-    return _npy_start(array.dtype.str, array.shape) + array.tobytes()
+    return _npy_start(array.dtype, array.shape) + array.tobytes()
 
 
 @lru_cache(KNOWN_HEADERS)
-def _npy_start(dtype: str, shape: tuple[int, ...]) -> bytes:
+def _npy_start(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
     """What stands before the data; checks send the same few shapes again and again."""
-    header = repr({"descr": dtype, "fortran_order": False, "shape": shape})
+    if dtype.str not in DTYPES:
+        raise TypeError(f"an array of dtype {dtype} can't be sent to a submission")
+    header = repr({"descr": dtype.str, "fortran_order": False, "shape": shape})
     header += " " * (-(len(header) + 11) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
 
@@ -224,7 +226,7 @@ class Frame:
         view = memoryview(self._data)
         at = 8 + 8 * len(self._sizes or ())
         try:
-            reply = json.loads(bytes(view[at : at + self._n_json]))
+            reply = json.loads(str(view[at : at + self._n_json], "utf-8"))
         except (ValueError, RecursionError) as error:
             raise BadFrame("a reply that is not JSON") from error
         if not isinstance(reply, dict):
@@ -268,6 +270,19 @@ class Reply:
             [clean_text(n) for n in notes[:100] if isinstance(n, str)],
             seconds,
         )
+
+    @property
+    def asks(self) -> str | None:
+        """The name of the lent function that this is no answer but a call of, else None."""
+        name = self._reply.get("ask")
+        return name if isinstance(name, str) else None
+
+    def asked(self) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments, by place and by name, of such a call. Raises BadFrame."""
+        args, kwargs = self._reply.get("args"), self._reply.get("kwargs")
+        if not (isinstance(args, list) and isinstance(kwargs, dict)):
+            raise BadFrame("a reply of another form")
+        return self._list(args, 0), {clean_text(k): self._decode(v, 0) for k, v in kwargs.items()}
 
     def _decode(self, value: Any, depth: int) -> Any:
         self._n_values += 1

@@ -20,12 +20,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "autograder")]
+
+import effects  # noqa: E402 - of our tests; others install a package named tests
+from hostile_folders import FOLDERS, NOTEBOOK, Place  # noqa: E402
 
 from autograder import catalog, grade, handout, nbgrader_bridge  # noqa: E402
 from autograder.bookkeeper import notebooks  # noqa: E402
-from tests.autograder import effects  # noqa: E402
-from tests.autograder.hostile_folders import FOLDERS, NOTEBOOK, Place  # noqa: E402
 
 EXPLOITS = {p.stem: p for p in sorted((ROOT / "tests/autograder/exploits").glob("*.py"))}
 HOLE, TINY = "rms_norm", ROOT / "tests/autograder/tiny"

@@ -221,9 +221,9 @@ def attention(
     mask = np.ones((n_queries, n_keys), bool) if mask is None else np.asarray(mask, bool)
     scale = 1.0 / np.sqrt(width) if scale is None else scale
     out = np.zeros((n_queries, n_heads, v.shape[-1]))
-    for h in range(n_heads):
-        g = h // (n_heads // n_groups)
-        with np.errstate(invalid="ignore", over="ignore"):  # what is masked may be NaN or infinite
+    with np.errstate(invalid="ignore", over="ignore"):  # what is masked may be NaN or infinite
+        for h in range(n_heads):
+            g = h // (n_heads // n_groups)
             scores = softcap(q[:, h] @ k[:, g].T * scale, cap)
             p = softmax(np.where(mask, scores, -np.inf))[:, :, None]
             out[:, h] = np.sum(np.where(mask[:, :, None], p * v[:, g], 0.0), axis=1)

@@ -15,7 +15,7 @@ from .errors import QuizError, ReplyError
 from .marking import Mark, mark
 from .paper import Paper, draw
 from .replies import Replies, read, template
-from .schema import Bank
+from .schema import Bank, Plan
 
 FEWEST_SECRET_BYTES = 16
 ENDINGS = (".yaml", ".yml", ".json")
@@ -52,14 +52,19 @@ def read_secret(path: Path) -> bytes:
 
 
 def deal(
-    quiz: str, students: Sequence[str], secret: Path, out: Path, banks: Mapping[str, Bank]
+    quiz: str,
+    students: Sequence[str],
+    secret: Path,
+    out: Path,
+    banks: Mapping[str, Bank],
+    plans: Mapping[str, Plan] | None = None,
 ) -> list[Path]:
     """A file of empty replies for each student, named after the student."""
     seed = read_secret(secret)
     paths = []
     for student in students:
         path = out / f"{file_name(student)}.yaml"
-        paper = draw(quiz, student, seed, banks=banks)
+        paper = draw(quiz, student, seed, banks=banks, plans=plans)
         out.mkdir(parents=True, exist_ok=True)
         path.write_text(template(paper), encoding="utf-8")
         paths.append(path)
@@ -73,14 +78,19 @@ def file_name(student: str) -> str:
     return student
 
 
-def mark_all(paths: Sequence[Path], secret: Path | None, banks: Mapping[str, Bank]) -> list[Row]:
+def mark_all(
+    paths: Sequence[Path],
+    secret: Path | None,
+    banks: Mapping[str, Bank],
+    plans: Mapping[str, Plan] | None = None,
+) -> list[Row]:
     """Every file marked, in order; folders stand for the files in them. One student, one mark."""
     seed = None if secret is None else read_secret(secret)
     rows: list[Row] = []
     seen: dict[tuple[str, str], Path] = {}
     for path in found(paths):
         try:
-            result = mark_one(path, seed, banks)
+            result = mark_one(path, seed, banks, plans)
             whose = (result.paper.student, result.paper.plan.quiz)
             if whose in seen:
                 raise ReplyError(f"{whose[0]} has handed in {seen[whose].name} already")
@@ -92,11 +102,11 @@ def mark_all(paths: Sequence[Path], secret: Path | None, banks: Mapping[str, Ban
 
 
 def found(paths: Sequence[Path]) -> list[Path]:
-    """The files, those of folders in the order of their names."""
+    """The files, those of folders (and of theirs) in the order of their names."""
     files = []
     for path in paths:
         if path.is_dir():
-            files += sorted(p for p in path.iterdir() if p.suffix in ENDINGS)
+            files += sorted(p for p in path.rglob("*") if p.suffix in ENDINGS and p.is_file())
         elif path.exists():
             files.append(path)
         else:
@@ -104,12 +114,18 @@ def found(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def mark_one(path: Path, seed: bytes | None, banks: Mapping[str, Bank]) -> Mark:
+def mark_one(
+    path: Path,
+    seed: bytes | None,
+    banks: Mapping[str, Bank],
+    plans: Mapping[str, Plan] | None = None,
+) -> Mark:
     """The mark of one file; with a secret, the file's own seed does not count."""
     given = read(path)
     if not given.quiz:
         raise ReplyError(f"{path.name}: it does not say which quiz (field `quiz`)")
-    paper = draw(given.quiz, given.student or path.stem, seed or given.seed or "1", banks=banks)
+    student = given.student or path.stem
+    paper = draw(given.quiz, student, seed or given.seed or "1", banks=banks, plans=plans)
     check(given, paper)
     return mark(paper, given.answers)
 

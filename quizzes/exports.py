@@ -15,7 +15,7 @@ from . import gift, jupyterquiz, portable, qti
 from .collected import file_name
 from .errors import ExportError
 from .paper import Asked, Paper, draw, draw_all
-from .schema import Bank, load_bank
+from .schema import Bank, Plan, load_bank
 
 BANK_ENDINGS = (".yaml", ".yml")
 
@@ -35,14 +35,18 @@ class Format:
 
 
 def papers(
-    quiz: str, students: Sequence[str], seed: str | bytes, banks: Callable[[], Mapping[str, Bank]]
+    quiz: str,
+    students: Sequence[str],
+    seed: str | bytes,
+    banks: Callable[[], Mapping[str, Bank]],
+    plans: Mapping[str, Plan] | None = None,
 ) -> list[Paper]:
     """A paper for each student, or where ``quiz`` is the file of a bank, all of the bank."""
     if quiz.endswith(BANK_ENDINGS):
         bank = load_bank(Path(quiz))
         return [draw_all(bank, student, seed) for student in students]
     found = banks()
-    return [draw(quiz, student, seed, banks=found) for student in students]
+    return [draw(quiz, student, seed, banks=found, plans=plans) for student in students]
 
 
 def changed(chosen: Format, made: Iterable[Paper]) -> list[str]:

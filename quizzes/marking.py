@@ -17,6 +17,7 @@ from .errors import AnswerError
 from .paper import Asked, Paper
 
 PASS = "?"  # the reply "I do not know"
+FAR = Fraction(10) ** 60  # larger numbers than any answer, which no float need hold
 MISTAKE_TOLERANCE = 1e-4  # of a known mistake's value, where the question's own is smaller
 
 
@@ -148,6 +149,8 @@ def of_number(q: Asked, value: Fraction) -> str:
     for mistake in q.mistakes:
         if units.near(value, units.exact(mistake.value), max(q.tolerance, MISTAKE_TOLERANCE)):
             return mistake.why
+    if abs(value) > FAR or 0 < abs(value) < 1 / FAR:
+        return "The reply is not the answer, by far."
     if q.answer != 0 and value != 0:
         ratio = float(value / q.answer)
         if ratio > 0 and not 0.5 < ratio < 2:

@@ -209,6 +209,31 @@ def ask(q: Question, question_key: bytes) -> Asked:
     raise DrawError(f"{q.where}: question {q.id}: {ATTEMPTS} draws, none is clear: {reason}")
 
 
+def value_of(source: Expression | Call, parameters: Mapping[str, object]) -> object:
+    """What an expression, or a row of ANSWERS, gives for these parameters."""
+    if isinstance(source, Expression):
+        return source.value(parameters)
+    given = {k: e.value(parameters) for k, e in source.given.items()}
+    rest = {k: parameters[k] for k in source.needs if k not in given}
+    return ANSWERS[source.name](**rest, **given)
+
+
+def filled(text: str, values: Mapping[str, object]) -> str:
+    """A text with its placeholders filled: ``{x}``, ``{x:.2f}``, or ``{x:bytes}`` with a unit."""
+
+    def value(found) -> str:
+        if not found["name"]:
+            return found[0][0]
+        got, how = values[found["name"]], found["format"]
+        if how in units.UNITS:
+            return units.show(got, how)
+        if how:
+            return format(got, how)
+        return units.show(got) if isinstance(got, float) else str(got)
+
+    return PLACEHOLDER.sub(value, text)
+
+
 class Drawing:
     """One attempt at one question: its parameters, then its texts and what is right."""
 
@@ -227,10 +252,8 @@ class Drawing:
         if isinstance(source, Pick):
             picked = source.options[self.stream.below(len(source.options))]
             return dict(picked) if isinstance(picked, dict) else {name: picked}
-        if isinstance(source, Call):
-            return {name: self.call(source)}
-        if isinstance(source, Expression):
-            return {name: source.value(self.parameters)}
+        if isinstance(source, Call | Expression):
+            return {name: value_of(source, self.parameters)}
         first, last, step = (
             int(e.value(self.parameters)) for e in (source.first, source.last, source.step)
         )
@@ -240,23 +263,11 @@ class Drawing:
 
     def call(self, call: Call) -> object:
         """What a row of ANSWERS says for these parameters."""
-        given = {k: e.value(self.parameters) for k, e in call.given.items()}
-        rest = {k: self.parameters[k] for k in call.needs if k not in given}
-        return ANSWERS[call.name](**rest, **given)
+        return value_of(call, self.parameters)
 
     def fill(self, text: str, **more: object) -> str:
         """A text with its placeholders filled."""
-        values = {**self.parameters, **more}
-
-        def value(found) -> str:
-            if not found["name"]:
-                return found[0][0]
-            got = values[found["name"]]
-            if found["format"]:
-                return format(got, found["format"])
-            return units.show(got) if isinstance(got, float) else str(got)
-
-        return PLACEHOLDER.sub(value, text)
+        return filled(text, {**self.parameters, **more})
 
     def asked(self, attempts: int) -> Asked:
         """The question as it stands on the paper; Unclear where these parameters are no good."""

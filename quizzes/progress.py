@@ -7,6 +7,7 @@ most the question on the screen.
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import os
@@ -84,6 +85,14 @@ class Progress:
         self.papers[seed]["n_right"] = n_right
         self.current = ""
         self.save()
+
+
+def user_name() -> str:
+    """The name of the user, for a paper of one's own."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "student"
 
 
 def folder() -> Path:

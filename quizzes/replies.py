@@ -41,11 +41,19 @@ def read(path: Path) -> Replies:
     try:
         with path.open("rb") as file:
             raw = file.read(LARGEST_BYTES + 1)
-        text = raw.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ReplyError(f"{path}: cannot be read: {error}") from None
+    return parse(path, raw)
+
+
+def parse(path: Path, raw: bytes) -> Replies:
+    """The replies of a file's bytes; ``path`` is what complaints call it."""
     if len(raw) > LARGEST_BYTES:
         raise ReplyError(f"{path}: more than {LARGEST_BYTES // 1024} KiB")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ReplyError(f"{path}: cannot be read: {error}") from None
     values = from_json(path, text) if text.lstrip().startswith("{") else from_yaml(path, text)
     answers = values.get("answers", values)
     if not isinstance(answers, dict):

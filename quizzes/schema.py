@@ -126,6 +126,12 @@ def load_papers(path: Path = FOLDER / "papers.yaml") -> dict[str, Plan]:
     return plans
 
 
+def load_plans(folder: Path) -> dict[str, Plan]:
+    """The course's plans, and over them those of a private folder of banks, where it has any."""
+    private = folder / "papers.yaml"
+    return load_papers() | (load_papers(private) if private.exists() else {})
+
+
 def load_banks(folder: Path = FOLDER / "bank") -> dict[str, Bank]:
     """Every bank file of a folder by quiz id; BankError lists every question that is wrong."""
     if not folder.is_dir():
@@ -133,6 +139,8 @@ def load_banks(folder: Path = FOLDER / "bank") -> dict[str, Bank]:
     banks: dict[str, Bank] = {}
     complaints = []
     for path in sorted(folder.glob("*.yaml")):
+        if path.name == "papers.yaml":
+            continue
         try:
             bank = load_bank(path)
         except BankError as error:

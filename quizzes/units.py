@@ -111,7 +111,8 @@ def show(value: object, unit: str = "number") -> str:
         return str(value)
     size = exact(value)
     plain = f"{int(size):,}" if size.denominator == 1 else f"{float(size):.4g}"
-    word = {"bytes": " bytes", "FLOP": " FLOP", "parameters": " parameters"}.get(unit, "")
+    words = ("bytes", "FLOP", "parameters", "seconds")
+    word = f" {unit}" if unit in words else ""
     for suffix, step in UNITS[unit].ladder:
         if abs(size) >= step:
             scaled_value = size / step
@@ -144,6 +145,12 @@ UNITS: dict[str, Unit] = {
     ),
     "tokens": Unit(
         "a number of tokens: 12", {"": Fraction(1), "token": Fraction(1), "tokens": Fraction(1)}
+    ),
+    "seconds": Unit(
+        "seconds: 0.025, 25 ms or 250 us",
+        {"": Fraction(1), "s": Fraction(1), "second": Fraction(1), "seconds": Fraction(1)}
+        | {"ms": Fraction(1, 10**3)}
+        | dict.fromkeys(("us", "µs", "μs"), Fraction(1, 10**6)),
     ),
     "radians": Unit(
         "radians: 0.25 (or degrees: 14.3 deg)",

@@ -25,6 +25,8 @@ MOST_ATTEMPTS = (
 MOST_EXTREME = (
     0.4  # share of choice questions whose right choice may be the longest, or the shortest
 )
+FEW_DRAWS = 100  # of questions with several choices; of fewer nothing is said about their lengths
+MOST_LEANING = 0.3  # by how much more often than chance the longest of several may be right
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Report:
 
 def verify(bank: Bank, plan: Plan | None, n_draws: int) -> Report:
     """Draw every question ``n_draws`` times and say everything that is wrong."""
-    rows, positions, extremes = [], Counter(), Counter()
+    rows, positions, extremes, leaning = [], Counter(), Counter(), Leaning()
     for q in bank.questions:
         row = Row(q)
         for n in range(n_draws):
@@ -70,11 +72,14 @@ def verify(bank: Bank, plan: Plan | None, n_draws: int) -> Report:
             if q.kind == "choice":
                 positions[len(asked.options), asked.answer[0]] += 1
                 extremes.update(extreme(asked))
+            elif q.kind == "choices":
+                leaning.add(asked)
         if row.n_attempts > MOST_ATTEMPTS * max(row.n_draws, 1):
             mean = row.n_attempts / row.n_draws
             row.problems.append(f"{mean:.1f} draws until it is clear, want at most {MOST_ATTEMPTS}")
         rows.append(row)
-    return Report(bank, rows, [*of_bank(bank, plan), *given_away(positions, extremes)])
+    found = [*of_bank(bank, plan), *given_away(positions, extremes), *leaning.problems()]
+    return Report(bank, rows, found)
 
 
 def problems(q: Asked) -> list[str]:
@@ -168,3 +173,43 @@ def given_away(positions: Mapping[tuple[int, str], int], extremes: Mapping[str, 
             share = 100 * extremes[name] / extremes["drawn"]
             found.append(f"the right choice is the {name} in {share:.0f} % of draws")
     return found
+
+
+class Leaning:
+    """Where several choices may be right: do place or length tell which?
+
+    A letter is held to five standard deviations of the share of right choices among all; the
+    longest, and the shortest, to that share and ``MOST_LEANING``.
+    """
+
+    def __init__(self) -> None:
+        self.n_drawn = 0
+        self.right, self.drawn = Counter(), Counter()
+        self.variance, self.expected = Counter(), Counter()
+
+    def add(self, q: Asked) -> None:
+        """Count one drawn question."""
+        self.n_drawn += 1
+        share = sum(o.right for o in q.options) / len(q.options)
+        lengths = {o.letter: len(markup.plain(o.text)) for o in q.options}
+        ends = {"longest": max(lengths.values()), "shortest": min(lengths.values())}
+        for o in q.options:
+            alone = list(lengths.values()).count(lengths[o.letter]) == 1
+            names = [n for n, size in ends.items() if alone and lengths[o.letter] == size]
+            for name in (o.letter, *names):
+                self.drawn[name] += 1
+                self.right[name] += o.right
+                self.expected[name] += share
+                self.variance[name] += share * (1 - share)
+
+    def problems(self) -> list[str]:
+        """What tells, in words."""
+        found = []
+        for name, n in self.drawn.items():
+            off = self.right[name] - self.expected[name]
+            if len(name) > 1 and off > MOST_LEANING * n and self.n_drawn >= FEW_DRAWS:
+                share = 100 * self.right[name] / n
+                found.append(f"of several choices the {name} is right in {share:.0f} % of draws")
+            elif len(name) == 1 and abs(off) > 5 * math.sqrt(self.variance[name]):
+                found.append(f"of several choices {name}) is right in {self.right[name]} of {n}")
+        return found

@@ -6,29 +6,40 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 
+from autograder import catalog, leaks
+
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_BYTES = 5 << 20  # a committed file beyond this belongs elsewhere
 
 
-def carried(folder: Path, student: bool) -> set[str]:
-    """The files setup.py puts into a wheel, compiled units aside, as paths in site-packages."""
+def build(folder: Path, student: bool) -> Path:
+    """The files setup.py puts into a wheel, compiled units aside, in a folder as site-packages."""
     env = {**os.environ, "MINENGINE_STUDENT": "1" if student else "0"}
     ran = subprocess.run(
         [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(folder)],
         cwd=ROOT, env=env, capture_output=True, text=True,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    return folder
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory):
-    return {s: carried(tmp_path_factory.mktemp(f"wheel{s:d}"), s) for s in (False, True)}
+def built(tmp_path_factory):
+    return {s: build(tmp_path_factory.mktemp(f"wheel{s:d}"), s) for s in (False, True)}
+
+
+@pytest.fixture(scope="module")
+def wheels(built):
+    return {
+        s: {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+        for s, folder in built.items()
+    }
 
 
 @pytest.mark.parametrize("student", [False, True])
@@ -38,6 +49,9 @@ def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student)
         "minengine/models/tiny-shakespeare.gguf",
         "autograder/child.py",
         "quizzes/bank/2.1.yaml",
+        "quizzes/web/quiz.js",
+        "quizzes/web/quiz.css",
+        "course/interview/debugging.yaml",
         "minengine_course/course/syllabus.yaml",
         "minengine_course/assignments/01_transformer_layer/checks.py",
         "minengine_course/assignments/01_transformer_layer/hints.yaml",
@@ -45,6 +59,18 @@ def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student)
     } <= files
     assert not [f for f in files if re.search(r"solution|reference|alternate|wrong|exploit", f)]
     assert not [f for f in files if f.startswith("tests/")]
+
+
+def test_no_line_of_a_reference_is_in_the_students_wheel(built):
+    """The engine's open files may say one line of a task (self.accept(token) is one), not two."""
+    course, sought = catalog.find_course(ROOT), {}
+    for name in course.assignments():
+        lines = leaks.lines_of(course.assignment(name).reference.sources)
+        sought |= {line: f"{name} {hole}" for line, hole in lines.items()}
+    files = [f for f in leaks.below(built[True]) if f[0].endswith((".py", ".yaml", ".md", ".txt"))]
+    assert len(files) > 100
+    found = Counter(where.rpartition(": ")[0] for where in leaks.find(files, sought))
+    assert {w for w, n in found.items() if n > 1 or not w.startswith("minengine/")} == set()
 
 
 def test_every_module_of_the_rooms_is_in_the_instructors_wheel(wheels):
@@ -74,6 +100,11 @@ def test_students_get_no_source_of_what_is_closed(wheels):
             f for f in wheels[True] if re.fullmatch(rf"minengine/{module}\.(py|pyx|pxd)", f)
         ]
     assert not [f for f in wheels[True] if f.endswith((".pyx", ".pxd"))]
+    for right in ("course/broken/network.py", "course/broken/trial.py"):
+        assert right in wheels[False]
+        assert right not in wheels[True]
+    assert "course/broken/stutter.py" in wheels[True]
+    assert "course/broken/answers.yaml" not in wheels[True] | wheels[False]
 
 
 def test_no_built_or_huge_file_is_tracked():

@@ -21,17 +21,18 @@ from scene import (
     called,
     changed_blocks,
     difference,
+    done,
     draw,
     ints,
     recount,
     refused,
-    relying_on,
     rows_agree,
     scene,
     stored,
 )
 
-from autograder.checks import check, equal, require
+from autograder.checks import check, equal, relying_on, require
+from minengine import oracle_cache
 
 
 def near(table: dict, args: tuple) -> dict[str, Any]:
@@ -71,7 +72,9 @@ def slots_values(student, rng):
 
 @check(hole="slots", points=1, title="start is in, stop is not", visibility="hidden")
 def slots_of_a_range(student, rng):
-    table, note = [int(b) for b in rng.permutation(np.arange(3, 15))[:5]], None
+    first, note = int(rng.integers(3, 14)), None
+    rest = [int(b) for b in rng.permutation(np.arange(3, 16)) if b not in (first, first + 1)]
+    table = [first, first + 1, *rest[:3]]  # neighbours: who swaps block and offset meets himself
     for start, stop in ((5, 11), (4, 8), (int(rng.integers(1, 9)), 15), (6, 6)):
         args = table, start, stop, 4
         ranges = (start, stop), (0, 19)
@@ -122,13 +125,15 @@ def allocate_refuses(student, rng):
         world = scene(rng, a=("PQR", 10), n_unused=3, cached=cached)
         n = 3 + len(cached) + more
         refused(student, "alloc-too-many", "alloc-half-change", "allocate", world.pool, n)
+        done(student, "alloc-refuses", "allocate", world.pool, 1)
 
 
 @check(hole="allocate", points=1, title="blocks that came back are used", visibility="hidden")
 def allocate_reuses(student, rng):
-    world = scene(rng, a=("PQR", 10), n_unused=4, unused="first")
-    for n in (int(rng.integers(1, 4)), 4):
-        took(student, world, n)
+    for unused in ("first", "last"):
+        world = scene(rng, a=("PQR", 10), n_unused=4, unused=unused)
+        for n in (int(rng.integers(1, 4)), 4):
+            took(student, world, n)
 
 
 @check(hole="allocate", points=1, title="then the findable, oldest first", visibility="hidden")
@@ -188,6 +193,7 @@ def free_refuses(student, rng):
     nobody = world.pool["refs"].index(0)
     for blocks in ([nobody], [q, q], [p, p, p], [q, nobody, r], [r, q, r]):
         refused(student, "free-twice", "free-half-change", "free", world.pool, blocks)
+    done(student, "free-refuses", "free", world.pool, [r])
 
 
 @check(
@@ -234,6 +240,7 @@ def fork_counts(student, rng):
 @check(hole="fork", points=1, title="a table with a free block: None", visibility="hidden")
 def fork_refuses(student, rng):
     world = scene(rng, a=("PQR", 10))
+    done(student, "fork-no-sequence", "fork", world.pool, world.seqs["a"])
     gone = world.seqs["a"]["table"][int(rng.integers(1, 3))]
     world.pool["refs"][gone] = 0
     refused(student, "fork-of-free", "fork-half-change", "fork", world.pool, world.seqs["a"])
@@ -241,6 +248,8 @@ def fork_refuses(student, rng):
 
 SLOTS = (slots_values, slots_of_a_range)
 ALLOCATE = (allocate_values, allocate_refuses, allocate_reuses, allocate_evicts)
+FREE = (free_counts, free_refuses, free_caches)
+on_parts = partial(relying_on, right=oracle_cache)
 
 
 def appended(student: Any, world: Any, name: str, n_new: int, rng: Any) -> Any:
@@ -265,14 +274,14 @@ def appended(student: Any, world: Any, name: str, n_new: int, rng: Any) -> Any:
     require(table[:full] == seq["table"][:full], said, "append-other-blocks")
     old = stored(pool, seq)
     want = np.concatenate([old, np.stack(new)], axis=2)
-    note = rows_agree(student, seen.pool, seen.seq, want, append_mistakes(old, want), what)
+    rows_agree(seen.pool, seen.seq, want, append_mistakes(old, want), what)
     refs = recount(len(pool["refs"]), [*others.values(), seen.seq])
     too_many = sum(seen.pool["refs"]) > sum(refs)
     tag = "append-old-not-released" if too_many else "append-uncounted"
     require(seen.pool["refs"] == refs, f"{what}: refs {seen.pool['refs']}, want {refs}", tag)
     mine = set(ints(np.asarray(seen.value) // B)) <= set(table) and len(seen.value) == n_new
     require(mine, f"{what}: got {seen.value}, want the slots of the new tokens", "append-value")
-    return seen, note
+    return seen
 
 
 def append_mistakes(old: np.ndarray, want: np.ndarray) -> dict[str, np.ndarray]:
@@ -294,40 +303,39 @@ def append_mistakes(old: np.ndarray, want: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @check(hole="append", points=1, title="new rows go after the old, in new blocks where needed")
-@relying_on(*SLOTS, *ALLOCATE)
+@on_parts(*SLOTS, *ALLOCATE, *FREE)
 def append_fills(student, rng):
     world = scene(rng, a=("PQ", int(rng.integers(5, 7))), b=("R", 3), c=("", 0), n_unused=6)
-    notes = [appended(student, world, *how, rng)[1] for how in (("a", 1), ("a", 8), ("c", 6))]
-    return next(filter(None, notes), None)
+    for how in (("a", 1), ("a", 8), ("c", 6)):
+        appended(student, world, *how, rng)
 
 
 @check(
     hole="append", points=1, title="to the end of a block, and on from there", visibility="hidden"
 )
-@relying_on(*SLOTS, *ALLOCATE)
+@on_parts(*SLOTS, *ALLOCATE, *FREE)
 def append_at_the_edges(student, rng):
     world = scene(rng, a=("PQ", 6), b=("RS", 8), c=("T", 1), n_unused=6)
     steps = (("a", 2), ("b", 1), ("b", 4), ("c", 3 + 4 * int(rng.integers(0, 3))), ("a", 0))
-    notes = [appended(student, world, *how, rng)[1] for how in steps]
-    return next(filter(None, notes), None)
+    for how in steps:
+        appended(student, world, *how, rng)
 
 
 @check(hole="append", points=2, title="a block that others hold is copied before it is written")
-@relying_on(*SLOTS, *ALLOCATE)
+@on_parts(*SLOTS, *ALLOCATE, *FREE)
 def append_copies_on_write(student, rng):
     n = int(rng.integers(5, 7))
     world = scene(rng, a=("PQ", n), b=("PQ", n), c=("P", 4), n_unused=5)
-    notes = [appended(student, world, *how, rng)[1] for how in (("b", 1), ("a", 5))]
-    return next(filter(None, notes), None)
+    for how in (("b", 1), ("a", 5)):
+        appended(student, world, *how, rng)
 
 
 @check(hole="append", points=1, title="nothing else is copied", visibility="hidden")
-@relying_on(*SLOTS, *ALLOCATE)
+@on_parts(*SLOTS, *ALLOCATE, *FREE)
 def append_copies_no_more(student, rng):
     world = scene(rng, a=("PQR", 10), b=("PQ", 8), n_unused=5)
-    notes = []
     for name, n_new in (("a", 1), ("b", int(rng.integers(1, 4)))):
-        seen, note = appended(student, world, name, n_new, rng)
+        seen = appended(student, world, name, n_new, rng)
         before = world.seqs[name]["table"]
         kept = seen.seq["table"][: len(before)]
         said = f"nobody else holds the block, yet the table was {before} and is {seen.seq['table']}"
@@ -335,19 +343,17 @@ def append_copies_no_more(student, rng):
         written = changed_blocks(world.pool, seen.pool, "k")
         said = f"{n_new} rows were appended, and blocks {written} were written"
         require(len(written) == 1, said, "append-copies-own")
-        notes.append(note)
     for tables in ({"a": ("PQ", 6), "b": ("PQ", 6)}, {"a": ("PQ", 6)}):
         world = scene(rng, findable="PQ", **tables)
-        seen, note = appended(student, world, "a", 0, rng)
+        seen = appended(student, world, "a", 0, rng)
         unlike = difference(world.pool, seen.pool)
         require(not unlike, f"no token was appended, and {unlike}", "append-copies-own")
-    return next(filter(None, notes), None)
 
 
 @check(
     hole="append", points=2, title="out of blocks: None, nothing has changed", visibility="hidden"
 )
-@relying_on(*SLOTS, *ALLOCATE)
+@on_parts(*SLOTS, *ALLOCATE, *FREE)
 def append_refuses(student, rng):
     alone = scene(rng, a=("PQ", 6), b=("R", 3), n_unused=1)
     shared = scene(rng, a=("PQ", 6), b=("PQ", 6), n_unused=0)
@@ -358,14 +364,16 @@ def append_refuses(student, rng):
         rows = draw(rng, n_new), draw(rng, n_new)
         args = world.pool, world.seqs["a"], *rows
         refused(student, "append-too-much", "append-half-change", "append", *args)
+    args = alone.pool, alone.seqs["a"], draw(rng, 1), draw(rng, 1)
+    done(student, "append-refuses", "append", *args)
 
 
 @check(hole="append", points=1, title="what is written over is not findable", visibility="hidden")
-@relying_on(*SLOTS, *ALLOCATE)
+@on_parts(*SLOTS, *ALLOCATE, *FREE)
 def append_withdraws(student, rng):
     n = 6
     world = scene(rng, a=("PQ", n), findable="PQ")
-    seen, note = appended(student, world, "a", 1, rng)
+    seen = appended(student, world, "a", 1, rng)
     said = f"block {world.at['Q']} is written over and still found by {seen.pool['found_by']}"
     require("q" not in seen.pool["found_by"], said, "append-stays-findable")
     kept = seen.pool["found_by"] == {"p": world.at["P"]}
@@ -375,13 +383,11 @@ def append_withdraws(student, rng):
         "append-withdraws-all",
     )
     world = scene(rng, a=("PQ", n), b=("PQ", n), findable="PQ")
-    seen, more = appended(student, world, "a", 1, rng)
+    seen = appended(student, world, "a", 1, rng)
     kept = seen.pool["found_by"] == world.pool["found_by"]
     require(kept, "the block that was copied from is findable no more", "append-withdraws-all")
-    return note or more
 
 
-POOL = (cache_bytes_values, cache_bytes_at_the_edges, *SLOTS, *ALLOCATE, free_counts, free_refuses,
-        free_caches, fork_counts, fork_refuses, append_fills, append_at_the_edges,
-        append_copies_on_write, append_copies_no_more, append_refuses,
-        append_withdraws)  # fmt: skip
+FORK = (fork_counts, fork_refuses)
+APPEND = (append_fills, append_at_the_edges, append_copies_on_write, append_copies_no_more,
+          append_refuses, append_withdraws)  # fmt: skip

@@ -42,7 +42,9 @@ Every block of numbers is recomputed by tests/assignments/test_kv_cache.py.
 # `autograder check` on the saved notebook runs the same checks and the hidden ones.
 # Hidden checks have no tricks: they ask for what is written here, on other inputs.
 # What is handed in is the cell of each task; a helper goes into the cell that needs it.
-# Later tasks may call the functions of earlier ones, so get those right first.
+# Later tasks may call the functions of earlier ones.
+# A mistake costs its points once: where a later task is wrong only because an earlier one is, it is
+# checked again with a right function in the place of yours, and the check says so.
 #
 # ## The contract
 #

@@ -11,15 +11,14 @@ drawn. What no token stands in holds NaN.
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from autograder.checks import CheckFailed, Seeds, attempt, close, require
+from autograder.checks import close, require
 from minengine.cells import Cells
 from minengine.kvcache import BlockPool
 
@@ -155,6 +154,12 @@ def refused(student: Any, tag_done: str, tag_half: str, hole: str, *args: Any) -
     require(not unlike, f"{what}, and yet {unlike}", tag_half)
 
 
+def done(student: Any, tag: str, hole: str, *args: Any) -> None:
+    """Require anything but None of a call that can be done: who refuses everything refuses this."""
+    seen = called(student, hole, *args)
+    require(seen.value is not None, f"{hole} can be done here: got None", tag)
+
+
 def recount(n_blocks: int, seqs: list[Mapping]) -> list[int]:
     """How many tables list each block."""
     held = Counter(block for seq in seqs for block in ints(seq["table"]))
@@ -168,50 +173,6 @@ def still_reads(before: Mapping, after: Mapping, seq: Mapping, what: str, tag: s
     require(np.array_equal(was, now, equal_nan=True), message, tag)
 
 
-def own_places(student: Any, seq: Mapping) -> np.ndarray:
-    """Where the student's own ``slots`` puts a sequence's tokens; the rule is judged there.
-
-    Only an answer that puts every token in another slot of the table's own blocks.
-    """
-    n = int(seq["n"])
-    mine = ints(student.slots(seq["table"], 0, n, B))
-    fits = len(set(mine)) == len(mine) == n and {s // B for s in mine} <= set(seq["table"])
-    require(fits, "slots cannot be followed")
-    return np.array(mine, int)
-
-
-def rows_agree(
-    student: Any, pool: Mapping, seq: Mapping, want: np.ndarray, near: Mapping, what: str
-) -> str | None:
-    """Require (2, LAYERS, n, G, E) rows of a sequence, at the places of the rule or of theirs."""
-    got = stored(pool, seq)
-
-    def own() -> Any:
-        mine = stored(pool, seq, own_places(student, seq))
-        return got if np.array_equal(mine, want) else None
-
-    return close(got, want, near=near, own=own, what=what, **EXACT)
-
-
-def relying_on(*parts: Callable) -> Callable:
-    """A check whose task builds on others: where it fails and one of their checks does, it says so.
-
-    The points are lost with it, but the student is not sent to look in the wrong place.
-    """
-
-    def make(function: Callable) -> Callable:
-        @functools.wraps(function)
-        def check(student: Any, rng: np.random.Generator) -> str | None:
-            outcome = attempt(function, student, rng)
-            if outcome.status == "passed":
-                return outcome.note
-            for part in parts if outcome.status in ("failed", "error") else ():
-                for seed in range(3):
-                    if attempt(part, student, Seeds.rng(part.id, seed)).status != "passed":
-                        said = f"{part.hole} is not right yet ({part.title}), and this builds on it"
-                        raise CheckFailed("parts-first", f"{said}; here: {outcome.message}")
-            raise CheckFailed(outcome.tag, outcome.message)
-
-        return check
-
-    return make
+def rows_agree(pool: Mapping, seq: Mapping, want: np.ndarray, near: Mapping, what: str) -> None:
+    """Require (2, LAYERS, n, G, E) rows of a sequence where the rule puts them."""
+    close(stored(pool, seq), want, near=near, what=what, **EXACT)

@@ -16,9 +16,9 @@ import zlib
 from typing import Any
 
 import numpy as np
-from blocks import POOL
-from reading import READING
-from reuse import REUSE
+from blocks import ALLOCATE, APPEND, FORK, FREE, SLOTS, on_parts
+from reading import GATHER, REWIND
+from reuse import PREFIXES
 from scene import (
     EXACT,
     LAYERS,
@@ -30,8 +30,8 @@ from scene import (
     difference,
     ints,
     recount,
-    relying_on,
     scene,
+    stored,
 )
 
 from autograder.checks import check, close, require
@@ -129,9 +129,12 @@ class Story:
             close(rows, right, near={"cache-wrong-rows": rows}, what=what, **ROWS)
 
     def read_all(self) -> None:
-        for name in self.texts:
+        """Require that every text reads as it should, and lies in the pool where its table says."""
+        pool, seqs = self.state()
+        for name, text in self.texts.items():
             for layer in range(LAYERS):
                 self.reads(name, layer)
+            in_the_pool(pool, seqs[name], network(text, 0), len(text))
 
     def found_again(self, name: Any, n: int) -> None:
         """Require that a new sequence finds the first n tokens of another, and drop it."""
@@ -159,7 +162,21 @@ class Story:
         return pool, seqs
 
 
+def in_the_pool(pool: dict, seq: dict, want: np.ndarray, n: int, **tolerance: float) -> None:
+    """Require (2, LAYERS, n, G, E) rows in the blocks of a table: what is kept elsewhere is no
+    cache of this pool.
+    """
+    inside = all(0 <= block < len(pool["refs"]) for block in seq["table"])
+    fits = np.shape(pool["k"]) == np.shape(pool["v"]) == (LAYERS, len(pool["refs"]), B, G, E)
+    said = f"table {seq['table']} of {len(pool['refs'])} blocks, k {np.shape(pool['k'])}"
+    require(inside and fits, said, "cache-not-in-the-pool")
+    rows = stored(pool, seq)
+    what = f"rows in the blocks of table {seq['table']}, a text of {n}"
+    close(rows, want, near={"cache-not-in-the-pool": rows}, what=what, **EXACT | tolerance)
+
+
 HISTORY = 12
+USED = (*SLOTS, *ALLOCATE, *FREE, *FORK, *APPEND, *GATHER, *REWIND, *PREFIXES)
 
 
 def words(rng: np.random.Generator, n: int) -> list[int]:
@@ -167,7 +184,7 @@ def words(rng: np.random.Generator, n: int) -> list[int]:
 
 
 @check(hole="KVCache", points=1, title="a story: start, append, fork, rewind, drop, start again")
-@relying_on(*POOL, *READING, *REUSE)
+@on_parts(*USED)
 def cache_trace(student, rng):
     story, prompt = Story(student, rng, 8), words(rng, 10)
     a = story.start(prompt, 0)
@@ -196,7 +213,7 @@ def cache_trace(student, rng):
 
 
 @check(hole="KVCache", points=1, title="many sequences, eighty steps", visibility="hidden")
-@relying_on(*POOL, *READING, *REUSE)
+@on_parts(*USED)
 def cache_of_many(student, rng):
     # The steps are always these, so that a mistake shows on every draw or on none; the texts vary.
     story, steps = Story(student, rng, 9), np.random.default_rng(HISTORY)
@@ -275,7 +292,7 @@ class EngineCache:
 @check(
     hole="KVCache", points=1, title="a text as through the engine's own cache", visibility="hidden"
 )
-@relying_on(*POOL, *READING, *REUSE)
+@on_parts(*USED)
 def cache_gives_the_text(student, rng):
     model, prompt = tiny_model(rng), [int(t) for t in rng.integers(0, WORDS, 7)]
     story, engine = Story(student, rng, 12), EngineCache()
@@ -295,6 +312,7 @@ def cache_gives_the_text(student, rng):
               what=what, axes=("word",))  # fmt: skip
         tokens = [int(np.argmax(logits[1]))]
         text += tokens
-
-
-WHOLE = (cache_trace, cache_gives_the_text, cache_of_many)
+    pool, seqs = story.cache.state()
+    want = np.stack([engine.read(layer) for layer in range(LAYERS)], axis=1)
+    seq = {"table": ints(seqs[name]["table"]), "n": want.shape[2]}
+    in_the_pool(pool, seq, want, want.shape[2], rtol=1e-5, atol=1e-5)

@@ -12,8 +12,9 @@ from typing import Any
 import dense
 import mistakes
 import numpy as np
-from agreement import divides, reads_softmax
+from agreement import divides
 from dense import logits_of, only
+from filter_checks import reads_softmax
 
 from autograder.checks import CheckFailed, check, close, require
 from minengine import oracle
@@ -85,6 +86,7 @@ def draw_large(student, rng):
 DRAWS = 20_000
 # chi-square of 5 degrees of freedom is above 60 once in 1e11 right runs, of 8 once in 2e9
 UNLIKELY = 60.0
+TOO_EVEN = 0.02  # of 5 degrees of freedom
 
 
 def surprising(observed: np.ndarray, shares: np.ndarray) -> float:
@@ -114,6 +116,10 @@ def draw_many_law(student, rng):
     far = surprising(counts, shares)
     message = f"counts {counts.tolist()}, expected {np.round(shares * DRAWS).tolist()}"
     require(far < UNLIKELY, f"{message}: chi-square {far:.0f}", "draw-many-law")
+    if far < TOO_EVEN:  # chance does that three times in a million runs, and never twice
+        _, counts = counts_of(student, row, int(rng.integers(2**31)))
+        even = surprising(counts, shares) < TOO_EVEN
+        require(not even, f"{message}: nothing random is so even", "draw-many-too-even")
 
 
 @check(hole="draw_many", points=1, title="a seed is a sequence of draws", visibility="hidden")
@@ -177,7 +183,7 @@ def by_own_parts(student: Any, version: int, args: tuple, got: np.ndarray) -> np
             continue
         if np.allclose(run, got, rtol=RUN["rtol"], atol=RUN["atol"]):
             return run
-    return np.full_like(got, np.nan)
+    raise CheckFailed("wrong-value", "no parts of their own explain it")
 
 
 def telling_run(

@@ -7,6 +7,7 @@ solutions, sandboxes. Read before: agreement.py, dense.py, mistakes.py.
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import mistakes
@@ -17,7 +18,6 @@ from agreement import (
     count_agrees,
     divides,
     firm_row,
-    reads_softmax,
     refuses,
     row_agrees,
     telling_row,
@@ -25,7 +25,7 @@ from agreement import (
 )
 from dense import alive, logits_of, only
 
-from autograder.checks import check, close, require
+from autograder.checks import check, close, relying_on, require
 from minengine import oracle
 
 # float32 sums of some ten shares
@@ -69,6 +69,14 @@ def softmax_refuses(student, rng):
 @check(hole="softmax", points=0.5, title="float16 in, float32 or float64 out")
 def softmax_contract(student, rng):
     contract(student, "softmax", logits_of(rng, 6))
+
+
+reads_softmax = relying_on(
+    softmax_values,
+    softmax_of_any_size,
+    softmax_contract,
+    right=SimpleNamespace(softmax=oracle.softmax),
+)
 
 
 # greedy and temperature --------------------------------------------------------------------------
@@ -125,7 +133,7 @@ def one_left(student: Any, row: np.ndarray) -> np.ndarray:
 @check(hole="temperature", points=0.5, title="float16 in, float32 or float64 out")
 def temperature_contract(student, rng):
     contract(student, "temperature", logits_of(rng, 6), 0.5)
-    contract(student, "temperature", logits_of(rng, 6), 1.0)
+    contract(student, "temperature", logits_of(rng, 6), 1.0, off=True)
 
 
 # top-k, top-p, min-p, typical --------------------------------------------------------------------
@@ -223,7 +231,9 @@ def top_p_min_keep(student, rng):
 @check(hole="top_p", points=0.5, title="float16 in, float32 or float64 out, always a copy")
 @reads_softmax
 def top_p_contract(student, rng):
-    contract(student, "top_p", firm_row(rng, "top_p", 0.6), 0.6)
+    while oracle.softmax(row := firm_row(rng, "top_p", 0.6)).max() > 0.35:
+        pass  # else who takes the unlikeliest first would leave the row as it is
+    contract(student, "top_p", row, 0.6)
     contract(student, "top_p", logits_of(rng, 8), 1.0, off=True)
 
 
@@ -355,5 +365,6 @@ def penalties_last_n(student, rng):
 
 @check(hole="penalties", points=0.5, title="float16 in, float32 or float64 out, always a copy")
 def penalties_contract(student, rng):
-    contract(student, "penalties", logits_of(rng, 6), [0, 1, 2], 2, 1.5, 0.0, 0.0)
+    said = [0, 1, 2]
+    contract(student, "penalties", logits_of(rng, 6), said, 2, 1.5, 0.0, 0.0, free=said)
     contract(student, "penalties", logits_of(rng, 6), [], 64, 1.5, off=True)

@@ -38,6 +38,8 @@ Every block of numbers is recomputed by tests/assignments/test_sampling.py.
 # Hidden checks have no tricks: they ask for what is written here, on other inputs.
 # What is handed in is the cell of each task; a helper goes into the cell that needs it, and later cells
 # can use it.
+# A mistake costs its points once: what is wrong only because your `softmax` is, is checked again with
+# a right one in its place, and the check says so.
 #
 # ## The contract
 #

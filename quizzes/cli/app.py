@@ -42,11 +42,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 BankOption = Annotated[
     Path | None,
     typer.Option(
-        "--bank", help="A folder of banks, whose code is run; the course's own otherwise."
+        "--bank",
+        help="A folder of banks, whose code is run, and of their papers.yaml; the course's own "
+        "otherwise.",
     ),
 ]
 SecretOption = Annotated[
     Path | None, typer.Option("--secret", help="The course's secret file, for papers with marks.")
+]
+RosterOption = Annotated[
+    Path | None, typer.Option("--roster", help="A file with the names of students, one a line.")
 ]
 StudentOption = Annotated[
     str | None, typer.Option("--student", "-s", help="Whose paper; your user name otherwise.")

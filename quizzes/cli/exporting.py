@@ -16,7 +16,7 @@ import typer
 from quizzes import collected, exports
 from quizzes.cli.app import BANKS, BankOption, SecretOption, app, exit_codes
 from quizzes.errors import ExportError
-from quizzes.schema import load_banks
+from quizzes.schema import load_banks, load_plans
 
 Formats = StrEnum("Formats", {name: name for name in exports.FORMATS})
 
@@ -58,7 +58,10 @@ def export(
             raise ExportError("--seed and --secret both say which draw; give one")
         draw_key = collected.read_secret(secret) if secret else seed or "1"
         chosen = exports.FORMATS[format_name.value]
-        made = exports.papers(quiz, student or [""], draw_key, lambda: load_banks(bank or BANKS))
+        folder = bank or BANKS
+        made = exports.papers(
+            quiz, student or [""], draw_key, lambda: load_banks(folder), load_plans(folder)
+        )
         if out is not None:
             paths = exports.save(chosen, made, out)
             on.print(f"{len(paths)} written: {', '.join(map(str, paths))}")

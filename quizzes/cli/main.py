@@ -1,4 +1,4 @@
-"""The ``quiz`` program: list, take, deal, mark and verify; ``export`` is in ``exporting.py``.
+"""The ``quiz`` program: list, take, deal, mark and verify; others stand in files beside this one.
 
 Owns: arguments and printing. Must not know: how a paper is drawn or judged. Read before:
 ``app.py``, ``quizzes/terminal.py``.
@@ -6,8 +6,8 @@ Owns: arguments and printing. Must not know: how a paper is drawn or judged. Rea
 
 from __future__ import annotations
 
-import getpass
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +15,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from quizzes import collected, screen, terminal
+from quizzes import collected, gathering, screen, terminal
 from quizzes import replies as reply_files
-from quizzes.cli import exporting
+from quizzes.cli import collecting, exporting, interviewing
 from quizzes.cli.app import (
     BANKS,
     BankOption,
     JsonOption,
     QuizArgument,
+    RosterOption,
     SecretOption,
     SeedOption,
     StudentOption,
@@ -33,13 +34,13 @@ from quizzes.cli.app import (
 from quizzes.errors import ReplyError
 from quizzes.marking import Mark, mark
 from quizzes.paper import SECRET_SEED, Paper, draw
-from quizzes.progress import STATE_VARIABLE, Progress
+from quizzes.progress import STATE_VARIABLE, Progress, user_name
 from quizzes.replies import Replies
-from quizzes.schema import load_banks, load_papers
+from quizzes.schema import Bank, Plan, load_banks, load_plans
 from quizzes.verify import Report
 from quizzes.verify import verify as verify_bank
 
-__all__ = ["app", "exporting", "main"]
+__all__ = ["app", "collecting", "exporting", "interviewing", "main"]
 
 
 def main() -> None:
@@ -64,7 +65,7 @@ def list_quizzes(bank: BankOption = None, as_json: JsonOption = False) -> None:
                 "pass_mark": plan.pass_mark,
                 "required": plan.required,
             }
-            for plan in load_papers().values()
+            for plan in load_plans(bank or BANKS).values()
             if plan.quiz in banks
         ]
         if as_json:
@@ -103,16 +104,16 @@ def take(
 ) -> None:
     """Take a quiz in the terminal, or from a file of replies."""
     with exit_codes(left="Left. Answers so far are kept; the same command goes on.") as on:
-        banks = load_banks(bank or BANKS)
+        banks, plans = load_banks(bank or BANKS), load_plans(bank or BANKS)
         if answers is not None:
             given = reply_files.read(answers)
-            result = from_file(given, draw_for(quiz, given, student, seed, banks))
+            result = from_file(given, draw_for(quiz, given, student, seed, banks, plans))
             if as_json:
                 print_json(mark_as_data(result))
             else:
                 print_mark(result, on)
         elif template:
-            paper = draw(quiz, student or user(), seed or "1", banks=banks)
+            paper = draw(quiz, student or user_name(), seed or "1", banks=banks, plans=plans)
             if as_json:
                 return print_json(reply_files.as_data(paper))
             print(reply_files.template(paper), end="")
@@ -122,22 +123,21 @@ def take(
                 raise ReplyError(
                     "no terminal to ask in: --template prints the paper, --answers FILE reads it"
                 )
-            progress = Progress.load(quiz, student or user())
+            progress = Progress.load(quiz, student or user_name())
             wanted = progress.seed(seed, restart=restart)
-            paper = draw(quiz, student or user(), wanted, banks=banks)
+            paper = draw(quiz, student or user_name(), wanted, banks=banks, plans=plans)
             result = terminal.take(paper, progress, on, restart=restart, plain=plain)
     raise typer.Exit(0 if result.passed else 1)
 
 
-def user() -> str:
-    """The name of the user, for a paper of one's own."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "student"
-
-
-def draw_for(quiz: str, given: Replies, student: str | None, seed: str | None, banks) -> Paper:
+def draw_for(
+    quiz: str,
+    given: Replies,
+    student: str | None,
+    seed: str | None,
+    banks: Mapping[str, Bank],
+    plans: Mapping[str, Plan],
+) -> Paper:
     """The paper a file of replies belongs to; ReplyError where file and command line differ."""
     for name, asked, found in (
         ("quiz", quiz, given.quiz),
@@ -150,7 +150,8 @@ def draw_for(quiz: str, given: Replies, student: str | None, seed: str | None, b
         raise ReplyError(
             "this paper was dealt with the course's secret: quiz mark --secret marks it"
         )
-    return draw(quiz, student or given.student or user(), seed or given.seed or "1", banks=banks)
+    whose, which = student or given.student or user_name(), seed or given.seed or "1"
+    return draw(quiz, whose, which, banks=banks, plans=plans)
 
 
 def from_file(given: Replies, paper: Paper) -> Mark:
@@ -201,17 +202,26 @@ def mark_as_data(result: Mark) -> dict:
     }
 
 
-@app.command(epilog="Example:  quiz deal 2.1 ada grace --secret SECRET --out papers/")
+@app.command(
+    epilog="Examples:  quiz deal 2.1 ada grace --secret SECRET --out papers/   |   "
+    "quiz deal 2.1 --roster names.txt --secret SECRET -o papers/"
+)
 def deal(
     quiz: QuizArgument,
-    students: Annotated[list[str], typer.Argument(help="Names of students.")],
     secret: Annotated[Path, typer.Option("--secret", help="The course's secret file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for a file per student.")],
+    students: Annotated[list[str] | None, typer.Argument(help="Names of students.")] = None,
+    roster: RosterOption = None,
     bank: BankOption = None,
 ) -> None:
     """Write a paper with empty replies for each student, drawn with the course's secret."""
     with exit_codes() as on:
-        paths = collected.deal(quiz, students, secret, out, load_banks(bank or BANKS))
+        names = [*(students or []), *(gathering.read_roster(roster) if roster else [])]
+        if not names:
+            raise ReplyError("no students: name some, or give --roster FILE")
+        paths = collected.deal(
+            quiz, names, secret, out, load_banks(bank or BANKS), load_plans(bank or BANKS)
+        )
         on.print(f"{len(paths)} papers in {out}; collect them filled in, then: quiz mark")
 
 
@@ -224,7 +234,9 @@ def mark_files(
 ) -> None:
     """Mark collected files of replies; a file that cannot be marked does not stop the others."""
     with exit_codes() as on:
-        rows = collected.mark_all(paths, secret, load_banks(bank or BANKS))
+        rows = collected.mark_all(
+            paths, secret, load_banks(bank or BANKS), load_plans(bank or BANKS)
+        )
         if as_json:
             print_json(
                 [
@@ -253,7 +265,7 @@ def verify(
 ) -> None:
     """Check every bank: answers computed on many draws, choices differ, nothing gives them away."""
     with exit_codes() as on:
-        plans = load_papers()
+        plans = load_plans(bank or BANKS)
         reports = [
             verify_bank(b, plans.get(q), draws) for q, b in load_banks(bank or BANKS).items()
         ]

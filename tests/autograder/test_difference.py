@@ -106,6 +106,15 @@ def test_the_students_own_parts_explain_a_difference_and_leave_a_note():
     assert off(got, want, own=lambda: np.full(3, 2.0)).tag == "wrong-value"
 
 
+def test_nan_from_ones_own_parts_explains_nothing_where_a_number_is_wanted():
+    nan = np.full(3, np.nan)
+    assert off(nan, np.zeros(3), own=nan).tag == "nan"
+    with pytest.raises(CheckFailed):
+        equal(nan, np.zeros(3), own=nan)
+    want = np.array([0, np.nan, 0])
+    assert "own parts" in close(want + 1, want, rtol=0, atol=0, own=want + 1)
+
+
 def test_nan_is_reported_as_such():
     failed = off([1.0, np.nan, 2.0], [1.0, 1.0, 2.0])
     assert failed.tag == "nan"

@@ -85,6 +85,16 @@ def test_what_passed_is_folded_and_a_note_beside_a_pass_is_shown():
     assert "<details open>" in feedback.page(record(good, row("other")))
 
 
+def test_a_task_that_was_not_begun_is_folded_and_says_so():
+    stub = [row(name, status="not-implemented", tag="not-implemented") for name in ("a", "b")]
+    html = feedback.page(record(*stub))
+    assert "not done yet" in html
+    assert "<details open>" not in html
+    begun = feedback.page(record(*stub, row("c")))
+    assert "not done yet" not in begun
+    assert "<details open>" in begun
+
+
 @pytest.mark.parametrize(
     "place", ["student", "notes", "message", "title", "tag", "note", "sandbox", "replay"]
 )

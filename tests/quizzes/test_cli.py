@@ -42,7 +42,9 @@ def filled(tmp_path):
 
 
 def test_every_command_has_help_with_an_example(quiz):
-    for command in ("list", "take", "deal", "mark", "export", "verify"):
+    for command in (
+        "list", "take", "deal", "collect", "mark", "export", "verify", "interview",
+    ):  # fmt: skip
         found = quiz(command, "--help")
         assert found.exit_code == 0
         assert "Example" in found.output
@@ -183,3 +185,51 @@ def test_a_reader_that_goes_away_is_no_error_message(arguments):
     process.stdout.close()
     errors = process.stderr.read().decode()
     assert (process.wait(120), errors) == (141, "")
+
+
+PRIVATE = """\
+"9.1":
+  title: Ours alone
+  questions: 3
+  pass_mark: 0.5
+  required: false
+"""
+
+
+def test_a_private_bank_with_its_own_plan_is_dealt_collected_and_marked(quiz, tmp_path):
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "9.1.yaml").write_text(SMALL)
+    (private / "papers.yaml").write_text(PRIVATE)
+    secret, names = tmp_path / "secret", tmp_path / "names.txt"
+    secret.write_text("0123456789abcdef0123456789abcdef")
+    names.write_text("ada\ngrace\n")
+    papers, out = tmp_path / "papers", tmp_path / "out"
+    ours = ("--secret", secret, "--bank", private)
+    dealt = quiz("deal", "9.1", "--roster", names, "-o", papers, *ours)
+    assert dealt.exit_code == 0, dealt.output
+    assert "Ours alone" in (papers / "ada.yaml").read_text()
+    (papers / "grace.yaml").unlink()
+    got = quiz("collect", papers, "--roster", names, "-o", out, "--json", *ours)
+    found = json.loads(got.stdout)
+    assert got.exit_code == 1
+    assert (len(found["kept"]), found["missing"], found["refused"]) == (1, ["grace"], [])
+    marked = json.loads(quiz("mark", out, "--json", *ours).stdout)
+    assert [(m["student"], m["n_questions"], m["n_needed"]) for m in marked] == [("ada", 3, 2)]
+    listed = json.loads(quiz("list", "--bank", private, "--json").stdout)
+    assert [(r["quiz"], r["title"]) for r in listed] == [("9.1", "Ours alone")]
+    nobody = quiz("deal", "9.1", "-o", papers, *ours)
+    assert nobody.exit_code == 2
+    assert "no students" in nobody.stderr
+
+
+def test_what_was_marked_goes_to_the_class_report(quiz, tmp_path):
+    from autograder import items
+
+    secret = tmp_path / "secret"
+    secret.write_text("0123456789abcdef0123456789abcdef")
+    quiz("deal", "2.4", "ada", "grace", "--secret", secret, "-o", tmp_path / "in")
+    marked = json.loads(quiz("mark", tmp_path / "in", "--secret", secret, "--json").stdout)
+    found = items.of_quiz(marked)["2.4"]
+    assert sum(item.n for item in found) == 20
+    assert all(item.difficulty == 0 for item in found)

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,3 +132,9 @@ def test_every_question_of_the_packaged_bank_accepts_its_own_answer():
     for q in ASKED:
         reply = " ".join(q.answer) if isinstance(q.answer, tuple) else str(q.answer)
         assert judge(q, reply).right, q.id
+
+
+@pytest.mark.parametrize("reply", ["1e999", "-1e999", "1e-999", "1" * 79, "1/" + "9" * 70])
+def test_a_number_of_any_size_is_judged(reply, bank):
+    q = ask(bank.questions[0], key(3, "verify"))
+    assert judge(q, reply).reason

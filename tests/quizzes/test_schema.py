@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from quizzes import interview
 from quizzes.answers import ANSWERS
 from quizzes.errors import BankError
 from quizzes.schema import FOLDER, KINDS, load_bank, load_banks, load_papers
@@ -136,9 +139,10 @@ def test_the_packaged_banks_are_read_and_every_kind_is_used():
     assert {q.kind for q in banks["2.1"].questions} == set(KINDS)
 
 
-def test_every_row_of_answers_is_called_by_a_bank_or_is_another_rows_part():
-    text = "".join(p.read_text() for p in (FOLDER / "bank").glob("*.yaml"))
-    unused = {name for name in ANSWERS if f"call: {name}" not in text}
+def test_every_row_of_answers_is_called_by_a_bank_or_an_interview_question():
+    files = [*(FOLDER / "bank").glob("*.yaml"), *interview.folder().glob("*.yaml")]
+    text = "".join(p.read_text(encoding="utf-8") for p in files)
+    unused = {name for name in ANSWERS if not re.search(rf"call: {name}\b", text)}
     assert not unused
 
 

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from quizzes.schema import Plan, load_banks, load_papers
-from quizzes.verify import extreme, given_away, problems, verify
+from quizzes.schema import KINDS, Plan, load_banks, load_papers
+from quizzes.verify import Leaning, extreme, given_away, problems, verify
 
 from .conftest import SMALL, small_bank
 
+QUIZZES = ("2.1", "2.2", "2.3", "2.4", "2.5", "2.6")
 
-@pytest.fixture(scope="module")
-def report():
-    return verify(load_banks()["2.1"], load_papers()["2.1"], 100)
+
+@pytest.fixture(scope="module", params=QUIZZES)
+def report(request):
+    return verify(load_banks()[request.param], load_papers()[request.param], 100)
 
 
 def test_the_packaged_bank_is_fine_on_a_hundred_draws_of_each_question(report):
@@ -27,6 +29,18 @@ def test_the_packaged_bank_has_enough_questions_most_of_them_computed(report):
     assert sum(r.question.computed for r in report.rows) > len(report.rows) / 2
     several = [r for r in report.rows if len(r.answers) > 1]
     assert len(several) > len(report.rows) / 2, "answers follow from drawn parameters"
+    assert len({r.question.kind for r in report.rows}) >= 4
+
+
+def test_the_packaged_quizzes_are_those_of_the_syllabus_and_have_every_kind():
+    banks = load_banks()
+    assert set(banks) == set(load_papers()) == set(QUIZZES)
+    kinds = {q.kind for bank in banks.values() for q in bank.questions}
+    assert kinds == set(KINDS)
+    assert all(plan.pass_mark == 0.8 for plan in load_papers().values())
+    required = [quiz for quiz, plan in load_papers().items() if plan.required]
+    assert required == ["2.1", "2.2", "2.3"]
+    assert all(load_papers()[quiz].n_questions == 10 for quiz in required)
 
 
 def asked_one(bank, i):
@@ -81,3 +95,25 @@ def test_only_a_choice_alone_in_its_length_counts_as_extreme(bank):
     assert extreme(replace(q, options=long)) == ["drawn", "longest"]
     same = tuple(replace(o, text="xxxx") for o in q.options)
     assert extreme(replace(q, options=same)) == ["drawn"]
+
+
+def several(bank, lengths, right):
+    """The question with several choices, its texts of these lengths, these of them right."""
+    q = asked_one(bank, 2)
+    options = tuple(
+        replace(o, text="x" * n + o.letter, right=truth)
+        for o, n, truth in zip(q.options, lengths, right, strict=True)
+    )
+    return replace(q, options=options)
+
+
+def test_of_several_choices_neither_place_nor_length_may_tell(bank):
+    fair, told, placed = Leaning(), Leaning(), Leaning()
+    for n in range(300):
+        right = [n % 3 == i for i in range(3)]
+        fair.add(several(bank, (3, 9, 3), right))
+        told.add(several(bank, [9 if r else 3 for r in right], right))
+        placed.add(several(bank, (3, 3, 3), (True, False, False)))
+    assert fair.problems() == []
+    assert told.problems() == ["of several choices the longest is right in 100 % of draws"]
+    assert "of several choices a) is right in 300 of 300" in placed.problems()

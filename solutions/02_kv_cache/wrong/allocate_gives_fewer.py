@@ -4,9 +4,6 @@ import numpy as np
 
 FAILS = {
     "allocate_refuses": "alloc-too-many",
-    "append_refuses": "parts-first",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

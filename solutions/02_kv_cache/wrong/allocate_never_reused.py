@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "allocate_reuses": "alloc-never-reused",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "allocate_evicts": "alloc-refuses",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "allocate_evicts": "evicted-still-findable",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -4,8 +4,6 @@ import numpy as np
 
 FAILS = {
     "allocate_evicts": "evicts-early",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

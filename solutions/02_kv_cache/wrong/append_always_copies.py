@@ -5,7 +5,6 @@ import numpy as np
 FAILS = {
     "append_copies_no_more": "append-copies-own",
     "append_withdraws": "append-stays-findable",
-    "cache_of_many": "parts-first",
 }
 
 

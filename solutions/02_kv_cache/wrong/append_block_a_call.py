@@ -8,8 +8,6 @@ FAILS = {
     "append_copies_on_write": "append-extra-block",
     "append_copies_no_more": "append-extra-block",
     "append_withdraws": "append-extra-block",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -4,8 +4,6 @@ import numpy as np
 
 FAILS = {
     "append_at_the_edges": "append-extra-block",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

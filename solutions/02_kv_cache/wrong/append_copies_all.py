@@ -6,8 +6,6 @@ FAILS = {
     "append_copies_on_write": "append-other-blocks",
     "append_copies_no_more": "append-other-blocks",
     "append_withdraws": "append-other-blocks",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "append_copies_on_write": "copy-keys-only",
     "append_withdraws": "copy-keys-only",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

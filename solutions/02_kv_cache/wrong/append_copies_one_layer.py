@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "append_copies_on_write": "copy-one-layer",
     "append_withdraws": "copy-one-layer",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "append_copies_no_more": "append-other-blocks",
-    "cache_of_many": "parts-first",
 }
 
 

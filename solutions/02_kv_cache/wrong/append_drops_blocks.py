@@ -7,9 +7,6 @@ FAILS = {
     "append_at_the_edges": "append-drops-blocks",
     "append_copies_on_write": "append-drops-blocks",
     "append_copies_no_more": "append-drops-blocks",
-    "cache_trace": "parts-first",
-    "cache_gives_the_text": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

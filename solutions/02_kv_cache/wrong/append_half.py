@@ -4,8 +4,6 @@ import numpy as np
 
 FAILS = {
     "append_refuses": "append-half-change",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

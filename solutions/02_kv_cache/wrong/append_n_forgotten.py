@@ -8,9 +8,6 @@ FAILS = {
     "append_copies_on_write": "append-length",
     "append_copies_no_more": "append-length",
     "append_withdraws": "append-length",
-    "cache_trace": "parts-first",
-    "cache_gives_the_text": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -6,8 +6,6 @@ FAILS = {
     "append_copies_on_write": "append-writes-shared",
     "append_refuses": "append-too-much",
     "append_withdraws": "append-writes-shared",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "append_copies_on_write": "append-old-not-released",
     "append_withdraws": "append-old-not-released",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "append_withdraws": "append-stays-findable",
-    "cache_of_many": "parts-first",
 }
 
 

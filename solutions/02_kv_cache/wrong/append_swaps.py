@@ -8,9 +8,6 @@ FAILS = {
     "append_copies_on_write": "wrong-value",
     "append_copies_no_more": "wrong-value",
     "append_withdraws": "wrong-value",
-    "cache_trace": "parts-first",
-    "cache_gives_the_text": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

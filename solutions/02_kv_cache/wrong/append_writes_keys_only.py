@@ -8,9 +8,6 @@ FAILS = {
     "append_copies_on_write": "append-keys-only",
     "append_copies_no_more": "append-keys-only",
     "append_withdraws": "append-keys-only",
-    "cache_trace": "parts-first",
-    "cache_gives_the_text": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -8,9 +8,6 @@ FAILS = {
     "append_copies_on_write": "append-one-layer",
     "append_copies_no_more": "append-one-layer",
     "append_withdraws": "append-one-layer",
-    "cache_trace": "parts-first",
-    "cache_gives_the_text": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

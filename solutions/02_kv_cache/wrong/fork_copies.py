@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "fork_counts": "fork-copies",
-    "cache_of_many": "parts-first",
 }
 
 

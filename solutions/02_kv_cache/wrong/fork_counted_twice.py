@@ -4,8 +4,6 @@ import numpy as np
 
 FAILS = {
     "fork_counts": "fork-counted-twice",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -4,8 +4,6 @@ import numpy as np
 
 FAILS = {
     "fork_counts": "fork-uncounted",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "free_counts": "touches-others",
     "free_caches": "cached-though-unfindable",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

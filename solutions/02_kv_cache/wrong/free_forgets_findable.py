@@ -4,8 +4,6 @@ import numpy as np
 
 FAILS = {
     "free_caches": "free-forgets-findable",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "free_counts": "free-ignores-count",
     "free_caches": "free-ignores-count",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

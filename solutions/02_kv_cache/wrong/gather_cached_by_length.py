@@ -6,9 +6,6 @@ FAILS = {
     "gather_values": "gather-other-rows",
     "gather_unused_slots": "gather-other-rows",
     "gather_one_block": "gather-other-rows",
-    "cache_trace": "parts-first",
-    "cache_gives_the_text": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

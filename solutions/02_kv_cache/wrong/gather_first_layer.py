@@ -6,9 +6,6 @@ FAILS = {
     "gather_values": "gather-other-layer",
     "gather_unused_slots": "gather-other-layer",
     "gather_one_block": "gather-other-layer",
-    "cache_trace": "parts-first",
-    "cache_gives_the_text": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

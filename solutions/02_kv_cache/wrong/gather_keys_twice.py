@@ -6,9 +6,6 @@ FAILS = {
     "gather_values": "gather-swapped",
     "gather_unused_slots": "gather-swapped",
     "gather_one_block": "gather-swapped",
-    "cache_trace": "parts-first",
-    "cache_gives_the_text": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -4,9 +4,6 @@ import numpy as np
 
 FAILS = {
     "gather_unused_slots": "gather-whole-blocks",
-    "cache_trace": "parts-first",
-    "cache_gives_the_text": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -5,7 +5,6 @@ import numpy as np
 FAILS = {
     "block_keys_chain": "keys-count",
     "block_keys_differ": "keys-count",
-    "cache_trace": "parts-first",
 }
 
 

@@ -5,7 +5,6 @@ import numpy as np
 FAILS = {
     "lookup_longest": "lookup-shorter",
     "lookup_holds": "lookup-shorter",
-    "cache_trace": "parts-first",
 }
 
 

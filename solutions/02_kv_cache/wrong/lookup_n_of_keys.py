@@ -4,9 +4,6 @@ import numpy as np
 
 FAILS = {
     "lookup_longest": "lookup-length",
-    "cache_trace": "parts-first",
-    "cache_gives_the_text": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

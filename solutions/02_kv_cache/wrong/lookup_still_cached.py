@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "lookup_holds": "lookup-still-cached",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "lookup_holds": "lookup-shorter",
-    "cache_trace": "parts-first",
 }
 
 

@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "lookup_longest": "lookup-uncounted",
     "lookup_holds": "lookup-uncounted",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -5,7 +5,6 @@ import numpy as np
 FAILS = {
     "lookup_longest": "touches-others",
     "lookup_holds": "touches-others",
-    "cache_trace": "parts-first",
 }
 
 

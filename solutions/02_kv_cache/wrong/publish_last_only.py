@@ -5,7 +5,6 @@ import numpy as np
 FAILS = {
     "publish_full_blocks": "publish-missing",
     "publish_keeps_the_first": "publish-missing",
-    "cache_trace": "parts-first",
 }
 
 

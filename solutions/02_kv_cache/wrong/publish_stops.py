@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "publish_keeps_the_first": "publish-missing",
-    "cache_trace": "parts-first",
 }
 
 

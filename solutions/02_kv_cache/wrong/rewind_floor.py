@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "rewind_lets_go": "rewind-lets-go-too-much",
     "rewind_edges": "rewind-lets-go-too-much",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "rewind_edges": "rewind-not-through-free",
-    "cache_of_many": "parts-first",
 }
 
 

@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "rewind_lets_go": "rewind-not-through-free",
     "rewind_edges": "rewind-not-through-free",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

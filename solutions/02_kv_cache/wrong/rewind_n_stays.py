@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "rewind_lets_go": "rewind-length",
     "rewind_edges": "rewind-length",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

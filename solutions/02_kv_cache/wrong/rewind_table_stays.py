@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "rewind_lets_go": "rewind-extra-block",
     "rewind_edges": "rewind-extra-block",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

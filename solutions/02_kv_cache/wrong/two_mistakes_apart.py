@@ -5,8 +5,6 @@ import numpy as np
 FAILS = {
     "fork_counts": "fork-uncounted",
     "gather_one_block": "gather-view",
-    "cache_trace": "parts-first",
-    "cache_of_many": "parts-first",
 }
 
 

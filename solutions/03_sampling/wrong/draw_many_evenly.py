@@ -3,6 +3,7 @@
 import numpy as np
 
 FAILS = {
+    "draw_many_law": "draw-many-too-even",
     "draw_many_seed": "draw-many-dependent",
 }
 

@@ -4,8 +4,6 @@ import numpy as np
 
 FAILS = {
     "softmax_contract": "input-changed",
-    "top_p_values": "softmax-first",
-    "typical_values": "softmax-first",
 }
 
 

@@ -5,14 +5,6 @@ import numpy as np
 FAILS = {
     "softmax_values": "softmax-not-normalised",
     "softmax_of_any_size": "softmax-not-normalised",
-    "top_p_values": "softmax-first",
-    "top_p_exact": "softmax-first",
-    "typical_values": "softmax-first",
-    "typical_ends": "softmax-first",
-    "mirostat2_steps": "softmax-first",
-    "mirostat2_run": "softmax-first",
-    "mirostat1_steps": "softmax-first",
-    "mirostat1_run": "softmax-first",
 }
 
 

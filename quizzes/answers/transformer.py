@@ -1,29 +1,21 @@
-"""What the banks may call: each row of ``ANSWERS`` asks the engine for one number, shape, text or
-truth.
+"""Answers about the transformer layer: norm, heads, rope, feed-forward, sizes, the packaged model.
 
-Owns: turning drawn parameters into a question to the oracle, to a table of the engine or to the
-packaged model. Must not know: YAML, students, how a value is printed. Read before:
-``minengine/oracle.py``, ``minengine/arch.py``.
-
-Shape letters are the engine's. A function whose name ends in ``_mistake`` computes what a known
-mistake would give, so that a student who made it is told which one it was; it is the one kind of
-arithmetic here that is wrong on purpose.
+Owns: what bank 2.1 asks, and the sizes that later banks ask too. Must not know: YAML, students.
+Read before: ``minengine/oracle.py``, ``minengine/arch.py``.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from minengine import oracle
 from minengine.arch import ARCHITECTURES
 from minengine.kvcache import BlockPool
-
-from .errors import Unclear
-from .specimen import (
+from quizzes.errors import Unclear
+from quizzes.specimen import (
     greedy_text,
     model_kv_bytes,
     model_parameters,
@@ -91,6 +83,7 @@ def n_parameters(part: str, D: int, H: int, G: int, E: int, F: int = 1) -> int:
     return sum(math.prod(tensor_shape(name, D, H, G, E, F)) for name in MATRICES[part])
 
 
+@functools.lru_cache(maxsize=4096)
 def kv_head(h: int, H: int, G: int) -> int:
     """The key/value head that query head h reads: head g's values are g, so the output names it."""
     v = np.broadcast_to(np.arange(G, dtype=np.float64)[None, :, None], (1, G, 2))
@@ -149,6 +142,7 @@ def rope_angle_mistake(mistake: str, position: int, pair: int, E: int, base: flo
     }[mistake]
 
 
+@functools.lru_cache(maxsize=4096)
 def same_score(m: int, n: int, other_m: int, other_n: int) -> bool:
     """Is rope(q, m) . rope(k, n) the same as rope(q, other_m) . rope(k, other_n)?"""
     q, k = np.random.default_rng(11).normal(size=(2, 1, 1, 16))
@@ -179,6 +173,7 @@ def swiglu_unit_mistake(mistake: str, gate: float, up: float) -> float:
     }[mistake]
 
 
+@functools.cache
 def zeroed_layer_is(zeroed: str, claim: str) -> bool:
     """With these matrices all zero, is a layer's output what the claim says, for a random x?"""
     rng = np.random.default_rng(3)
@@ -247,35 +242,35 @@ def word_count(text: str) -> int:
     return len(text.split())
 
 
-ANSWERS: dict[str, Callable[..., object]] = {
-    "attention_flop": attention_flop,
-    "attention_output": attention_output,
-    "attention_output_mistake": attention_output_mistake,
-    "attention_scale": attention_scale,
-    "kv_bytes": kv_bytes,
-    "kv_head": kv_head,
-    "kv_share": kv_share,
-    "kv_tokens": kv_tokens,
-    "matmul_flop": matmul_flop,
-    "model_kv_bytes": model_kv_bytes,
-    "model_parameters": model_parameters,
-    "model_size": model_size,
-    "n_parameters": n_parameters,
-    "next_token": next_token,
-    "norm_changes": norm_changes,
-    "residual_rms": residual_rms,
-    "rms_norm": rms_norm,
-    "rms_norm_mistake": rms_norm_mistake,
-    "rope_angle": rope_angle,
-    "rope_angle_mistake": rope_angle_mistake,
-    "same_score": same_score,
-    "shares_kv_head": shares_kv_head,
-    "swiglu_unit": swiglu_unit,
-    "swiglu_unit_mistake": swiglu_unit_mistake,
-    "tensor_shape": tensor_shape,
-    "text_length": text_length,
-    "token_count": token_count,
-    "visible_pairs": visible_pairs,
-    "word_count": word_count,
-    "zeroed_layer_is": zeroed_layer_is,
-}
+ROWS = (
+    attention_flop,
+    attention_output,
+    attention_output_mistake,
+    attention_scale,
+    kv_bytes,
+    kv_head,
+    kv_share,
+    kv_tokens,
+    matmul_flop,
+    model_kv_bytes,
+    model_parameters,
+    model_size,
+    n_parameters,
+    next_token,
+    norm_changes,
+    residual_rms,
+    rms_norm,
+    rms_norm_mistake,
+    rope_angle,
+    rope_angle_mistake,
+    same_score,
+    shares_kv_head,
+    swiglu_unit,
+    swiglu_unit_mistake,
+    tensor_shape,
+    text_length,
+    token_count,
+    visible_pairs,
+    word_count,
+    zeroed_layer_is,
+)
