@@ -25,7 +25,10 @@ KERNEL double ISA(dots)(ptrdiff_t n, int32_t *sink)
     UNROLL for (int k = 0; k < 12; k++) sum[k] = ISA(splat)(k);
     UNROLL for (int k = 0; k < 4; k++) w[k] = (Ints)ISA(splat)(0x01020304 + (int)n);
     for (ptrdiff_t i = 0; i < n; i++)
-        UNROLL for (int k = 0; k < 12; k++) sum[k] = ISA(dot4)(sum[k], w, codes, 15);
+        UNROLL for (int k = 0; k < 12; k++) {
+            UNROLL for (int m = 0; m < 4; m++) PIN(w[m]);  /* or the same products are made once */
+            sum[k] = ISA(dot4)(sum[k], w, codes, 15);
+        }
     UNROLL for (int k = 1; k < 12; k++) sum[0] += sum[k];
     *sink = sum[0][0];
     return 12.0 * 4 * 4 * LANES * 2 * (double)n;
