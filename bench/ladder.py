@@ -140,20 +140,19 @@ def pin(processor: int | None) -> None:
 
 def draw(found: list[dict], path: Path) -> None:
     """Bytes a second of each step, on a logarithmic scale, and the memory's own."""
-    from course.charts import BLUE, RED, chart, finish
+    from course.charts import BLUE, INK, RED, chart, finish
 
     figure, axes = chart(7, 0.45 * len(found) + 1)
-    names, speeds = [r["step"] for r in found], [r["gb_per_s"] for r in found]
+    speeds = [r["gb_per_s"] for r in found]
+    names = [f"{r['step']}: {r['gb_per_s']:.3g}" for r in found]
     axes.barh(names, speeds, color=BLUE, height=0.6)
     axes.set_xscale("log")
     axes.invert_yaxis()
     top = found[-2]["gb_per_s"] / found[-2]["share"]
     axes.axvline(top, color=RED, linestyle="--", label=f"memory, one thread: {top:.0f} GB/s")
-    for name, r in zip(names, found, strict=True):
-        axes.text(r["gb_per_s"] * 1.1, name, f"{r['gb_per_s']:.3g}", va="center", fontsize=9)
-    axes.set_xlim(min(speeds) / 2, max(*speeds, top) * 4)
+    axes.set_xlim(min(speeds) / 2, max(*speeds, top) * 2)
     axes.set_xlabel("GB of weights a second")
-    axes.legend(loc="lower left")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), labelcolor=INK)
     said = "; ".join(f"{r['step']} {r['gb_per_s']:.3g} GB/s" for r in found)
     finish(figure, alt=f"Bars, each step of the ladder: {said}.").save(path)
 
