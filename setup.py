@@ -20,7 +20,7 @@ from setuptools.command.build_py import build_py
 DEBUG = os.environ.get("MINENGINE_DEBUG") == "1"
 SANITIZE = os.environ.get("MINENGINE_SANITIZE") == "1"
 STUDENT = os.environ.get("MINENGINE_STUDENT") == "1"
-UNITS = ["kquants", "codebooks", "codes", "formats", "ops", "integer", "attention"]
+UNITS = ["kquants", "codebooks", "codes", "formats", "ops", "integer", "strips", "attention"]
 CLOSED = [
     *("oracle", "oracle_models", "oracle_cache", "graph", "kvcache", "cells", "eviction", "engine"),
     *("sampling", "candidates", "penalties", "draws"),
@@ -51,10 +51,12 @@ openmp = ["-fopenmp"] if has_openmp() else []
 if not openmp:
     print("minengine: the C compiler has no OpenMP; building with one thread", file=sys.stderr)
 x86 = ["-march=x86-64-v3"] if platform.machine() in ("x86_64", "AMD64") else []
-speed = ["-O0", "-g"] if DEBUG else ["-O2", "-ftree-vectorize"]
+speed = ["-O0", "-g"] if DEBUG else ["-O2", "-ftree-vectorize", "-g0"]
 checks = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all", "-g"]
 checks = checks if SANITIZE else []
 flags = {
+    "include_dirs": ["minengine"],
+    "depends": sorted(map(str, Path("minengine/simd").glob("*.h"))),
     "extra_compile_args": [*speed, *x86, "-ffp-contract=off", "-std=c11", *openmp, *checks],
     "extra_link_args": [*openmp, *checks],
 }
@@ -103,7 +105,7 @@ class BuildPy(build_py):
 
     def find_data_files(self, package, src_dir):
         files = super().find_data_files(package, src_dir)
-        return [f for f in files if not (STUDENT and f.endswith((".pyx", ".pxd")))]
+        return [f for f in files if not (STUDENT and f.endswith((".pyx", ".pxd", ".h")))]
 
 
 setup(

@@ -51,7 +51,7 @@ def gate(name: str) -> float:
 
 
 def logits(path: Path, **options) -> np.ndarray:
-    with Engine(path, 1, **options) as engine:
+    with Engine(path, 1, mode="exact", **options) as engine:
         return engine.logits(IDS)
 
 

@@ -50,7 +50,7 @@ ABORTS = [f"granite no rope {script}" for script in MOVES]
 def ours(path: Path, steps: list[list]) -> tuple[np.ndarray, bool]:
     """The logits of every token that a script decodes, and were keys turned in llama.cpp's way?"""
     out, sequences = [], {}
-    with Engine(path, 1, block_size=8) as engine:
+    with Engine(path, 1, block_size=8, mode="exact") as engine:
         odd = as_peer(engine)
         memory = engine.memory
         for verb, which, *rest in steps:

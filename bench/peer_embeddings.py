@@ -40,7 +40,7 @@ def compare(path: Path, label: str, python: str, work: Path) -> tuple[dict, list
     job = {"embeddings": {"twin": twin}, "sentences": SENTENCES, "poolings": list(POOLING)}
     peer, errors = ask(python, "peer_llamacpp.py", work, job), {}
     twin.unlink()
-    with Engine(path) as engine:
+    with Engine(path, mode="exact") as engine:
         most = GATES[engine.model.arch.gate]
         for pooling in POOLING:
             got = engine.embed(SENTENCES, pooling=pooling, normalize=False)

@@ -149,7 +149,7 @@ def ask_peer(
 
 def ours(path: Path, ids: list[int], prompts: list[list[int]]) -> tuple[np.ndarray, ...]:
     """Logits (T, V); greedy tokens (prompts, N_GREEDY), and how far the second best was behind."""
-    with Engine(path) as engine:
+    with Engine(path, mode="exact") as engine:
         engine.tokenizer.ends = set()
         chosen, margins = [], []
         for prompt in prompts:
@@ -238,7 +238,7 @@ def main() -> None:
     flags.add_argument("--csv", type=Path, help="write the table to this file too")
     args = flags.parse_args()
     files = make_files(args.model, args.work)
-    with Engine(args.model) as engine:
+    with Engine(args.model, mode="exact") as engine:
         ids, n_vocab = engine.tokenize(TEXT)[:N_TOKENS], engine.model.hparams.V
         prompts = [engine.tokenize(p) for p in PROMPTS]
     peer = ask_peer(args.peer, files, ids, prompts, n_vocab)

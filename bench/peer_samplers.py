@@ -64,7 +64,7 @@ def uniform(seed: int, n: int) -> np.ndarray:
 
 @cache
 def breakers(texts: tuple[str, ...]) -> dict:
-    with Engine() as engine:
+    with Engine(mode="exact") as engine:
         return engine.breakers(texts)
 
 
@@ -313,7 +313,7 @@ def main() -> None:
     flags.add_argument("--count", type=int, default=1000)
     flags.add_argument("--seed", type=int, default=1)
     args = flags.parse_args()
-    with Engine() as engine:
+    with Engine(mode="exact") as engine:
         vocabulary = engine.model.hparams.V
     found, run = cases(args.count, args.seed, vocabulary), runs(args.count // 4, args.seed)
     counts: dict[str, dict[str, int]] = {}

@@ -13,12 +13,14 @@ Reading order. What everything means, then from the bytes of a file to the text 
      4  formats.pyx     weight formats: dequantize, quantize, dot (layouts in blocks.pxd, the order
                         of sums in sums.pxd, threads in threads.pxd; kquants.pyx, codebooks.pyx)
      5  ops.pyx         embed, matmul, rms_norm, rope, gate, add, softmax
-                        (integer.pyx: the product of fast mode, on the codes of codes.pyx)
+                        (integer.pyx: the product of fast mode, on the codes of codes.pyx;
+                        strips.pyx: the same bits in the processor's instructions, of simd/)
      6  attention.pyx   keys and values into the cache, attention over its blocks
      7  kvcache.py      the pool of blocks: who holds which, sharing, copy-on-write, prefixes
                         (eviction.py: which goes first); cells.py: the stored tokens of a sequence
      8  arch.py         what is special about a family of models, one row each
      9  hparams.py      the numbers of a model; model.py binds its tensors, every shape checked
+                        (repacking.py: a copy of them for speed)
     10  graph.py        one forward pass: prefill, decode, one sequence or many
     11  tokenizer.py    text to ids and back (spm.py; bpe.py with pretokenizers.py)
     12  sampling.py     logits to an id (candidates.py, penalties.py, draws.py)

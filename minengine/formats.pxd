@@ -10,6 +10,7 @@ cdef class Format:
     cdef readonly int ggml_id
     cdef readonly int block_size   # elements
     cdef readonly int block_bytes
+    cdef readonly bint fine        # one scale for 16 elements; one for 32 otherwise
     cdef dequantize_fn to_f32
     cdef quantize_fn from_f32
     cdef dot_fn dot_f32

@@ -395,11 +395,11 @@ def _by_name(name):
 
 cdef Format row(
     str name, int ggml_id, int block_size, int block_bytes,
-    dequantize_fn to_f32, quantize_fn from_f32, dot_fn dot_f32, unpack_fn unpack=NULL,
+    dequantize_fn to_f32, quantize_fn from_f32, dot_fn dot_f32, unpack_fn unpack=NULL, bint fine=False,
 ):
     cdef Format f = Format.__new__(Format)
     f.name, f.ggml_id, f.block_size, f.block_bytes = name, ggml_id, block_size, block_bytes
-    f.to_f32, f.from_f32, f.dot_f32, f.unpack = to_f32, from_f32, dot_f32, unpack
+    f.to_f32, f.from_f32, f.dot_f32, f.unpack, f.fine = to_f32, from_f32, dot_f32, unpack, fine
     return f
 
 
@@ -424,9 +424,11 @@ FORMATS = {
     ),
     "Q2_K": row(
         "Q2_K", 10, 256, sizeof(BlockQ2_K), dequantize_q2_k, quantize_q2_k, dot_q2_k, unpack_q2_k,
+        fine=True,
     ),
     "Q3_K": row(
         "Q3_K", 11, 256, sizeof(BlockQ3_K), dequantize_q3_k, quantize_q3_k, dot_q3_k, unpack_q3_k,
+        fine=True,
     ),
     "Q4_K": row(
         "Q4_K", 12, 256, sizeof(BlockQ4_K), dequantize_q4_k, quantize_q4_k, dot_q4_k, unpack_q4_k,
@@ -436,6 +438,7 @@ FORMATS = {
     ),
     "Q6_K": row(
         "Q6_K", 14, 256, sizeof(BlockQ6_K), dequantize_q6_k, quantize_q6_k, dot_q6_k, unpack_q6_k,
+        fine=True,
     ),
     "IQ4_NL": row(
         "IQ4_NL", 20, 32, sizeof(BlockIQ4_NL), dequantize_iq4_nl, quantize_iq4_nl, dot_iq4_nl, unpack_iq4_nl,

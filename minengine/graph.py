@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 import minengine.attention as attention
-import minengine.integer as integer
 import minengine.ops as ops
+import minengine.strips as strips
 from minengine.errors import RequestError
 from minengine.hparams import Hparams
 from minengine.kvcache import BlockPool
@@ -242,15 +242,17 @@ def _products(
 ) -> None:
     """``out = x weight^T + bias`` for every matrix that reads the same activations.
 
-    In fast mode these are rounded once for all of them (`integer.pyx`); float formats stay exact.
+    In fast mode these are rounded once for all of them (`strips.pyx`); float formats stay exact.
     """
     rounded = None
     for weight, out in zip(weights, outs, strict=True):
         if how.mode == "fast" and weight.format.has_codes:
-            rounded = rounded or integer.Activations(x)
-            integer.matmul(
-                rounded.codes, rounded.scales, rounded.sums, weight.data, weight.format, out,
-                n_threads=how.n_threads,
+            if rounded is None:
+                rounded = strips.rounded(x, n_threads=how.n_threads)
+            copied = weight.strips is not None
+            strips.matmul(
+                rounded, weight.strips if copied else weight.data, weight.format, out,
+                interleaved=copied, n_threads=how.n_threads,
             )  # fmt: skip
         else:
             ops.matmul(x, weight.data, weight.format, out, n_threads=how.n_threads)

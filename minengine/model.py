@@ -40,6 +40,8 @@ class Tensor:
     bias: np.ndarray | None = field(
         default=None, repr=False
     )  # float32 (out,), added to the product
+    # the same rows in strips (`repacking.py`), where a copy of them was made
+    strips: np.ndarray | None = field(default=None, repr=False)
 
     def dequantize(self) -> np.ndarray:
         """The whole matrix, float32 (out, in): for tests, lessons and small models."""

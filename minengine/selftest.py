@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minengine import attention, integer, ops, oracle, oracle_formats, oracle_models, random_model
+from minengine import attention, ops, oracle, oracle_formats, oracle_models, random_model, strips
 from minengine.engine import Engine
 from minengine.formats import FORMATS
 from minengine.graph import GATES, Batch
@@ -52,7 +52,7 @@ def run(path: str | os.PathLike | None = None) -> Iterator[Result]:
     with tempfile.TemporaryDirectory() as folder:
         for name in random_model.VARIANTS:
             yield check_architecture(name, Path(folder, "model.gguf"))
-    with Engine(path) as engine:
+    with Engine(path, mode="exact") as engine:
         yield from check_model(engine)
 
 
@@ -100,16 +100,26 @@ def check_matmul(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return np.array(got), np.array(want)
 
 
-def check_fast_matmul(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Every format that has codes, against the float64 product with the activations as rounded."""
+def check_fast_matmul(
+    rng: np.random.Generator, variant: str = "portable", interleaved: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every format that has codes, by one variant of the integer product, against the float64
+    product with the activations as rounded: 7 tokens and 3, 40 rows, which are no whole strips.
+    """
     x, weight = (rng.standard_normal((n, 512)).astype(np.float32) for n in (7, 40))
-    codes, got, want = integer.Activations(x), [], []
+    got, want = [], []
     for row in (form for form in FORMATS.values() if form.has_codes):
-        raw, out = row.quantize(weight), np.empty((7, 40), np.float32)
-        integer.matmul(codes.codes, codes.scales, codes.sums, raw, row, out)
-        got.append(out)
-        want.append(oracle.matmul(oracle.rounded(x), row.dequantize(raw)))
-    return np.array(got), np.array(want)
+        raw = stored = row.quantize(weight)
+        if interleaved:
+            stored = np.empty((strips.strip_rows(40), raw.shape[1]), np.uint8)
+            strips.interleave(raw, row, stored, variant=variant)
+        for part in (x, x[:3]):
+            codes = strips.rounded(part, variant=variant)
+            out = np.empty((len(part), 40), np.float32)
+            strips.matmul(codes, stored, row, out, interleaved=interleaved, variant=variant)
+            got.append(out)
+            want.append(oracle.matmul(oracle.rounded(part), row.dequantize(raw)))
+    return np.concatenate(got), np.concatenate(want)
 
 
 def check_rms_norm(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -196,7 +206,7 @@ def check_architecture(name: str, path: Path) -> Result:
     """A small random model of one of ``random_model.VARIANTS``, written to ``path``."""
     variant = random_model.VARIANTS[name]
     random_model.write(path, variant.arch, keys=variant.keys, **{"E": 64} | variant.options)
-    with Engine(path) as engine:
+    with Engine(path, mode="exact") as engine:
         V = engine.model.hparams.V
         return check_logits(engine, [i * i % V for i in range(24)], f"architecture {name}")
 
@@ -224,7 +234,7 @@ def check_model(engine: Engine) -> Iterator[Result]:
     if engine.model.n_parameters < 50e6:  # float64 of a larger one takes long and much memory
         yield check_logits(engine, ids, "model logits")
     logits = engine.logits(ids)
-    one = Engine(engine.model.file.path, n_threads=1, n_batch=5)
+    one = Engine(engine.model.file.path, n_threads=1, n_batch=5, mode="exact")
     with one:
         differ = int(np.sum(one.logits(ids) != logits))
     what = f"{differ} values differ between 1 thread in fives and {engine.n_threads} at once"
@@ -234,7 +244,16 @@ def check_model(engine: Engine) -> Iterator[Result]:
 OPERATIONS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
     "operation embed": check_embed,
     "operation matmul, every format": check_matmul,
-    "operation matmul, fast": check_fast_matmul,
+    **{
+        f"operation matmul, fast, {name}": partial(check_fast_matmul, variant=name)
+        for name in strips.runs()
+    },
+    **{
+        f"operation matmul, fast, {name}, strips": partial(
+            check_fast_matmul, variant=name, interleaved=True
+        )
+        for name in strips.runs()[:-1]
+    },
     "operation rms_norm": check_rms_norm,
     "operation rope": check_rope,
     "operation silu_mul": partial(check_gate, "silu"),

@@ -108,7 +108,7 @@ class PartsEngine(Engine):
     """
 
     def __init__(self, parts: Parts | None = None, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, **({"mode": "exact"} | options))
         parts = parts or Parts()
         made = {n: p() for n in NAMES if isinstance(p := getattr(parts, n), type)}
         self.parts = replace(parts, **made)

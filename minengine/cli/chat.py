@@ -150,7 +150,7 @@ def lines(prompt: str) -> Iterator[str]:
     'minengine chat --system "Answer in verse." --temperature 0.5',
     "printf 'Hello\\n/save talk.json\\n' | minengine chat --json",
 )
-@engine_options("n_blocks", "n_batch", "queue")
+@engine_options("n_blocks", "n_batch", "queue", repack=True)
 @answer_options
 def chat(
     model: ModelOption = None,

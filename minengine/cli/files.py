@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import platform
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -14,14 +16,15 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from minengine import gguf
+from minengine import gguf, strips
 from minengine import selftest as selftests
 from minengine.cli.app import JsonOption, ModelOption, SpecialOption, command, print_json
-from minengine.engine import BLOCK_SIZE, packaged_model
+from minengine.engine import BLOCK_SIZE, available_threads, packaged_model
 from minengine.errors import EngineError, RequestError
 from minengine.formats import FORMATS
 from minengine.kvcache import BlockPool
 from minengine.model import Model
+from minengine.repacking import room
 from minengine.requantize import NAMES, requantize
 from minengine.tokenizer import Tokenizer
 
@@ -30,10 +33,14 @@ from minengine.tokenizer import Tokenizer
     "minengine info",
     "minengine info --model llama.gguf --tensors",
     "minengine info --context 8192 --cache-format F16",
+    "minengine info --cpu",
     "minengine info --json",
 )
 def info(
     model: ModelOption = None,
+    cpu: Annotated[
+        bool, typer.Option("--cpu", help="Of this processor instead: which kernels it runs.")
+    ] = False,
     tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor.")] = False,
     context: Annotated[
         int | None, typer.Option(min=1, help="Tokens of a sequence; the model's own otherwise.")
@@ -44,6 +51,9 @@ def info(
     as_json: JsonOption = False,
 ) -> None:
     """What is in a GGUF file: sizes, formats, metadata; no weight is read."""
+    if cpu:
+        print_processor(as_json)
+        return
     path = Path(packaged_model() if model is None else model)
     with gguf.open(path) as file:
         metadata = {key: shown(value) for key, value in file.metadata.items()}
@@ -79,6 +89,25 @@ def info(
             print(f"{name:{width}}  {shape:>14}  {t['format']:5} {t['bytes']:>12,} bytes")
 
 
+def print_processor(as_json: bool) -> None:
+    """Which variants of the integer product there are here, and which of them runs."""
+    found = {
+        "machine": platform.machine(),
+        "processors": available_threads(),
+        "runs": list(strips.runs()),
+        "chosen": strips.CHOSEN,
+        "forced": os.environ.get("MINENGINE_SIMD"),
+    }
+    if as_json:
+        print_json(found)
+        return
+    why = "MINENGINE_SIMD says so" if found["forced"] else "the best of these"
+    print(f"machine     {found['machine']}, {found['processors']} processors for this process")
+    print(f"runs        {', '.join(found['runs'])}")
+    print(f"chosen      {found['chosen']}: {why}")
+    print("for         " + ", ".join(name for name, f in FORMATS.items() if f.has_codes))
+
+
 def memory(file: gguf.File, context: int | None, cache_format: str) -> dict[str, Any]:
     """What a sequence of ``context`` tokens needs besides the weights, or why this engine can't run
     the model.
@@ -86,7 +115,8 @@ def memory(file: gguf.File, context: int | None, cache_format: str) -> dict[str,
     if cache_format not in FORMATS:
         raise RequestError(f"--cache-format {cache_format}: there are {', '.join(FORMATS)}")
     try:
-        h = Model.load(file).hparams
+        model = Model.load(file)
+        h = model.hparams
         n = min(context or h.context_length, h.context_length)
         cache = BlockPool.bytes_for(n, BLOCK_SIZE, h.n_layers, h.G, h.E, cache_format)
     except (EngineError, ValueError) as e:
@@ -99,6 +129,7 @@ def memory(file: gguf.File, context: int | None, cache_format: str) -> dict[str,
         f"feed-forward {h.F}, {h.V:,} tokens",
         "context": f"{n} of {h.context_length} tokens",
         "weights bytes": sum(t.nbytes for t in file.tensors.values()),
+        "repacked bytes": room(model),
         "cache bytes": cache,
         "cache format": cache_format,
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,12 +57,15 @@ def add_flags(
     return function
 
 
-def engine_options(*without: str) -> Callable:
-    """The flags of ``ENGINE``, but for some; ``opened`` makes an engine of them."""
+def engine_options(*without: str, **defaults: Any) -> Callable:
+    """The flags of ``ENGINE``, but for some and with other defaults; ``opened`` makes an engine of
+    them.
+    """
+    known = tuple(replace(f, default=defaults.get(f.name, f.default)) for f in ENGINE)
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        plain = tuple(f for f in ENGINE[:2] if f.name not in without)
-        cache = tuple(f for f in ENGINE[2:] if f.name not in without)
+        plain = tuple(f for f in known[:N_PLAIN] if f.name not in without)
+        cache = tuple(f for f in known[N_PLAIN:] if f.name not in without)
         return add_flags(add_flags(function, plain, None), cache, "Cache")
 
     return decorate
@@ -103,10 +106,13 @@ def answer_of(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield found
 
 
+N_PLAIN = 3  # of the flags below; the others are about the cache
 ENGINE = (
     Flag("n_threads", int | None, None, "Threads; all processors otherwise.",
          ("--threads", "-t"), 1),
-    Flag("mode", str, "exact", f"{' or '.join(MODES)}: activations rounded to 8 bits in products."),
+    Flag("mode", str, "fast", f"{' or '.join(MODES)}: activations rounded to 8 bits in products."),
+    Flag("repack", bool, False, "Copy the weights first: as much memory again, faster tokens.",
+         ("--repack/--no-repack",)),
     Flag("context", int | None, None, "Most tokens of a text; the model's or 4096 otherwise.",
          minimum=1),
     Flag("cache_format", str, "F32", "Of keys and values: F32, F16, Q8_0, ..."),

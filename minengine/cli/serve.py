@@ -21,7 +21,7 @@ from minengine.errors import RequestError
     "curl http://127.0.0.1:8080/v1/chat/completions -d "
     """'{"messages": [{"role": "user", "content": "Hello"}]}'""",
 )
-@engine_options()
+@engine_options(repack=True)
 def serve(
     model: ModelOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

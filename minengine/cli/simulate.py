@@ -23,7 +23,7 @@ from minengine.errors import RequestError
     "minengine serve-bench --prefix 0 --write trace.jsonl",
     "minengine serve-bench trace.jsonl --blocks 64 --eviction lfu --json",
 )
-@engine_options()
+@engine_options(repack=True)
 def serve_bench(
     trace: Annotated[
         Path | None, typer.Argument(help="A trace, JSON lines; drawn from the options otherwise.")

@@ -52,7 +52,7 @@ def bar(what: str) -> Iterator[Callable[[int, int, float], None]]:
     "minengine perplexity play.txt --method llama.cpp --window 512",
     "tail -c 10000 play.txt | minengine perplexity - --json",
 )
-@engine_options("context", *UNUSED)
+@engine_options("context", *UNUSED, mode="exact")
 def perplexity(
     file: FileArgument,
     model: ModelOption = None,
@@ -107,7 +107,7 @@ def plus_minus(value: float, error: float | None, form: str) -> str:
     "minengine kl play.txt --model model-f16.gguf --save-base f16.base",
     "minengine kl play.txt --model model-q4_k_m.gguf --base f16.base --json",
 )
-@engine_options("context", *UNUSED)
+@engine_options("context", *UNUSED, mode="exact")
 def kl(
     file: FileArgument,
     model: ModelOption = None,
@@ -207,7 +207,7 @@ def show(found: dict[str, Any]) -> None:
     'minengine embed "To be" --pooling last --json',
     'echo "To be" | minengine embed -',
 )
-@engine_options(*UNUSED)
+@engine_options(*UNUSED, mode="exact")
 def embed(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help='"-" reads stdin.')],
     model: ModelOption = None,

@@ -77,7 +77,7 @@ def pack(args: argparse.Namespace) -> None:
             path = Path(d, f"{name}.gguf")
             requantize(source, path, name)
             strides = (512, 256, 128) if name == SHIPPED else (256,)
-            with Engine(path) as engine:
+            with Engine(path, mode="exact") as engine:
                 for stride in strides:
                     p = engine.perplexity(held, stride=stride)
                     rows.append(
@@ -94,7 +94,7 @@ def card(text: str, held: str, rows: list[str], seed: int) -> str:
     """The card's text, from the packaged file itself."""
     with gguf.open(PACKAGED) as file:
         parameters = sum(int(np.prod(t.shape)) for t in file.tensors.values())
-    with Engine() as engine:
+    with Engine(mode="exact") as engine:
         h = engine.model.hparams
         ids = engine.tokenize(held, add_special=False)
         sample = PROMPT + "".join(engine.generate(PROMPT, max_tokens=150, seed=7))

@@ -146,7 +146,7 @@ def layer_number(layer: int) -> int:
 def cache_error(text: str, format_name: str) -> float:
     """nrms of the last token's logits with a cache in a format, beside one in F32."""
     want = packaged().logits(packaged().tokenize(text))[-1]
-    with Engine(cache_format=format_name) as engine:
+    with Engine(cache_format=format_name, mode="exact") as engine:
         return nrms(engine.logits(engine.tokenize(text))[-1], want)
 
 

@@ -251,7 +251,7 @@ def same_text(change: str) -> bool:
         second = "".join(plain.generate(prompt, **base))
         other.close()
     elif change == "threads":
-        second = "".join(Engine(n_threads=1, block_size=16).generate(prompt, **base))
+        second = "".join(Engine(n_threads=1, block_size=16, mode="exact").generate(prompt, **base))
     elif change in ("greedy seed", "one candidate"):
         alone = {"greedy": True} if change == "greedy seed" else {"top_k": 1}
         texts = (plain.generate(prompt, max_tokens=24, seed=s, **alone) for s in (5, 6))

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 
-from minengine import Engine
+from minengine import Engine, strips
 from minengine.cli import main as cli
 from minengine.divergence import compare
 from minengine.engine import BLOCK_SIZE
@@ -177,7 +177,7 @@ def test_perplexity_of_a_file_and_of_stdin(run, tmp_path):
     text = "First Citizen:\nBefore we proceed any further, hear me speak.\n"
     path = tmp_path / "play.txt"
     path.write_text(text)
-    with Engine() as engine:
+    with Engine(mode="exact") as engine:
         want = engine.perplexity(text, window=16, stride=4)
     code, out, _ = run("perplexity", path, "--window", 16, "--stride", 4, "--json")
     found = json.loads(out)
@@ -192,7 +192,7 @@ def test_perplexity_of_a_file_and_of_stdin(run, tmp_path):
 def test_perplexity_by_llamacpps_method(run, tmp_path):
     path = tmp_path / "play.txt"
     path.write_text("First Citizen:\nBefore we proceed any further, hear me speak.\n" * 4)
-    with Engine() as engine:
+    with Engine(mode="exact") as engine:
         want = engine.perplexity(path.read_bytes(), method="llama.cpp", window=32)
     flags = ("--method", "llama.cpp", "--window", 32)
     found = json.loads(run("perplexity", path, *flags, "--json")[1])
@@ -204,7 +204,7 @@ def test_perplexity_by_llamacpps_method(run, tmp_path):
 def test_kl_of_the_modes_of_a_model_side_by_side_and_from_a_file(run, tmp_path):
     play, base = tmp_path / "play.txt", tmp_path / "base.gguf"
     play.write_text("First Citizen:\nBefore we proceed any further, hear me speak.\n" * 4)
-    with Engine() as exact, Engine(mode="fast") as fast:
+    with Engine(mode="exact") as exact, Engine(mode="fast") as fast:
         want = compare(fast, play.read_bytes(), exact, window=32).summary()
     code, out, err = run("kl", play, "--mode", "fast", "--window", 32, "--json")
     assert (code, err, json.loads(out)) == (0, "", want)
@@ -223,7 +223,7 @@ def test_kl_of_the_modes_of_a_model_side_by_side_and_from_a_file(run, tmp_path):
 def test_kl_and_perplexity_of_a_quantized_cache(run, tmp_path):
     play = tmp_path / "play.txt"
     play.write_text("First Citizen:\nBefore we proceed any further, hear me speak.\n" * 4)
-    with Engine() as exact, Engine(cache_format="Q8_0") as engine:
+    with Engine(mode="exact") as exact, Engine(mode="exact", cache_format="Q8_0") as engine:
         want = compare(engine, play.read_bytes(), exact, window=32).summary()
         perplexity = engine.perplexity(play.read_bytes(), window=32).perplexity
     assert want["kl"] > 0
@@ -233,7 +233,7 @@ def test_kl_and_perplexity_of_a_quantized_cache(run, tmp_path):
 
 
 def test_embed_prints_a_vector_a_line(run):
-    with Engine() as engine:
+    with Engine(mode="exact") as engine:
         want = engine.embed(["To be", "or not"], pooling="last")
     code, out, err = run("embed", "To be", "or not", "--pooling", "last")
     assert (code, err) == (0, "")
@@ -244,6 +244,24 @@ def test_embed_prints_a_vector_a_line(run):
     assert (found["pooling"], found["width"]) == ("last", 256)
     rows = json.loads(run("embed", "To be", "--pooling", "none", "--no-normalize", "--json")[1])
     assert len(rows["embeddings"][0]) == len(engine.tokenize("To be"))
+
+
+def test_info_and_bench_say_what_runs_and_what_a_copy_takes(run):
+    found = json.loads(run("info", "--cpu", "--json")[1])
+    assert (found["chosen"], found["runs"]) == (strips.CHOSEN, list(strips.runs()))
+    assert strips.CHOSEN in run("info", "--cpu")[1]
+    with Engine(repack=True) as engine:
+        want = engine.repacked_bytes
+    assert json.loads(run("info", "--json")[1])["memory"]["repacked bytes"] == want
+    short = ("bench", "--prefill", 8, "--decode", 2, "--samples", 1, "--json")
+    found = json.loads(run(*short)[1])
+    assert (found["mode"], found["simd"], found["repacked_bytes"]) == ("fast", strips.CHOSEN, want)
+    assert json.loads(run(*short, "--no-repack")[1])["repacked_bytes"] == 0
+
+
+def test_generated_text_does_not_depend_on_the_copy(run):
+    asked = ("generate", "ROMEO:", "-n", 12, "--seed", 1)
+    assert run(*asked, "--repack")[1] == run(*asked)[1]
 
 
 def test_bench_gives_positive_speeds(run):

@@ -21,7 +21,7 @@ WINDOW = 24
 
 @pytest.fixture(scope="module")
 def exact():
-    with Engine(n_threads=1) as e:
+    with Engine(n_threads=1, mode="exact") as e:
         yield e
 
 
@@ -98,7 +98,7 @@ def test_fast_mode_diverges_from_exact_mode_a_little_and_a_model_from_itself_not
     side_by_side, exact
 ):
     assert 0 < side_by_side.summary()["kl"] < 1e-3
-    with Engine(n_threads=2, n_batch=5) as same:
+    with Engine(n_threads=2, n_batch=5, mode="exact") as same:
         nothing = compare(same, TEXT, exact, window=WINDOW)
     assert not nothing.kl.any()
     assert not nothing.delta_p.any()

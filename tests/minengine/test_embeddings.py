@@ -15,7 +15,7 @@ TEXTS = ["ROMEO:", "But, soft! what light through yonder window breaks?", "x", "
 
 @pytest.fixture(scope="module")
 def engine():
-    with Engine(n_threads=1) as e:
+    with Engine(n_threads=1, mode="exact") as e:
         yield e
 
 
@@ -61,7 +61,7 @@ def test_without_pooling_every_token_has_its_row(engine, rows):
 def test_a_texts_vector_has_the_same_bits_whatever_comes_with_it(engine, pooling):
     together = engine.embed(TEXTS, pooling=pooling)
     for n_batch in (3, 40):
-        with Engine(n_threads=2, n_batch=n_batch) as other:
+        with Engine(n_threads=2, n_batch=n_batch, mode="exact") as other:
             for text, vector in zip(TEXTS, together, strict=True):
                 assert np.array_equal(other.embed([text], pooling=pooling)[0], vector)
             assert all(map(np.array_equal, other.embed(TEXTS, pooling=pooling), together))
@@ -70,7 +70,9 @@ def test_a_texts_vector_has_the_same_bits_whatever_comes_with_it(engine, pooling
 @pytest.mark.parametrize("name", ["gemma3", "granite", "olmo2", "phi3"])
 def test_caps_and_scales_of_the_logits_are_not_in_the_rows(write_model, name):
     row = VARIANTS[name]
-    with Engine(write_model(row.arch, keys=row.keys, **{"V": 320} | row.options)) as e:
+    with Engine(
+        write_model(row.arch, keys=row.keys, **{"V": 320} | row.options), mode="exact"
+    ) as e:
         weights = oracle_formats.weights(e.model.file.tensors)
         network = oracle_models.Network(e.model.arch, e.model.file.metadata, weights)
         want = network.hidden(np.array(e.tokenize("abc")))

@@ -23,7 +23,7 @@ PROMPTS = ("ROMEO:", "", "KING HENRY:\nWhat, ", "é😀 한국어 and more than 
 
 @pytest.fixture(scope="module")
 def engine():
-    with Engine(n_threads=1) as e:
+    with Engine(n_threads=1, mode="exact") as e:
         yield e
 
 
@@ -51,7 +51,7 @@ def test_the_logits_are_the_same_bits_for_any_chunks_and_threads(engine):
     ids = engine.tokenize(PLAY)
     want = engine.logits(ids)
     for options in ({"n_threads": 2}, {"n_batch": 1}, {"n_batch": 7, "n_threads": 3}):
-        with Engine(**{"n_threads": 1} | options) as other:
+        with Engine(**{"n_threads": 1, "mode": "exact"} | options) as other:
             np.testing.assert_array_equal(other.logits(ids), want)
 
 
@@ -59,7 +59,7 @@ def test_the_size_of_blocks_changes_the_logits_by_rounding_alone(engine):
     ids = engine.tokenize(PLAY)
     want = engine.logits(ids)
     for size in (1, 5, 256):
-        with Engine(n_threads=1, block_size=size) as other:
+        with Engine(n_threads=1, block_size=size, mode="exact") as other:
             # Attention adds up block by block, so other blocks are another order of float32 sums.
             np.testing.assert_allclose(other.logits(ids), want, rtol=0, atol=1e-6 * np.ptp(want))
 

@@ -19,7 +19,7 @@ ROWS = pytest.mark.parametrize("form", CODED, ids=lambda f: f.name)
 
 def product(x, raw, form, n_threads=1) -> np.ndarray:
     a, out = integer.Activations(x), np.empty((len(x), len(raw)), np.float32)
-    integer.matmul(a.codes, a.scales, a.sums, raw, form, out, n_threads=n_threads)
+    integer.matmul(a, raw, form, out, n_threads=n_threads)
     return out
 
 
@@ -40,8 +40,8 @@ def test_the_product_is_exact_but_for_the_rounding_of_the_activations(form, n):
     assert (np.abs(product(x, raw, form) - want) <= (n // 16 + 8) * 2**-24 * sizes * 2).all()
 
 
-@ROWS
-def test_extreme_codes_do_not_overflow(form):
+def extremes(form) -> np.ndarray:
+    """Rows of 256 whose bytes are all the same, under scales of 1, and one of random numbers."""
     raw = form.quantize(np.random.default_rng(0).standard_normal((1, 256)))
     scales = {0: raw.copy()}
     for byte in (0x00, 0x7F, 0x80, 0xFF):
@@ -56,7 +56,12 @@ def test_extreme_codes_do_not_overflow(form):
             if form.name in ("Q4_1", "Q5_1", "Q4_K", "Q5_K"):
                 extreme.reshape(-1, form.block_bytes)[:, 2:4] = [0, 60]
         scales[byte + 1] = extreme
-    raw = np.concatenate(list(scales.values()))
+    return np.concatenate(list(scales.values()))
+
+
+@ROWS
+def test_extreme_codes_do_not_overflow(form):
+    raw = extremes(form)
     for sign in (1, -1):
         x = np.full((1, 256), sign, np.float32)
         x[0, ::3] *= -1
@@ -79,22 +84,24 @@ def test_a_tokens_bits_depend_on_no_other_token_and_no_thread(form):
 @given(hnp.arrays(np.float32, (2, 64), elements=st.floats(-(2.0**90), 2.0**90, width=32)))
 def test_codes_are_of_8_bits_and_their_sums_are_right(x):
     x = np.where(np.abs(x) < 1e-30, np.float32(0), x)  # below, the scale is subnormal and coarse
-    a = integer.Activations(x)
-    assert np.abs(a.codes).max() <= 127
-    assert np.array_equal(a.codes.reshape(2, -1, 16).sum(axis=2), a.sums)
-    close = a.codes.reshape(2, -1, 16) * a.scales[..., None].astype(np.float64)
-    step = np.abs(x.reshape(2, -1, 16)).max(axis=2, keepdims=True) / 127
-    assert (
-        np.abs(close.reshape(x.shape) - x) <= 0.5001 * np.repeat(step, 16, 2).reshape(x.shape)
-    ).all()
+    a = integer.Activations(x).rows()
+    codes = a["codes"].astype(int).reshape(2, -1, 2, 16)
+    assert np.abs(codes).max() <= 127
+    assert np.array_equal(codes.sum(axis=3), -a["minus_sum"])
+    close = codes * a["scale"][..., None].astype(np.float64)
+    step = np.abs(x.reshape(close.shape)).max(axis=3, keepdims=True) / 127
+    assert (np.abs(close - x.reshape(close.shape)) <= 0.5001 * step).all()
+    sums, sizes = close.sum(axis=3), np.abs(close).sum(axis=3)
+    assert (np.abs(a["sum"] - sums) <= 2**-23 * np.abs(sums)).all()
+    assert (np.abs(a["both"] - sums.sum(axis=2)) <= 2**-22 * sizes.sum(axis=2)).all()
 
 
-@given(hnp.arrays(np.float32, (1, 16), elements=st.floats(-(2.0**-122), 2.0**-122, width=32)))
+@given(hnp.arrays(np.float32, (1, 32), elements=st.floats(-(2.0**-122), 2.0**-122, width=32)))
 def test_what_is_too_small_for_a_scale_is_zero(x):
-    a = integer.Activations(x)
-    assert not a.codes.any()
-    assert not a.sums.any()
-    assert (a.scales >= 0).all()
+    a = integer.Activations(x).rows()
+    assert not a["codes"].any()
+    assert not a["minus_sum"].any()
+    assert (a["scale"] >= 0).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -108,10 +115,15 @@ def test_what_is_no_number_stays_none(value):
 def test_wrong_shapes_and_float_formats_are_refused_in_words():
     a, out = integer.Activations(np.zeros((1, 64), np.float32)), np.zeros((1, 1), np.float32)
     with pytest.raises(ValueError, match="F16 has no codes"):
-        integer.matmul(a.codes, a.scales, a.sums, np.zeros((1, 128), np.uint8), FORMATS["F16"], out)
+        integer.matmul(a, np.zeros((1, 128), np.uint8), FORMATS["F16"], out)
     with pytest.raises(ValueError, match="34 bytes a row, want 68"):
-        integer.matmul(a.codes, a.scales, a.sums, np.zeros((1, 34), np.uint8), FORMATS["Q8_0"], out)
-    with pytest.raises(ValueError, match="want a multiple of 16"):
+        integer.matmul(a, np.zeros((1, 34), np.uint8), FORMATS["Q8_0"], out)
+    with pytest.raises(ValueError, match="2 rows of weight, want 1"):
+        integer.matmul(a, np.zeros((2, 68), np.uint8), FORMATS["Q8_0"], out)
+    two = integer.Activations(np.zeros((2, 64), np.float32))
+    with pytest.raises(ValueError, match="1 rows of out, want 2"):
+        integer.matmul(two, np.zeros((1, 68), np.uint8), FORMATS["Q8_0"], out)
+    with pytest.raises(ValueError, match="want a multiple of 32"):
         integer.Activations(np.zeros((1, 40), np.float32))
 
 
@@ -121,7 +133,7 @@ def texts(packaged_in):
     found = {}
     for form in CODED:
         path = packaged_in(form.name)
-        with Engine(path, 1, mode="fast") as fast, Engine(path, 1) as exact:
+        with Engine(path, 1, mode="fast") as fast, Engine(path, 1, mode="exact") as exact:
             ids = fast.tokenize("ROMEO:\nBut, soft! what light through yonder window breaks?")
             found[form.name] = fast.logits(ids), exact.logits(ids)
     return found

@@ -41,7 +41,7 @@ def test_the_file_is_the_one_that_llamacpp_was_given(variant):
 
 def test_logits_are_llamacpps(variant):
     name, path = variant
-    with Engine(path, 1) as engine:
+    with Engine(path, 1, mode="exact") as engine:
         got = engine.logits(IDS)[GOLDEN["rows"]]
     # float32 sums in another order: 2e-7 to 1.3e-6 seen; llama.cpp's GELU is a table of halves
     most = 1e-3 if ARCHITECTURES[VARIANTS[name].arch].gate == "gelu" else 1e-5
@@ -50,7 +50,7 @@ def test_logits_are_llamacpps(variant):
 
 def test_no_cut_no_batch_and_no_number_of_threads_changes_a_bit(variant):
     _, path = variant
-    with Engine(path, 1) as engine:
+    with Engine(path, 1, mode="exact") as engine:
         whole = engine.logits(IDS)
         engine.scheduler.n_batch = 7
         assert np.array_equal(engine.logits(IDS), whole)

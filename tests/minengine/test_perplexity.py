@@ -19,7 +19,7 @@ PLAY = (
 
 @pytest.fixture(scope="module")
 def engine():
-    with Engine(n_threads=1) as e:
+    with Engine(n_threads=1, mode="exact") as e:
         yield e
 
 

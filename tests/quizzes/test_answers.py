@@ -284,7 +284,7 @@ def test_a_token_count_has_one_token_more_with_bos():
 
 
 def test_the_next_token_is_what_greedy_generation_prints():
-    engine = Engine()
+    engine = Engine(mode="exact")
     for prompt in ("My lord, I", "Come, let us"):
         ids = engine.tokenize(prompt)
         best = int(np.argmax(engine.logits(ids)[-1]))
@@ -292,7 +292,7 @@ def test_the_next_token_is_what_greedy_generation_prints():
 
 
 def test_the_residual_stream_of_the_oracle_ends_in_the_engines_logits():
-    engine, text = Engine(), "Where is the king"
+    engine, text = Engine(mode="exact"), "Where is the king"
     h, ids = engine.model.hparams, engine.tokenize(text)
     x = oracle.embed(engine.model.token_embd.dequantize(), np.array(ids))
     for weights in specimen.layer_weights():

@@ -1,0 +1,334 @@
+"""The integer product in the processor's own instructions, on rows of the weight side by side.
+
+Owns: which variant of `simd/` runs, how a weight is brought into strips of 16 rows, and the loops
+over strips, chunks and tiles of tokens. Must not know: what a block holds (`simd/unpack.h`), tensor
+names, the graph. Read before: `integer.pyx` (what is computed: the same bits), `simd/layout.h`.
+
+A variant is chosen once, when this is imported: the best that the processor runs, or the one that
+MINENGINE_SIMD names. "portable" is `integer.matmul`. The weight comes as it lies in the file, and
+then its rows are laid side by side chunk by chunk on the way; or in strips already
+(`interleave`): the same bytes in another order.
+
+Memory is read in order, or asked for in order ahead of time: a block that is read here and there,
+or 16 rows at once, came in at a quarter of the memory's speed.
+
+Up to 4 tokens a strip is unpacked into registers and multiplied at once: what takes time is reading
+it. From 5 on a chunk of it is unpacked into a panel in the first-level cache, which then meets all
+tokens: what takes time is multiplying.
+"""
+
+import os
+
+import minengine.integer as integer
+
+from cython.parallel cimport prange
+from libc.stdint cimport uint8_t
+from libc.string cimport memcpy, memset
+
+from minengine.formats cimport Format
+from minengine.integer cimport (
+    GROUP_SIZE, TILE_TOKENS, Activations, Group, check, quantize_fn, quantize_row,
+)
+from minengine.threads cimport team
+
+cdef extern from "simd/choose.h" nogil:
+    enum:
+        STRIP_ROWS
+        PANEL_GROUPS
+        PANEL_BYTES
+        FEW_TOKENS
+        N_CUTS
+        N_VARIANTS
+    ctypedef struct Panel:
+        pass
+    ctypedef struct Cut:
+        int id
+        int block_size, block_bytes
+    ctypedef struct StripKernels:
+        void (*times)(
+            const uint8_t* strip, Py_ssize_t n_blocks, const Group* groups, int n_tokens, float* acc
+        ) noexcept nogil
+        void (*unpack)(const uint8_t* strip, Py_ssize_t n_blocks, Panel* panel) noexcept nogil
+        void (*multiply)(
+            const Panel* panel, Py_ssize_t n_groups, const Group* groups, Py_ssize_t stride,
+            int n_tokens, float* acc
+        ) noexcept nogil
+    ctypedef struct Variant:
+        const char* name
+        void (*interleave)(
+            const Cut* cut, const uint8_t* first, Py_ssize_t stride, Py_ssize_t n_blocks,
+            uint8_t* strip
+        ) noexcept nogil
+        quantize_fn quantize
+        const StripKernels* formats
+        int (*read)(const uint8_t* p, Py_ssize_t n) noexcept nogil
+        double (*dots)(Py_ssize_t n, int* sink) noexcept nogil
+    const Cut* CUTS
+    const Variant* VARIANTS
+    int variant_runs(int i)
+    void fetch_in_order(uint8_t* to, const uint8_t* first, Py_ssize_t n)
+    void ask_for(const uint8_t* first, Py_ssize_t n)
+
+cdef enum:
+    TOKENS = 128          # that meet a panel: their groups of 2048 elements fill 384 KiB
+    CHUNK_GROUPS = 8      # 256 elements: of a strip brought together on the way, for few tokens
+    FAR = 16384           # bytes asked for ahead of a strip's block that is put in order
+    CHUNK_ROW = 16 * 34   # bytes of 512 elements in the widest format
+
+
+def runs():
+    """The names of the variants that this processor runs, the best first; "portable" is the last.
+    """
+    return (*(VARIANTS[i].name.decode() for i in range(N_VARIANTS) if variant_runs(i)), "portable")
+
+
+def choose(name=None):
+    """The variant of a name, or the best. ValueError for one that is not there."""
+    known = runs()
+    if name and name not in known:
+        raise ValueError(f"MINENGINE_SIMD: got {name!r}, this processor runs {', '.join(known)}")
+    return name or known[0]
+
+
+CHOSEN = choose(os.environ.get("MINENGINE_SIMD"))
+
+
+cdef const Variant* variant_of(name) except? NULL:
+    """NULL is the portable one."""
+    cdef int i
+    name = CHOSEN if name is None else choose(name)
+    for i in range(N_VARIANTS):
+        if name == VARIANTS[i].name.decode():
+            return &VARIANTS[i]
+    return NULL
+
+
+cdef int cut_of(Format format) except -1:
+    cdef int i
+    for i in range(N_CUTS):
+        if CUTS[i].id == format.ggml_id:
+            return i
+    raise ValueError(f"strips: {format.name} has no codes")
+
+
+def rounded(const float[:, ::1] x, *, int n_threads=1, variant=None):
+    """Activations of x (T, n), the same bits as `integer.Activations` gives."""
+    cdef Activations found = Activations.__new__(Activations)
+    cdef const Variant* v = variant_of(variant)
+    found.fill(x, quantize_row if v == NULL else v.quantize, n_threads)
+    return found
+
+
+def strip_rows(Py_ssize_t n_rows):
+    """Rows of a weight in strips: a whole number of strips."""
+    return (n_rows + STRIP_ROWS - 1) // STRIP_ROWS * STRIP_ROWS
+
+
+def interleave(
+    const unsigned char[:, ::1] weight,   # IN (R, row_bytes)
+    Format format,
+    unsigned char[:, ::1] out,            # OUT (R in whole strips, row_bytes)
+    *,
+    int n_threads=1,
+    variant=None,
+):
+    """The weight in strips, as `matmul` reads it with ``interleaved``; every variant reads every
+    other's. The last row stands in for those that are missing of the last strip.
+
+    ValueError where shapes differ, or for the portable variant, which reads no strips.
+    """
+    cdef const Variant* v = variant_of(variant)
+    cdef int cut = cut_of(format)
+    cdef Py_ssize_t s, n_rows = weight.shape[0], row_bytes = weight.shape[1]
+    cdef Py_ssize_t n_blocks = format.row_elements(row_bytes) // format.block_size
+    if v == NULL:
+        raise ValueError("interleave: the portable variant reads rows as they lie in the file")
+    if out.shape[0] != strip_rows(n_rows) or out.shape[1] != row_bytes:
+        raise ValueError(
+            f"interleave: out ({out.shape[0]}, {out.shape[1]}), "
+            f"want ({strip_rows(n_rows)}, {row_bytes})"
+        )
+    if n_rows == 0 or row_bytes == 0:
+        return
+    n_threads = team(n_threads, n_rows * row_bytes)
+    with nogil:
+        for s in prange(out.shape[0] // STRIP_ROWS, num_threads=n_threads, schedule="static"):
+            interleave_strip(
+                v, &CUTS[cut], &weight[s * STRIP_ROWS, 0], row_bytes, n_rows - s * STRIP_ROWS,
+                n_blocks, &out[s * STRIP_ROWS, 0],
+            )
+
+
+cdef void interleave_strip(
+    const Variant* v, const Cut* cut, const uint8_t* first, Py_ssize_t row_bytes,
+    Py_ssize_t n_rows, Py_ssize_t n_blocks, uint8_t* strip,
+) noexcept nogil:
+    """n_blocks of up to 16 rows, side by side."""
+    cdef uint8_t rows_bytes[STRIP_ROWS * CHUNK_ROW]
+    cdef Py_ssize_t b = 0, m, r, most = CHUNK_ROW // cut.block_bytes
+    if n_rows >= STRIP_ROWS:
+        v.interleave(cut, first, row_bytes, n_blocks, strip)
+        return
+    while b < n_blocks:  # the last strip of a weight: the last row again where rows are missing
+        m = min(n_blocks - b, most)
+        for r in range(STRIP_ROWS):
+            memcpy(
+                rows_bytes + r * m * cut.block_bytes,
+                first + min(r, n_rows - 1) * row_bytes + b * cut.block_bytes,
+                m * cut.block_bytes,
+            )
+        v.interleave(
+            cut, rows_bytes, m * cut.block_bytes, m, strip + STRIP_ROWS * b * cut.block_bytes
+        )
+        b += m
+
+
+cdef struct Weight:
+    const Variant* variant
+    const StripKernels* kernels
+    const Cut* cut
+    const uint8_t* data
+    bint interleaved
+    Py_ssize_t row_bytes, n_rows, n, n_strips
+
+
+cdef inline uint8_t* line(uint8_t* p) noexcept nogil:
+    """The next whole cache line."""
+    return <uint8_t*>(<size_t>p + 63 & ~<size_t>63)
+
+
+cdef void strip_times(
+    const Weight* w,
+    Py_ssize_t s,                # which strip
+    const Group* groups,         # IN tiles of (n / 32, up to 16 tokens)
+    Py_ssize_t n_tokens,         # up to TOKENS
+    float* out,                  # OUT (T, R), at this strip's first row and the first token
+) noexcept nogil:
+    """out[t, r] = strip . activations[t] for the rows r of one strip."""
+    cdef uint8_t acc_bytes[TOKENS * STRIP_ROWS * 4 + 64]
+    cdef uint8_t panel_bytes[PANEL_BYTES + 64]
+    cdef uint8_t chunk_bytes[STRIP_ROWS * CHUNK_ROW + 64]
+    cdef float* acc = <float*>line(acc_bytes)
+    cdef Panel* panel = <Panel*>line(panel_bytes)
+    cdef uint8_t* chunk = line(chunk_bytes)
+    cdef Py_ssize_t per_block = w.cut.block_size // GROUP_SIZE, n_groups = w.n // GROUP_SIZE
+    cdef Py_ssize_t n_rows = min(w.n_rows - s * STRIP_ROWS, <Py_ssize_t>STRIP_ROWS)
+    cdef Py_ssize_t g = 0, m, t, wide, step
+    cdef bint few = n_tokens <= FEW_TOKENS, direct = w.interleaved and per_block == 1
+    cdef const uint8_t* data = w.data + s * STRIP_ROWS * w.row_bytes
+    cdef const uint8_t* here
+    cdef Py_ssize_t strip_bytes = STRIP_ROWS * w.row_bytes, next_bytes
+    memset(acc, 0, n_tokens * STRIP_ROWS * sizeof(float))
+    step = PANEL_GROUPS if not few else n_groups if direct else CHUNK_GROUPS
+    next_bytes = strip_bytes * min(step, n_groups) // n_groups if s + 1 < w.n_strips else 0
+    while g < n_groups:
+        m = min(n_groups - g, step)
+        here = data + g // per_block * w.cut.block_bytes * (STRIP_ROWS if w.interleaved else 1)
+        if not w.interleaved:
+            # rows are read 16 at a time, each a little further: in this order memory is slow
+            ask_for(data + strip_bytes + strip_bytes * g // n_groups, next_bytes)
+            interleave_strip(
+                w.variant, w.cut, here, w.row_bytes, n_rows, m // per_block, chunk
+            )
+            here = chunk
+        elif not direct and few:
+            ask_for(here + FAR, m // per_block * STRIP_ROWS * w.cut.block_bytes)
+            fetch_in_order(chunk, here, m // per_block * STRIP_ROWS * w.cut.block_bytes)
+            here = chunk
+        if few:
+            w.kernels.times(here, m // per_block, groups + g * n_tokens, <int>n_tokens, acc)
+        else:
+            w.kernels.unpack(here, m // per_block, panel)
+            t = 0
+            while t < n_tokens:
+                wide = min(n_tokens - t, <Py_ssize_t>TILE_TOKENS)
+                w.kernels.multiply(
+                    panel, m, groups + t * n_groups + g * wide, wide, <int>wide,
+                    acc + t * STRIP_ROWS,
+                )
+                t += wide
+        g += m
+    for t in range(n_tokens):
+        memcpy(out + t * w.n_rows, acc + t * STRIP_ROWS, n_rows * sizeof(float))
+
+
+def matmul(
+    Activations x,                        # IN (T, n)
+    const unsigned char[:, ::1] weight,   # IN (R, row_bytes)
+    Format format,
+    float[:, ::1] out,                    # OUT (T, R)
+    *,
+    bint interleaved=False,
+    int n_threads=1,
+    variant=None,
+):
+    """``out[t, r] = sum_i weight[r, i] x[t, i]``, the bits of `integer.matmul`.
+
+    ``interleaved`` where `interleave` made the weight. ValueError where shapes differ or the format
+    has no codes. Parallel over strips and blocks of tokens.
+    """
+    cdef Weight w
+    cdef const Variant* v = variant_of(variant)
+    cdef Py_ssize_t n_strips, n_blocks, job, s, t
+    cdef Py_ssize_t n_tokens = x.n_tokens, n = x.n, n_rows = out.shape[1]
+    cdef int cut
+    if v == NULL:
+        if interleaved:
+            raise ValueError("matmul: the portable variant reads rows as they lie in the file")
+        integer.matmul(x, weight, format, out, n_threads=n_threads)
+        return
+    n_strips = strip_rows(n_rows)
+    check("matmul", x, weight, format, out, n_strips if interleaved else n_rows, n_threads)
+    if n_tokens == 0 or n_rows == 0:
+        return
+    if n == 0:
+        out[:, :] = 0
+        return
+    cut = cut_of(format)
+    w.variant, w.kernels, w.cut = v, &v.formats[cut], &CUTS[cut]
+    w.data, w.interleaved = &weight[0, 0], interleaved
+    w.row_bytes, w.n_rows, w.n = weight.shape[1], n_rows, n
+    n_strips = w.n_strips = (n_rows + STRIP_ROWS - 1) // STRIP_ROWS
+    n_blocks = (n_tokens + TOKENS - 1) // TOKENS
+    n_threads = team(n_threads, n_tokens * n_rows * n)
+    with nogil:
+        for job in prange(n_strips * n_blocks, num_threads=n_threads, schedule="static"):
+            s = job % n_strips
+            t = job // n_strips * TOKENS
+            strip_times(
+                &w, s, x.data + t * (n // GROUP_SIZE), min(n_tokens - t, <Py_ssize_t>TOKENS),
+                &out[t, s * STRIP_ROWS],
+            )
+
+
+# Ceilings: what the loops above are measured against ----------------------------------------------
+
+def read(const unsigned char[::1] memory, *, int n_threads=1, variant=None):
+    """Read memory once, all of it but a rest below 1 KiB a thread -> bytes read: a ceiling for few
+    tokens. The portable variant has no loop for it and reads nothing.
+    """
+    cdef const Variant* v = variant_of(variant)
+    cdef Py_ssize_t i, part = memory.shape[0] // n_threads // 1024 * 1024
+    cdef int seen = 0
+    if v == NULL or part == 0:
+        return 0
+    with nogil:
+        for i in prange(n_threads, num_threads=n_threads, schedule="static"):
+            seen += v.read(&memory[i * part], part)
+    return n_threads * part
+
+
+def dots(Py_ssize_t n, *, int n_threads=1, variant=None):
+    """n rounds of products of 8 bits in registers -> multiplications and additions done: a ceiling
+    for many tokens. The portable variant has no loop for it and does none.
+    """
+    cdef const Variant* v = variant_of(variant)
+    cdef Py_ssize_t i
+    cdef int sink = 0
+    cdef double done = 0
+    if v == NULL:
+        return 0
+    with nogil:
+        for i in prange(n_threads, num_threads=n_threads, schedule="static"):
+            done += v.dots(n, &sink)
+    return done
