@@ -39,6 +39,7 @@ class LocalStudent:
         self._namespace = namespace
         self._names = names
         self._sources = sources
+        self.measured: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):

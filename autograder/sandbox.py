@@ -73,6 +73,7 @@ class Student:
         self._unloadable: dict[str, StudentError] = {}
         self._timeouts: dict[str, int] = {}
         self._released: list[int] = []
+        self.measured: dict[str, Any] = {}  # what checks found out once for this submission
         self._printed = ["", ""]
 
     def __enter__(self) -> Student:

@@ -51,6 +51,10 @@ class Traced:
         return self._student.sources
 
     @property
+    def measured(self) -> dict[str, Any]:
+        return self._student.measured
+
+    @property
     def cpu_s(self) -> float:
         return self._student.cpu_s
 

@@ -8,9 +8,10 @@ Owns: the list. Must not know: solutions, sandboxes, seeds.
 from __future__ import annotations
 
 from layers import LAYERS
+from quality import QUALITY
 from reading import READING
 from running import RUNNING
 from speed import SPEED
 from writing import WRITING
 
-globals().update({c.id: c for c in (*READING, *LAYERS, *RUNNING, *WRITING, *SPEED)})
+globals().update({c.id: c for c in (*READING, *LAYERS, *RUNNING, *WRITING, *SPEED, *QUALITY)})

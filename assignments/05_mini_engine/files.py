@@ -216,8 +216,9 @@ def packaged() -> Made:
     """The model that comes with the engine, as a file and as numbers."""
     path = Path(packaged_model())
     with gguf.open(path) as file:
-        row = {name: np.asarray(formats.FORMATS[t.format].dequantize(t.data)).reshape(t.shape)
-               for name, t in file.tensors.items()}  # fmt: skip
+        flat = {n: formats.FORMATS[t.format].dequantize(t.data) for n, t in file.tensors.items()}
+        # raised once: the oracle computes in float64
+        row = {n: np.asarray(v, np.float64).reshape(file.tensors[n].shape) for n, v in flat.items()}
         metadata = dict(file.metadata)
     n = {"L": 5, "D": 256, "H": 8, "G": 2, "E": 32, "F": 768, "V": 1024}
     n |= {s: int(metadata[f"llama.{key}"]) for s, key in KEYS.items() if f"llama.{key}" in metadata}

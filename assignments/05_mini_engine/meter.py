@@ -62,7 +62,7 @@ class Counted(np.ndarray):
                 METER.n += _labels(args)
             else:  # M K and K N make M N
                 sizes = np.size(args[0]) * np.size(args[1]) * np.size(result)
-                METER.n += int(round(sizes**0.5))
+                METER.n += round(sizes**0.5)
             return _counted(result)
         return _counted(super().__array_function__(func, types, args, kwargs))
 

@@ -67,7 +67,9 @@ class Twin:
         got = self.cache.length()
         whole = isinstance(got, int | np.integer) and not isinstance(got, bool)
         require(whole, f"{what}: length() gives {got!r}, want a number", "wrong-type")
-        require(got == n, f"{what}: length() is {got}, want {n}", near.get(int(got), "cache-length"))
+        require(
+            got == n, f"{what}: length() is {got}, want {n}", near.get(int(got), "cache-length")
+        )
 
 
 @check(hole="KVCache", points=2, title="rows of each layer in their order, and how many")
@@ -225,7 +227,9 @@ def model_cached(student, rng):
     return note
 
 
-@check(hole="Model", points=1, title="two texts at once, and a text taken back", visibility="hidden")
+@check(
+    hole="Model", points=1, title="two texts at once, and a text taken back", visibility="hidden"
+)
 def model_two_texts(student, rng):
     """Two caches of one model in turns; then one is rewound and goes on otherwise."""
     made = files.random_model(rng)
@@ -286,4 +290,5 @@ def model_refuses(student, rng):
 
 
 RUNNING = (cache_rows, cache_rewind, cache_full, cache_apart, model_one_token, model_prompt,
-           model_defaults, model_cached, model_two_texts, model_packaged, model_refuses)  # fmt: skip
+           model_defaults, model_cached, model_two_texts, model_packaged,
+           model_refuses)  # fmt: skip

@@ -29,7 +29,9 @@ from autograder.checks import CheckFailed, check, require
 SIZES = {"L": 3, "D": 128, "H": 4, "G": 2, "E": 32, "F": 384, "V": 512}
 DRIVE = inspect.getsource(drive)
 YARDSTICK = inspect.getsource(yardstick)
-METER = inspect.getsource(meter) + """
+METER = (
+    inspect.getsource(meter)
+    + """
 def meter_on():
     METER.on()
 
@@ -42,11 +44,12 @@ def multiplications():
 def dequantize(*args, _right=dequantize, **named):
     return _counted(np.asarray(_right(*args, **named)))
 """
+)
 
 ROUNDS = (1, 3, 5)  # turns: the first mostly suffices, more only where the limit is near or passed
 CLEAR = 0.7  # of a limit: below it nothing is measured again
 N_PROMPT, N_STEPS, N_REPEATS = 64, 24, 3
-GENEROUS, STRICT = 10.0, 4.0  # times the yardstick
+GENEROUS, STRICT = 15.0, 5.0  # times the yardstick
 RECOMPUTES = 0.5  # of what the whole text costs: more in a step than this and it was computed again
 GROWS = 4.0  # times: a step after 160 tokens against one after 8, where nothing can be counted
 
@@ -63,7 +66,9 @@ def right_enough(student: Any, tokens: list[int], got: Any, what: str) -> None:
     want = made.logits(tokens)[-1]
 
     def same(other: np.ndarray) -> bool:
-        close_by = np.shape(got) == other.shape and np.allclose(got, other, rtol=1e-2, atol=1e-2)
+        close_by = np.shape(got) == other.shape and np.allclose(
+            got, other, rtol=1e-2, atol=1e-2, equal_nan=True
+        )
         return bool(close_by)
 
     if same(want):
@@ -73,7 +78,9 @@ def right_enough(student: Any, tokens: list[int], got: Any, what: str) -> None:
             return
     except CheckFailed:
         pass
-    raise CheckFailed("fast-but-wrong", f"{what}: other logits than the model's; make it right first")
+    raise CheckFailed(
+        "fast-but-wrong", f"{what}: other logits than the model's; make it right first"
+    )
 
 
 def turns(student: Any, work: Callable[[Any], float], n_new: int, starts: list[int]) -> Iterator:
@@ -93,12 +100,17 @@ def turns(student: Any, work: Callable[[Any], float], n_new: int, starts: list[i
 
 
 def within(student: Any, limit: float, work: Callable, n_new: int, starts: list[int], what: str):
-    """Require a ratio below the limit in one of the measurements."""
-    best = float("inf")
-    for ratio in turns(student, work, n_new, starts):
-        best = min(best, ratio)
-        if best < CLEAR * limit:
-            break
+    """Require a ratio below the limit in one of the measurements.
+
+    Nothing here depends on a draw, so what was measured of a submission stands for all; only
+    a ratio that is not clearly good enough is measured again.
+    """
+    best = student.measured.get(work.__name__, float("inf"))
+    if best >= CLEAR * limit:
+        for ratio in turns(student, work, n_new, starts):
+            best = student.measured[work.__name__] = min(best, ratio)
+            if best < CLEAR * limit:
+                break
     said = f"{what}: {best:.1f} times the yardstick's processor time, at most {limit:g} is wanted"
     require(best <= limit, said, "slow")
     return f"{best:.1f} times the yardstick, {limit:g} allowed"
@@ -136,23 +148,23 @@ def prefill(student: Any) -> float:
 STEPS = [N_PROMPT + i for i in range(N_STEPS)]
 
 
-@check(hole="Model", points=3, title="cached decoding within 10 times the yardstick")
+@check(hole="Model", points=3, title="cached decoding within 15 times the yardstick")
 def decode_time(student, rng):
     return within(student, GENEROUS, decoding, 1, STEPS, f"{N_STEPS} cached steps")
 
 
-@check(hole="Model", points=3, title="cached decoding within 4 times the yardstick")
+@check(hole="Model", points=3, title="cached decoding within 5 times the yardstick")
 def decode_time_strict(student, rng):
     return within(student, STRICT, decoding, 1, STEPS, f"{N_STEPS} cached steps")
 
 
-@check(hole="Model", points=3, title="a prompt within 10 times the yardstick")
+@check(hole="Model", points=3, title="a prompt within 15 times the yardstick")
 def prefill_time(student, rng):
     what = f"a prompt of {N_PROMPT} tokens"
     return within(student, GENEROUS, prefill, N_PROMPT, [0] * N_REPEATS, what)
 
 
-@check(hole="Model", points=3, title="a prompt within 4 times the yardstick")
+@check(hole="Model", points=3, title="a prompt within 5 times the yardstick")
 def prefill_time_strict(student, rng):
     what = f"a prompt of {N_PROMPT} tokens"
     return within(student, STRICT, prefill, N_PROMPT, [0] * N_REPEATS, what)

@@ -83,7 +83,9 @@ def wrongs(logits: np.ndarray, u: float, temperature: float, top_k: int, top_p: 
     return {
         "greedy-always": lambda: int(np.argmax(logits)),
         "temperature-ignored": lambda: drawn(logits, u, **hot | {"temperature": 1.0}),
-        "temperature-multiplied": lambda: drawn(logits, u, **hot | {"temperature": 1 / temperature}),
+        "temperature-multiplied": lambda: drawn(
+            logits, u, **hot | {"temperature": 1 / temperature}
+        ),
         "temperature-first": lambda: late(lambda x: kept(x / temperature, top_k, top_p, min_p)),
         "top-k-ignored": lambda: drawn(logits, u, **hot | {"top_k": 0}),
         "top-k-off-by-one": lambda: drawn(logits, u, **hot | {"top_k": top_k + 1 if top_k else 0}),
@@ -251,7 +253,9 @@ def generate_greedy(student, rng):
         what = f"generate, {n} tokens after {n_prompt}"
         note = text_agrees(student, model, got, want, prompt, what) or note
     got = student.generate(model, prompt, 0)
-    require(tokens_of(got, "generate of 0 tokens") == [], f"0 tokens: got {got}", "number-of-tokens")
+    require(
+        tokens_of(got, "generate of 0 tokens") == [], f"0 tokens: got {got}", "number-of-tokens"
+    )
     return note
 
 
@@ -264,9 +268,9 @@ def generate_packaged(student, rng):
     return text_agrees(student, model, got, want, prompt, "generate, tiny-shakespeare")
 
 
-@check(hole="generate", points=1, title="stops at a stop token, and draws with the numbers given")
+@check(hole="generate", points=1, title="stops at a stop token, draws with the numbers given")
 def generate_stop(student, rng):
-    """The stop token ends the text and is no part of it; each token takes one number of the list."""
+    """The stop token ends the text and is no part of it; each token takes the next number."""
     made = files.random_model(rng, scale=2.0)
     model = student.Model(made.data)
     while True:
