@@ -60,7 +60,9 @@ def model() -> Made:
     return files.random_model(np.random.default_rng(5), **SIZES)
 
 
-def right_enough(student: Any, tokens: list[int], got: Any, what: str) -> None:
+def right_enough(
+    student: Any, tokens: list[int], got: Any, what: str, n_prompt: int | None = None
+) -> None:
     """Speed counts only where the logits are right, or right of the student's own parts."""
     made = model()
     want = made.logits(tokens)[-1]
@@ -74,7 +76,9 @@ def right_enough(student: Any, tokens: list[int], got: Any, what: str) -> None:
     if same(want):
         return
     try:
-        if same(composition.own(student, made, tokens)()[-1]):
+        steps = len(tokens) - (n_prompt or len(tokens))
+        chunks = (len(tokens) - steps, *[1] * steps)
+        if same(composition.own(student, made, tokens, chunks)()[-1]):
             return
     except CheckFailed:
         pass
@@ -127,7 +131,7 @@ def decoding(student: Any) -> float:
         before = student.cpu_s
         got = student.drive_steps(one, cached, tokens[N_PROMPT:])
         spent = student.cpu_s - before
-    right_enough(student, tokens, got, "cached decoding")
+    right_enough(student, tokens, got, "cached decoding", N_PROMPT)
     return spent
 
 
@@ -223,7 +227,7 @@ def decode_work(student, rng):
         return marks, got
 
     (start, after_prompt, after_steps), got = counted(student, work)
-    right_enough(student, tokens, got, "cached decoding")
+    right_enough(student, tokens, got, "cached decoding", n)
     whole, step = after_prompt - start, (after_steps - after_prompt) / 4
     if step >= 0.5 * weights_of(made) and whole >= 0.5 * weights_of(made) * n:
         said = f"a step after {n} tokens takes {step / whole:.0%} of the multiplications of all {n}"

@@ -6,7 +6,7 @@ Read before: files.py, running.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import files
@@ -205,11 +205,19 @@ def firm_text(rng: np.random.Generator, made: Made, n_prompt: int, n: int) -> tu
 
 
 def by_own_model(student: Any, model: Any, prompt: Sequence[int], n: int) -> list[int]:
-    """Greedy text by the student's own logits, no cache: what a right loop makes of them."""
-    tokens = list(prompt)
-    for _ in range(n):
-        tokens.append(int(student.sample(model.forward(tokens)[-1], 0.5, temperature=0)))
-    return tokens[len(prompt) :]
+    """Greedy text by the student's own logits: what a right loop makes of them."""
+    return [*own_text(student, model, prompt, [0.5] * n, temperature=0)]
+
+
+def own_text(
+    student: Any, model: Any, prompt: Sequence[int], uniforms: Sequence[float], **how: float
+) -> Iterator[int]:
+    """The tokens that a right loop draws from the student's own model, cache and sampler."""
+    cache, news = model.new_cache(len(prompt) + len(uniforms)), list(prompt)
+    for u in uniforms:
+        token = int(student.sample(model.forward(news, cache)[-1], u, **how))
+        yield token
+        news = [token]
 
 
 def text_agrees(
@@ -289,13 +297,10 @@ def generate_stop(student, rng):
     how = {"temperature": 1.5, "top_k": 12, "top_p": 0.95}
     got = student.generate(model, prompt, 5, uniforms=uniforms, **how)
     got = tokens_of(got, "generate with uniforms")
-    want, tokens = [], list(prompt)
-    for u in uniforms:  # the student's own parts: the loop alone is judged here
-        token = int(student.sample(model.forward(tokens)[-1], u, **how))
-        want.append(token)
-        tokens.append(token)
-    first = [int(student.sample(model.forward(prompt)[-1], uniforms[0], **how))]
-    tag = "uniform-repeated" if got[:1] == first and got != want else "settings-not-passed"
+    # the student's own parts: the loop alone is judged here
+    want = [*own_text(student, model, prompt, uniforms, **how)]
+    repeated = [*own_text(student, model, prompt, uniforms[:1] * len(uniforms), **how)]
+    tag = "uniform-repeated" if got == repeated else "settings-not-passed"
     require(got == want, f"generate with uniforms: got {got}, want {want}", tag)
 
 
