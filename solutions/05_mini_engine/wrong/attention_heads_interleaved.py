@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "attention_groups": "wrong-value",
+    "attention_groups": "heads-interleaved",
 }
 
 

@@ -3,7 +3,9 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_prompt": "wrong-value",
+    "model_cached": "wrong-value",
+    "model_two_texts": "wrong-value",
 }
 
 
