@@ -3,7 +3,10 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "generate_greedy": "prompt-returned",
+    "generate_packaged": "number-of-tokens",
+    "generate_stop": "error",
+    "generate_work": "wrong-type",
 }
 
 

@@ -3,7 +3,10 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "generate_greedy": "prompt-returned",
+    "generate_packaged": "prompt-returned",
+    "generate_stop": "text-differs",
+    "generate_work": "wrong-type",
 }
 
 

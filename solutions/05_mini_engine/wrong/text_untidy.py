@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "style_ruff": "ruff-finds",
+    "style_docstrings": "docstrings-missing",
 }
 
 

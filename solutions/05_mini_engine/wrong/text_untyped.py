@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "style_types": "types-missing",
+    "style_docstrings": "docstrings-missing",
 }
 
 
