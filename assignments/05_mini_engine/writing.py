@@ -17,6 +17,7 @@ from autograder.checks import CheckFailed, check, require
 from minengine import oracle
 
 GAP = 0.02  # between the two largest logits: far above what float32 rounds
+PROBES = 60  # rows on which a mistake is told from others
 EDGE = 1e-3  # between a running sum and u, or between a probability and a limit
 
 
@@ -78,6 +79,12 @@ def wrongs(logits: np.ndarray, u: float, temperature: float, top_k: int, top_p: 
         row = np.where(row < row.max() + np.log(max(min_p, 1e-30)), -np.inf, row)
         return int(np.searchsorted(np.cumsum(oracle.softmax(row / temperature)), u, side="right"))
 
+    def absolute() -> int:
+        row = kept(logits, top_k, top_p, 0.0)
+        left = (row == row.max()) | (oracle.softmax(oracle.top_k(logits, top_k)) >= min_p)
+        row = np.where(left, row, -np.inf)
+        return int(np.searchsorted(np.cumsum(oracle.softmax(row / temperature)), u, side="right"))
+
     right = kept(logits, top_k, top_p, min_p)
     hot = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     return {
@@ -87,11 +94,12 @@ def wrongs(logits: np.ndarray, u: float, temperature: float, top_k: int, top_p: 
             logits, u, **hot | {"temperature": 1 / temperature}
         ),
         "temperature-first": lambda: late(lambda x: kept(x / temperature, top_k, top_p, min_p)),
+        "top-p-of-all": not_renormalised,
         "top-k-ignored": lambda: drawn(logits, u, **hot | {"top_k": 0}),
         "top-k-off-by-one": lambda: drawn(logits, u, **hot | {"top_k": top_k + 1 if top_k else 0}),
         "top-p-ignored": lambda: drawn(logits, u, **hot | {"top_p": 1.0}),
         "top-p-drops-crossing": without_crossing,
-        "top-p-of-all": not_renormalised,
+        "min-p-absolute": absolute,
         "min-p-ignored": lambda: drawn(logits, u, **hot | {"min_p": 0.0}),
         "draw-descending": lambda: descending(oracle.softmax(right / temperature)),
         "draw-first-always": lambda: int(np.flatnonzero(np.isfinite(right))[0]),
@@ -106,10 +114,21 @@ def sampled(student: Any, logits: np.ndarray, u: float, near: Callable | None = 
     whole = isinstance(got, int | np.integer) and not isinstance(got, bool)
     require(whole, f"{what}: got {got!r}, want a token id", "wrong-type")
     if got != want:
-        full = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0} | how
-        table = wrongs(logits, u, **full) if full["temperature"] else {}
-        tag = next((t for t, wrong in table.items() if wrong() == got), "wrong-value")
+        tag = mistake(student, len(logits), **how)
         raise CheckFailed(tag, f"{what}: got {got}, want {want}; logits {np.round(logits, 3)}")
+
+
+def mistake(student: Any, n: int, **how: Any) -> str:
+    """The tag of the one known mistake that draws what the student does, on many rows."""
+    full = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0} | how
+    rng, left = np.random.default_rng(n), None
+    for _ in range(PROBES):
+        logits, u = rng.normal(size=n) * 1.5, float(rng.random())
+        if firm(logits, u, **full):
+            got = student.sample(logits, u, **how)
+            hits = [tag for tag, wrong in wrongs(logits, u, **full).items() if wrong() == got]
+            left = hits if left is None else [tag for tag in left if tag in hits]
+    return left[0] if left else "wrong-value"
 
 
 def telling(rng: np.random.Generator, n: int, *tags: str, **how: Any) -> tuple[np.ndarray, float]:
@@ -149,10 +168,10 @@ def sample_draw(student, rng):
         tags += ["temperature-ignored"] * (temperature != 1)
         logits, u = telling(rng, 8, *tags, temperature=temperature)
         sampled(student, logits, u, temperature=temperature)
-    logits = rng.normal(size=6) + 700 * int(rng.choice([-1, 1]))
+    logits = rng.normal(size=6) + 2000 * int(rng.choice([-1, 1]))
     for u in (0.0, 1 - 2**-53):
         got, want = student.sample(logits, u), 0 if u == 0 else 5
-        message = f"sample of logits near 700 with u = {u}: got {got!r}, want {want}"
+        message = f"sample of logits near 2000 or -2000 with u = {u}: got {got!r}, want {want}"
         require(isinstance(got, int | np.integer) and got == want, message, "draw-at-the-edge")
 
 
@@ -227,11 +246,11 @@ def text_agrees(
     tokens = tokens_of(got, what)
     if tokens == want:
         return None
-    if tokens == [*prompt, *want]:
-        raise CheckFailed("prompt-returned", f"{what}: the prompt is returned too")
     if tokens[:-1] == want or tokens == want[:-1] or tokens == want[1:]:
         message = f"{what}: {len(tokens)} tokens, want {len(want)}"
         raise CheckFailed("number-of-tokens", message)
+    if tokens == [*prompt, *want]:
+        raise CheckFailed("prompt-returned", f"{what}: the prompt is returned too")
     try:
         if tokens == by_own_model(student, model, prompt, len(want)):
             return "accepted: it is the text of your own model and sampler; they are judged apart"
@@ -250,11 +269,29 @@ def tokens_of(got: Any, what: str) -> list[int]:
     return [int(t) for t in got]
 
 
+def telling_uniforms(
+    rng: np.random.Generator, made: Made, prompt: Sequence[int], n: int, **how: float
+) -> list[float]:
+    """Numbers of which the first alone, and these without the settings, draw another text."""
+
+    def text(uniforms: Sequence[float], **how: float) -> list[int]:
+        tokens = list(prompt)
+        for u in uniforms:
+            tokens.append(drawn(made.logits(tokens)[-1], u, **how))
+        return tokens[len(prompt) :]
+
+    while True:
+        uniforms = rng.random(n).tolist()
+        others = [text(uniforms[:1] * n, **how), text(uniforms)]
+        if text(uniforms, **how) not in others:
+            return uniforms
+
+
 @check(hole="generate", points=2, title="greedy text of random models, to the token")
 def generate_greedy(student, rng):
     note = None
     for n_prompt, n in ((1, 5), (4, 6)):
-        made = files.random_model(rng, scale=2.0)
+        made = files.random_model(rng, tied=False, scale=2.0)  # tied, it would repeat itself
         prompt, want = firm_text(rng, made, n_prompt, n)
         model = student.Model(made.data)
         got = student.generate(model, prompt, n)
@@ -279,7 +316,7 @@ def generate_packaged(student, rng):
 @check(hole="generate", points=1, title="stops at a stop token, draws with the numbers given")
 def generate_stop(student, rng):
     """The stop token ends the text and is no part of it; each token takes the next number."""
-    made = files.random_model(rng, scale=2.0)
+    made = files.random_model(rng, tied=False)
     model = student.Model(made.data)
     while True:
         prompt, want = firm_text(rng, made, 3, 6)
@@ -293,8 +330,8 @@ def generate_stop(student, rng):
         is_own = got == (own[: own.index(want[at])] if want[at] in own else own)
         text = f"generate with stop = {want[at]}: got {got}, want {want[:at]}"
         require(is_own, text, tags.get(tuple(got), "text-differs"))
-    uniforms = rng.random(5).tolist()
-    how = {"temperature": 1.5, "top_k": 12, "top_p": 0.95}
+    how = {"temperature": 0.6, "top_k": 12, "top_p": 0.95}
+    uniforms = telling_uniforms(rng, made, prompt, 5, **how)
     got = student.generate(model, prompt, 5, uniforms=uniforms, **how)
     got = tokens_of(got, "generate with uniforms")
     # the student's own parts: the loop alone is judged here

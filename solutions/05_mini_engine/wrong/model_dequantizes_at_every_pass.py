@@ -1,11 +1,11 @@
-"""Keeps the raw blocks and makes numbers of them in every pass."""
+"""Keeps the raw blocks and makes all numbers again for every product of a pass."""
 
 import numpy as np
 
 FAILS = {
     "decode_time": "slow",
     "decode_time_strict": "slow",
-    "generate_work": "generates-without-cache",
+    "prefill_time_strict": "slow",
 }
 
 
@@ -31,7 +31,7 @@ class Model:
         self.head_width = number.get("attention.key_length", width // self.n_heads)
         self.base = number.get("rope.freq_base", 10000.0)
         self.tensors = {n.removesuffix(".weight"): t for n, t in tensors.items()}
-        self.n_turns = 12
+        self.n_turns = 40
 
     def new_cache(self, capacity: int) -> KVCache:
         """An empty cache of this model's sizes."""
@@ -42,7 +42,7 @@ class Model:
         if cache is None:
             cache = self.new_cache(len(tokens))
         for _ in range(self.n_turns):
-            w = {name: dequantize(*t) * np.float32(1) for name, t in self.tensors.items()}
+            w = {name: dequantize(*t) for name, t in self.tensors.items()}
         start, n = cache.length(), len(tokens)
         positions = np.arange(start, start + n)
         x = w["token_embd"][np.asarray(tokens)]

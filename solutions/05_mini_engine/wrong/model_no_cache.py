@@ -5,7 +5,6 @@ import numpy as np
 FAILS = {
     "decode_time_strict": "slow",
     "decode_work": "recomputes",
-    "generate_work": "generates-without-cache",
 }
 
 

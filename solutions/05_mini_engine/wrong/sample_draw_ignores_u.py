@@ -3,7 +3,10 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "sample_draw": "wrong-value",
+    "sample_filters": "wrong-value",
+    "sample_order": "wrong-value",
+    "generate_stop": "settings-not-passed",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "sample_greedy": "greedy-not-the-largest",
 }
 
 

@@ -3,7 +3,9 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "sample_draw": "temperature-ignored",
+    "sample_order": "temperature-ignored",
+    "style_ruff": "ruff-finds",
 }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "sample_draw": "temperature-multiplied",
+    "sample_order": "temperature-multiplied",
 }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "sample_filters": "top-k-ignored",
+    "sample_order": "top-k-ignored",
 }
 
 

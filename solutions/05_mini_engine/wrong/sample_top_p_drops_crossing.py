@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "sample_filters": "top-p-drops-crossing",
+    "sample_order": "top-p-drops-crossing",
 }
 
 

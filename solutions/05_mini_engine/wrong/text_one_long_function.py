@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "style_size": "function-too-large",
+    "x": "y",
 }
 
 
