@@ -11,7 +11,7 @@ raises CheckFailed (through close, equal, require) where the reply is wrong:
                      near={"eps-outside-root": lambda: ...}, what="rms_norm(x, w, eps=0.01)")
 
 It may return a note (``close`` does where the student's own parts explain the difference). Besides
-calls, ``student`` has ``observe``, ``planted``, ``instead``, ``sources``, ``cpu_s`` and ``measured``
+calls ``student`` has ``observe``, ``planted``, ``instead``, ``sources``, ``cpu_s``, ``measured``
 (sandbox.Student says what they are; at home LocalStudent has the same).
 Owns: the decorator, the draws, Result. Must not know: notebooks, sandboxes, files.
 Read before: difference.py, hints.py, trace.py.

@@ -380,7 +380,7 @@ check("KVCache")
 # An architecture other than llama, or a tensor that is missing, is a `ValueError`.
 # The check also looks at speed: how many multiplications a step takes, and how much processor time a
 # step and a prompt take compared with `yardstick.py`, which does the same arithmetic on noise.
-# Up to 15 times as much is fine, up to 5 times is good; seconds are never judged.
+# Up to 15 times as much is fine, up to 6 times is good; seconds are never judged.
 
 
 # %% hole="Model"

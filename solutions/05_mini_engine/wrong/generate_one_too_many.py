@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "generate_greedy": "prompt-returned",
+    "generate_greedy": "number-of-tokens",
     "generate_packaged": "number-of-tokens",
     "generate_stop": "error",
     "generate_work": "wrong-type",

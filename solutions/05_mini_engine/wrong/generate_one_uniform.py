@@ -4,7 +4,6 @@ import numpy as np
 
 FAILS = {
     "generate_stop": "uniform-repeated",
-    "style_ruff": "ruff-finds",
 }
 
 
@@ -15,7 +14,7 @@ def generate(
     """Up to n_new tokens after the prompt; greedy where there are no uniforms."""
     cache = model.new_cache(len(prompt) + n_new)
     logits, made = model.forward(prompt, cache)[-1], []
-    for i in range(n_new):
+    for _ in range(n_new):
         if uniforms is None:
             token = sample(logits, 0.0, temperature=0)
         else:

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-FAILS = {}
+FAILS = {
+    "sample_draw": "error",
+}
 
 
 def sample(

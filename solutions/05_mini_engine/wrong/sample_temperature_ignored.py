@@ -5,7 +5,6 @@ import numpy as np
 FAILS = {
     "sample_draw": "temperature-ignored",
     "sample_order": "temperature-ignored",
-    "style_ruff": "ruff-finds",
 }
 
 
@@ -24,6 +23,6 @@ def sample(
     keep = int(np.searchsorted(np.cumsum(p), top_p)) + 1 if top_p < 1 else len(p)
     keep = min(keep, int((p >= min_p * p[0]).sum()))
     left = np.sort(order[:keep])
-    p = np.exp((logits[left] - logits[order[0]]))
+    p = np.exp(logits[left] - logits[order[0]])
     running = np.cumsum(p)
     return int(left[min(np.searchsorted(running, u * running[-1], side="right"), keep - 1)])

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "sample_order": "top-k-ignored",
+    "sample_order": "top-p-of-all",
 }
 
 
