@@ -24,6 +24,7 @@ import ast
 import contextlib
 import copy
 import difflib
+import functools
 import io
 import json
 import multiprocessing
@@ -160,6 +161,8 @@ def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
         for field, value in ast.iter_fields(parent):
             if isinstance(parent, ast.FunctionDef) and field != "body":
                 continue
+            if isinstance(parent, ast.arg):  # its type, which nobody evaluates
+                continue
             for index, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
                 is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
                 inside = not isinstance(parent, ast.arguments) and isinstance(node, ast.AST)
@@ -178,9 +181,15 @@ class TooLong(BaseException):
     """Not an Exception, so that no code under test can catch it by the usual means."""
 
 
+@functools.cache
+def loaded(name: str) -> catalog.Assignment:
+    """An assignment, read once in a process."""
+    return catalog.find_course(ROOT).assignment(name)
+
+
 def judge(task: tuple[str, Mutant]) -> Verdict:
     """Run one mutant until a check fails, those of its own hole first."""
-    assignment, mutant = catalog.find_course(ROOT).assignment(task[0]), task[1]
+    assignment, mutant = loaded(task[0]), task[1]
     sources = {**assignment.reference.sources, mutant.hole: mutant.source}
     chosen = sorted(assignment.checks, key=lambda c: c.hole != mutant.hole)
     signal.signal(signal.SIGPROF, _too_long)

@@ -339,6 +339,11 @@ def generate_stop(student, rng):
     repeated = [*own_text(student, model, prompt, uniforms[:1] * len(uniforms), **how)]
     tag = "uniform-repeated" if got == repeated else "settings-not-passed"
     require(got == want, f"generate with uniforms: got {got}, want {want}", tag)
+    at = next((i for i in (1, 2, 3) if want[i] not in want[:i]), 0)
+    if at:  # what is drawn after a stop token is not written either
+        got = student.generate(model, prompt, 5, stop=(want[at],), uniforms=uniforms, **how)
+        text = f"generate with uniforms and stop = {want[at]}: got {got}, want {want[:at]}"
+        require(tokens_of(got, "generate with uniforms") == want[:at], text, "stop-ignored")
 
 
 WRITING = (sample_greedy, sample_draw, sample_filters, sample_order, generate_greedy,

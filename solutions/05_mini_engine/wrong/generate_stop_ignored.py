@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "generate_stop": "stop-ignored",
+    "x": "y",
 }
 
 

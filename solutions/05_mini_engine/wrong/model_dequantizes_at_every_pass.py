@@ -3,9 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "decode_time": "slow",
-    "decode_time_strict": "slow",
-    "prefill_time_strict": "slow",
+    "x": "y",
 }
 
 
@@ -31,7 +29,7 @@ class Model:
         self.head_width = number.get("attention.key_length", width // self.n_heads)
         self.base = number.get("rope.freq_base", 10000.0)
         self.tensors = {n.removesuffix(".weight"): t for n, t in tensors.items()}
-        self.n_turns = 40
+        self.n_turns = 12
 
     def new_cache(self, capacity: int) -> KVCache:
         """An empty cache of this model's sizes."""
