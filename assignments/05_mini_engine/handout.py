@@ -427,7 +427,7 @@ check("Model")
 # u = 0.6                       temperature 1 draws id 3, temperature 0.5 draws id 1
 # ```
 #
-# `top_k` 0, `top_p` 1 and `min_p` 0 are off.
+# `top_k` 0, `top_p` 1 and `min_p` 0 are off; at their other ends they leave the likeliest token.
 
 
 # %% hole="sample"

@@ -168,6 +168,9 @@ def sample_draw(student, rng):
         tags += ["temperature-ignored"] * (temperature != 1)
         logits, u = telling(rng, 8, *tags, temperature=temperature)
         sampled(student, logits, u, temperature=temperature)
+    got = student.sample(np.array([0.0, 3000.0, 1.0]), 0.5)
+    message = f"sample of logits 0, 3000 and 1: got {got!r}, want 1"
+    require(isinstance(got, int | np.integer) and got == 1, message, "draw-at-the-edge")
     logits = rng.normal(size=6) + 2000 * int(rng.choice([-1, 1]))
     for u in (0.0, 1 - 2**-53):
         got, want = student.sample(logits, u), 0 if u == 0 else 5
@@ -186,6 +189,13 @@ def sample_filters(student, rng):
         sampled(student, logits, u, **how)
     logits, u = telling(rng, 5)
     sampled(student, logits, u, top_k=50, top_p=1.0)
+    row = rng.normal(size=6)
+    for how in ({"top_k": 1}, {"top_p": 0.0}, {"min_p": 1.0}):
+        got, want = student.sample(row, 0.95, **how), int(row.argmax())
+        message = f"sample with {how} leaves one token, {want}; got {got!r}"
+        require(isinstance(got, int | np.integer) and got == want, message, "filter-at-its-end")
+    # filters that are off drop nothing, however small it is before the temperature
+    sampled(student, np.array([0.0, 60.0, 1.0]), 0.05, temperature=30.0)
 
 
 @check(hole="sample", points=1, title="in this order: top_k, top_p, min_p, temperature")

@@ -243,7 +243,7 @@ def sample(
     weights = {i: np.exp(row[i] - row[order[0]]) for i in order}
     total, running, left = sum(weights.values()), 0.0, []
     for i in order:
-        if top_p < 1 and running >= top_p * total:
+        if left and top_p < 1 and running >= top_p * total:
             break
         running += weights[i]
         if weights[i] >= min_p * weights[order[0]]:

@@ -239,7 +239,7 @@ def sample(
     p = shares(row)
     before = np.concatenate([[0], np.cumsum(p[down])[:-1]])
     if top_p < 1:
-        row[down[before >= top_p]] = -np.inf
+        row[down[1:][before[1:] >= top_p]] = -np.inf
     row[p < min_p * p.max()] = -np.inf
     left = np.flatnonzero(row > -np.inf)
     running = np.cumsum(shares(row[left] / temperature))

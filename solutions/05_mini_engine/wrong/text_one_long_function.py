@@ -40,7 +40,7 @@ def sample(
     if top_p < 1:
         running, n = 0.0, 0
         for i in order:
-            if running >= top_p:
+            if n and running >= top_p:
                 break
             running += np.exp(logits[i] - logits[order[0]]) / total
             n += 1
