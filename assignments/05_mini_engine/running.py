@@ -97,6 +97,7 @@ def cache_rewind(student, rng):
     near = {"rewind-does-nothing": 7, "rewind-off-by-one": keep + 1, "rewind-drops-n": 7 - keep}
     twin.agrees(f"7 rows, rewound to {keep}", near)
     twin.length_is(keep, f"7 rows, rewound to {keep}", {n: t for t, n in near.items()})
+    twin.cache.rewind(keep)  # to where it is already
     twin.append_all(3)
     twin.agrees(f"rewound to {keep}, then 3 new rows", {"rewind-stale-rows": 10})
     twin.cache.rewind(0)
@@ -112,21 +113,28 @@ def cache_rewind(student, rng):
         raise CheckFailed("rewind-beyond", f"rewind({n}) of an empty cache: want a ValueError")
 
 
+def refused(twin: Twin, layer: int, n: int, what: str) -> None:
+    """Require that the cache refuses n rows of a layer."""
+    try:
+        twin.cache.append(layer, rows_of(twin.rng, n), rows_of(twin.rng, n))
+    except CheckFailed as failed:
+        told = failed.tag == "error" and "ValueError" in str(failed)
+        require(told, f"{what}: {failed}; want a ValueError", "refused-by-accident")
+        return
+    raise CheckFailed("cache-overfull", f"{what}: want a ValueError")
+
+
 @check(hole="KVCache", points=1, title="too many tokens are refused, nothing changes")
 def cache_full(student, rng):
     twin = Twin(student, rng, capacity=5)
     twin.append_all(3)
     for layer in (0, 1):
-        try:
-            twin.cache.append(layer, rows_of(rng, 3), rows_of(rng, 3))
-        except CheckFailed as failed:
-            told = failed.tag == "error" and "ValueError" in str(failed)
-            require(told, f"6 tokens of 5: {failed}; want a ValueError", "refused-by-accident")
-            continue
-        raise CheckFailed("cache-overfull", "6 tokens in a cache of 5: want a ValueError")
+        refused(twin, layer, 3, "6 tokens in a cache of 5")
     twin.agrees("after a refusal", {"cache-half-full": 5})
     twin.append_all(2)
     twin.agrees("filled to its last row")
+    refused(twin, 0, 1, "one token more in a full cache")  # which NumPy would broadcast away
+    twin.agrees("after another refusal")
 
 
 ALIAS = """
