@@ -62,6 +62,8 @@ def norm_values(student, rng):
         }
         what = f"rms_norm, eps = {eps}"
         agrees(student, "rms_norm", (x, w, eps), oracle.rms_norm(x, w, eps), near, what)
+    what = "rms_norm of (1, 3, 8)"
+    agrees(student, "rms_norm", (x[None], w, 0.01), oracle.rms_norm(x[None], w, 0.01), None, what)
     kept(student, "rms_norm", (x, w, 1e-5))
 
 
