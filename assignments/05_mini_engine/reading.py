@@ -35,9 +35,9 @@ def pairs_of(rng: np.random.Generator) -> list[tuple[str, int, Any]]:
 
 
 def some_tensors(rng: np.random.Generator) -> list[tuple[str, Tensor]]:
-    """Tensors of all kinds, of one to three dimensions; not all fill whole lines of 32 bytes."""
+    """Tensors of all kinds, of one to four dimensions; not all fill whole lines of 32 bytes."""
     shapes = {"a": (F32, (3,)), "b": (Q8_0, (3, 64)), "c": (F16, (5, 7)), "d": (Q4_0, (2, 96)),
-              "e": (F32, (2, 3, 4))}  # fmt: skip
+              "e": (F32, (2, 3, 4)), "f": (F32, (1, 2, 1, 3))}  # fmt: skip
     names = [str(n) for n in rng.permutation(list(shapes))]
     return [(f"{n}.weight", files.tensor(rng, *shapes[n])) for n in names]
 
@@ -106,7 +106,7 @@ def gguf_tensors(student, rng):
 @check(hole="read_gguf", points=2, title="every tensor begins at a multiple of the alignment")
 def gguf_alignment(student, rng):
     rows = some_tensors(rng)
-    for alignment in (8, 64, 256):
+    for alignment in (1, 8, 64, 256):
         pairs = [("name", TEXT, "y" * int(rng.integers(alignment)))]
         pairs.insert(int(rng.integers(2)), ("general.alignment", U32, alignment))
         layout = Layout(alignment=alignment, filler=b"\x5a")
@@ -212,6 +212,10 @@ def gguf_refuses_tensors(student, rng):
         refused(Layout(kinds={name: kind}), f"{name} of kind {kind}", "accepts-kind")
     for ne in ([], [1, 1, 1, 1, 32]):
         refused(Layout(ne={name: ne}), f"{len(ne)} dimensions", "accepts-dimensions")
+    five = ("g.weight", files.tensor(rng, F32, (1, 1, 2, 1, 3)))
+    refused(Layout(), "a whole tensor of 5 dimensions", "accepts-dimensions", tensors=[*rows, five])
+    none = ("g.weight", Tensor(F32, (0,), b""))
+    refused(Layout(), "a tensor of no numbers", "accepts-size", tensors=[*rows, none])
     refused(Layout(ne={"a.weight": [0]}), "a size of 0", "accepts-size")
     refused(Layout(ne={"e.weight": [-4, -3, 2]}), "sizes below 0", "accepts-size")
     half = {"b.weight": [48, 4]}  # as many blocks in all, none of them in one row
