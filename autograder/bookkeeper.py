@@ -62,7 +62,8 @@ def write(
                 student = record["student"]
                 when = (submitted or {}).get(student) or clock.when(student, path)
                 sources = _sources(path, handout)
-                rows.append(ledger.row(record, handout, sources, when))
+                changed = _changed(root, config, handout, sources, record)
+                rows.append(ledger.row(record, handout, sources, when, changed))
                 _write_autograded(root, config, handout, sources, record, lateness.timestamp(path))
             book.write(rows)
             n += len(rows)
@@ -102,13 +103,36 @@ def standing(
 
 
 def _sources(path: Path | None, handout: Handout) -> dict[str, str]:
-    """The holes of a notebook, none of one that is gone or unreadable (its record says why)."""
+    """The holes and answers of a notebook, none of one that is gone or unreadable."""
     if path is None:
         return {}
     try:
-        return dict(submission.read(path, handout).holes)
+        found = submission.read(path, handout)
+        return dict(found.holes) | dict(found.answers)
     except submission.SubmissionError:
         return {}
+
+
+def _changed(
+    root: Path, config: Config, handout: Handout, sources: Mapping[str, str], record: Record
+) -> frozenset[str]:
+    """Answers that are others than in the notebook that formgrader shows; none without one."""
+    path = _autograded(root, config, record) / f"{record['assignment']}.ipynb"
+    if not handout.answers or not path.exists():
+        return frozenset()
+    before = _sources(path, handout)
+    stubs = handout.answers
+    return frozenset(n for n in stubs if before.get(n) != sources.get(n, stubs[n]))
+
+
+def _autograded(root: Path, config: Config, record: Record) -> Path:
+    """The folder of the notebook that formgrader shows."""
+    places = config.CourseDirectory
+    structure = places.get("directory_structure", "{nbgrader_step}/{student_id}/{assignment_id}")
+    step = places.get("autograded_directory", "autograded")
+    return root / structure.format(
+        nbgrader_step=step, student_id=record["student"], assignment_id=record["assignment"]
+    )
 
 
 def _write_autograded(
@@ -120,13 +144,7 @@ def _write_autograded(
     stamp: datetime | None,
 ) -> None:
     """The notebook that formgrader shows, read-only as nbgrader's own are."""
-    places = config.CourseDirectory
-    structure = places.get("directory_structure", "{nbgrader_step}/{student_id}/{assignment_id}")
-    step = places.get("autograded_directory", "autograded")
-    assignment = record["assignment"]
-    folder = root / structure.format(
-        nbgrader_step=step, student_id=record["student"], assignment_id=assignment
-    )
+    assignment, folder = record["assignment"], _autograded(root, config, record)
     made = gradebook.notebook(handout, sources, record)
     pages.write(folder / f"{assignment}.ipynb", notebooks.text(made), 0o444)
     write_timestamp(folder, stamp)

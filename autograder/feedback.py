@@ -81,6 +81,7 @@ def page(
         }
         for hole, (got, most) in mark.holes.items()
     ]
+    holes += [_answer(name, most, standing) for name, most in record.get("by_hand", {}).items()]
     points = sum(h["points"] for h in holes) - (standing.penalty if standing else 0.0)
     return pages.page(
         "feedback.html",
@@ -95,6 +96,16 @@ def page(
         title=title or _title(record["assignment"]),
         unsandboxed=pages.unsandboxed(record),
     )
+
+
+def _answer(name: str, most: float, standing: Standing | None) -> dict[str, Any]:
+    """An answer that a human reads: its points as far as they are given."""
+    row = {"name": name, "max_points": most, "checks": [], **_by_hand(name, 0.0, standing)}
+    if row["by_hand"] is None:
+        row["by_hand"] = "A human gives these points; none are given yet"
+    else:
+        row["by_hand"] = f"{row['points']:g} of {most:g} points by hand"
+    return row
 
 
 def _by_hand(hole: str, got: float, standing: Standing | None) -> dict[str, Any]:

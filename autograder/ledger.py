@@ -37,23 +37,33 @@ TURNS = {
 
 @dataclass(frozen=True)
 class Row:
-    """What the gradebook shall say of one submission, by grade id and by hole."""
+    """What the gradebook shall say of one submission, by grade id and by hole.
+
+    ``points`` of None are a human's to give; ``changed`` are the answers that are others than when
+    they were last written, so that somebody has to look again.
+    """
 
     student: str
     submitted: datetime | None
-    points: Mapping[str, tuple[float, float]]
+    points: Mapping[str, tuple[float | None, float]]
     comments: Mapping[str, str | None]
+    changed: frozenset[str] = frozenset()
 
 
 def row(
-    record: Record, handout: Handout, sources: Mapping[str, str], submitted: datetime | None
+    record: Record,
+    handout: Handout,
+    sources: Mapping[str, str],
+    submitted: datetime | None,
+    changed: frozenset[str] = frozenset(),
 ) -> Row:
-    """The row of a record."""
+    """The row of a record; ``sources`` are those of holes and answers."""
     said = {
         hole: gradebook.comment(record, hole, sources.get(hole, stub), stub)
-        for hole, stub in handout.stubs.items()
+        for hole, stub in (handout.stubs | handout.answers).items()
     }
-    return Row(record["student"], submitted, gradebook.points(record), said)
+    points = gradebook.points(record) | gradebook.by_hand(handout, sources)
+    return Row(record["student"], submitted, points, said, changed)
 
 
 def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
@@ -70,6 +80,15 @@ def graded(
     if value is None:
         return before, needs
     return value, manual is not None and (needs or before != value)
+
+
+def asked(
+    value: float | None, manual: float | None, needs: bool, changed: bool
+) -> tuple[float | None, bool]:
+    """The same of an answer: a human is asked where it is written, and again where it changed."""
+    if value is not None:  # left as it was: nothing to read, unless points were given for it
+        return value, manual is not None and (needs or changed)
+    return None, manual is None or needs or changed
 
 
 def same_points(name: str, gradebook_has: float, record_has: float) -> None:
@@ -285,7 +304,10 @@ class Ledger:
                     })  # fmt: skip
                     continue
                 old = (before.auto_score, before.needs_manual_grade)
-                want = graded(value, old[0], before.manual_score, old[1])
+                if name in self.solution_cells:  # an answer: nbgrader has it as both
+                    want = asked(value, before.manual_score, old[1], name in one.changed)
+                else:
+                    want = graded(value, old[0], before.manual_score, old[1])
                 if want != old:
                     changed.append(
                         {"key": before.id, "auto_score": want[0], "needs_manual_grade": want[1]}

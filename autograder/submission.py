@@ -35,13 +35,15 @@ class Submission:
     """Sources of the holes that were found, in the handout's order.
 
     A hole comes with the definitions it uses from other cells (borrowed.py). ``notes`` say what was
-    odd, for student and instructor. ``elsewhere`` maps a name that another cell defines and that
-    was not taken along to that cell's number (from 1), to explain a NameError.
+    odd, for student and instructor. ``answers`` are the texts that a human reads. ``elsewhere``
+    maps a name that another cell defines and that was not taken along to that cell's number (from
+    1), to explain a NameError.
     """
 
     holes: Mapping[str, str]
     notes: tuple[str, ...] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -89,7 +91,19 @@ def read(path: Path | str, handout: Handout) -> Submission:
         names = ", ".join(sorted(n for n, at in taken.items() if at == number))
         notes.append(f"{names}: taken from cell {number}, which is no task's cell")
     elsewhere = {name: n for n in rest for name in code[n] - ours if name not in taken}
-    return Submission(holes, tuple(notes), elsewhere)
+    return Submission(holes, tuple(notes), elsewhere, _answers(cells, handout))
+
+
+def _answers(cells: Mapping[int, dict[str, Any]], handout: Handout) -> dict[str, str]:
+    """The text of each answer, by grade_id or cell id; one written to before one that is not."""
+    found = {}
+    for name, stub in handout.answers.items():
+        texts = [c["source"] for c in cells.values() if name in (c["grade_id"], c["id"])]
+        texts = [t[:MAX_HOLE] for t in texts]
+        written = [t for t in texts if t.split() != stub.split()]
+        if texts:
+            found[name] = (written or texts)[0]
+    return found
 
 
 def _load(path: Path) -> tuple[dict[int, dict[str, Any]], list[str]]:

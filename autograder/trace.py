@@ -7,7 +7,8 @@ where the code runs, points, seeds. Read before: wire.py, difference.py.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,31 @@ class Traced:
 
         return call
 
+    # What a check asks of the student's side itself, and no call of theirs.
+
     def workshop(self, name: str, program: str, packages: Iterable[Path] = ()) -> Any:
-        """The student's workshop; what is asked of it is no call of the student's."""
         return self._student.workshop(name, program, packages)
 
     def lent(self, parts: Any) -> Any:
-        """As the student's own ``lent``."""
         return self._student.lent(parts)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        return self._student.sources
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        return self._student.measured
+
+    @property
+    def cpu_s(self) -> float:
+        return self._student.cpu_s
+
+    def planted(self, source: str) -> AbstractContextManager[None]:
+        return self._student.planted(source)
+
+    def instead(self, source: str) -> AbstractContextManager[Any]:
+        return self._student.instead(source)
 
     def inputs(self, hole: str) -> str:
         """The last call of ``hole`` (or of anything), or an object's making and its last calls.
