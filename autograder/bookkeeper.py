@@ -62,8 +62,12 @@ def write(
                 student = record["student"]
                 when = (submitted or {}).get(student) or clock.when(student, path)
                 sources = _sources(path, handout)
-                rows.append(ledger.row(record, handout, sources, when))
-                _write_autograded(root, config, handout, sources, record, lateness.timestamp(path))
+                shown = _autograded(root, config, student, assignment)
+                before = _answers(shown, handout)
+                rows.append(ledger.row(record, handout, sources, when, before))
+                made = gradebook.notebook(handout, sources, record)
+                pages.write(shown, notebooks.text(made), 0o444)  # read-only as nbgrader's own are
+                write_timestamp(shown.parent, lateness.timestamp(path))
             book.write(rows)
             n += len(rows)
         return Written(n, book.settle())
@@ -102,34 +106,34 @@ def standing(
 
 
 def _sources(path: Path | None, handout: Handout) -> dict[str, str]:
-    """The holes of a notebook, none of one that is gone or unreadable (its record says why)."""
+    """The holes and answers of a notebook, none of one that is gone or unreadable (its record says
+    why).
+    """
     if path is None:
         return {}
     try:
-        return dict(submission.read(path, handout).holes)
+        found = submission.read(path, handout)
     except submission.SubmissionError:
         return {}
+    return {**found.holes, **found.answers}
 
 
-def _write_autograded(
-    root: Path,
-    config: Config,
-    handout: Handout,
-    sources: Mapping[str, str],
-    record: Record,
-    stamp: datetime | None,
-) -> None:
-    """The notebook that formgrader shows, read-only as nbgrader's own are."""
+def _answers(shown: Path, handout: Handout) -> dict[str, str]:
+    """The answers that formgrader shows so far, written here or by nbgrader's own command."""
+    if not handout.answers or not shown.exists():
+        return {}
+    return {n: s for n, s in _sources(shown, handout).items() if n in handout.answers}
+
+
+def _autograded(root: Path, config: Config, student: str, assignment: str) -> Path:
+    """The notebook that formgrader shows."""
     places = config.CourseDirectory
     structure = places.get("directory_structure", "{nbgrader_step}/{student_id}/{assignment_id}")
     step = places.get("autograded_directory", "autograded")
-    assignment = record["assignment"]
     folder = root / structure.format(
-        nbgrader_step=step, student_id=record["student"], assignment_id=assignment
+        nbgrader_step=step, student_id=student, assignment_id=assignment
     )
-    made = gradebook.notebook(handout, sources, record)
-    pages.write(folder / f"{assignment}.ipynb", notebooks.text(made), 0o444)
-    write_timestamp(folder, stamp)
+    return folder / f"{assignment}.ipynb"
 
 
 def write_timestamp(folder: Path, stamp: datetime | None) -> None:

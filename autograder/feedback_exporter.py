@@ -39,6 +39,7 @@ class FeedbackPage(Exporter):
             records.get(student),
             hints=assignment.hints,
             title=assignment.handout.title,
+            answers=assignment.handout.answers,
             standing=bookkeeper.standing(self._root, name, [student]).get(student),
         )
         return html, resources

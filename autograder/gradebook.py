@@ -27,7 +27,7 @@ LOOK_ALIKES = str.maketrans("<>", "‹›")
 
 
 def points(record: Record) -> dict[str, tuple[float, float]]:
-    """(points, most points) per grade id of the check cells."""
+    """(points, most points) per grade id of the check cells; answers are a human's."""
     return {f"check_{hole}": both for hole, both in score.mark(record).holes.items()}
 
 
@@ -58,8 +58,8 @@ def comment(record: Record, hole: str, source: str | None, stub: str) -> str | N
 
 
 def notebook(handout: Handout, sources: Mapping[str, str], record: Record | None) -> NotebookNode:
-    """The student's sources in our notebook, and under each check cell what its checks said."""
-    known = {h: s for h, s in sources.items() if h in handout.holes}
+    """The student's sources and words in our notebook, under each check cell what it said."""
+    known = {h: s for h, s in sources.items() if h in handout.holes or h in handout.answers}
     made = handout_module.fill(handout, known)
     return show(made, record) if record else made
 

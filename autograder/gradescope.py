@@ -30,7 +30,7 @@ MAX_METADATA = 10 * 2**20
 SCRIPTS = ("setup.sh", "run_autograder")
 SETTINGS = "settings.json"
 SECRET = "secret"
-PACKAGE = ("minengine", "autograder", "quizzes")
+PACKAGE = ("minengine", "autograder", "quizzes", "course")
 BUILD = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
 MADE = (".so", ".pyc", ".c", ".html~")  # built here, built anew there
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's first day: the same course gives the same zip
@@ -152,7 +152,10 @@ def _course_files(assignment: Assignment) -> Iterator[tuple[str, Path]]:
     """What checks need: the assignment's own folder and the syllabus, never solutions."""
     root = assignment.root
     yield "course/syllabus.yaml", root / "course" / "syllabus.yaml"
-    yield from _below(root, root / "assignments" / assignment.id)
+    yield from _below(root, assignment.parts)
+    text = assignment.handout.path
+    if text.parent != assignment.parts:
+        yield text.relative_to(root).as_posix(), text
 
 
 def _package_files(package: Path | None) -> Iterator[tuple[str, Path]]:

@@ -4,6 +4,7 @@
     # %%                     a code cell of ours
     # %% hole="rms_norm"     a stub: def or class of that name, docstring, raise NotImplementedError
     # %% check="rms_norm"    the check cell of that hole: check("rms_norm")
+    # %% [markdown] answer="conclusions" points=6      an empty cell for words, marked by a human
 
 Text before the first cell is the file's head and stands in no notebook. The format is a subset of
 jupytext's that forty lines read, so that a student's machine needs no jupytext (a test compares).
@@ -27,18 +28,26 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 MARKER = re.compile(r"^# %%(?P<rest>.*)$")
+ANSWER = re.compile(
+    r'^\[markdown\]\s+answer\s*=\s*"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"\s+points\s*=\s*(?P<points>\d+)$'
+)
+UNANSWERED = "YOUR ANSWER HERE"  # nbgrader's own word, which it puts there whatever we write
 OPTION = re.compile(r'^(?P<kind>hole|check)\s*=\s*"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"$')
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell; ``kind`` is markdown, code, hole or check, ``name`` the hole of the last two."""
+    """One cell; ``kind`` is markdown, code, hole, check or answer, ``name`` that of the last three.
+
+    ``points`` are those that a human may give to an answer.
+    """
 
     kind: str
     source: str
     id: str
     name: str = ""
+    points: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,13 +61,18 @@ class Handout:
 
     @property
     def assignment(self) -> str:
-        """The assignment's id: the folder's name."""
-        return self.path.parent.name
+        """The assignment's id: the folder's name, or that of a lab's file."""
+        return self.path.parent.name if self.path.name == "handout.py" else self.path.stem
 
     @property
     def holes(self) -> tuple[str, ...]:
         """Names of the holes in the order of the text."""
         return tuple(c.name for c in self.cells if c.kind == "hole")
+
+    @property
+    def answers(self) -> dict[str, float]:
+        """Names of the answers that a human marks, and the points of each."""
+        return {c.name: c.points for c in self.cells if c.kind == "answer"}
 
     @property
     def stubs(self) -> dict[str, str]:
@@ -86,15 +100,16 @@ def student_notebook(handout: Handout) -> NotebookNode:
 
 
 def fill(handout: Handout, sources: Mapping[str, str]) -> NotebookNode:
-    """The notebook with these sources in its holes; a hole not named keeps its stub.
+    """The notebook with these sources in its holes and answers; one not named stays as it is.
 
-    CourseError for a name that is no hole.
+    CourseError for a name that is neither.
     """
-    unknown = sorted(set(sources) - set(handout.holes))
+    unknown = sorted(set(sources) - set(handout.holes) - set(handout.answers))
     if unknown:
         raise CourseError(f"{handout.assignment}: no hole named {', '.join(unknown)}")
     return _notebook(
-        handout, lambda c: sources.get(c.name, c.source) if c.kind == "hole" else c.source
+        handout,
+        lambda c: sources.get(c.name, c.source) if c.kind in ("hole", "answer") else c.source,
     )
 
 
@@ -129,6 +144,11 @@ def _cells(path: Path, lines: list[str]) -> list[Cell]:
         body = "\n".join(lines[start + 1 : end]).strip("\n")
         if rest == "[markdown]":
             cells.append(Cell("markdown", _markdown(where, body), f"text_{n:02d}"))
+        elif found := ANSWER.match(rest):
+            if body:
+                raise CourseError(f"{where}: answer {found['name']}: ask in the cell above it")
+            points = float(found["points"])
+            cells.append(Cell("answer", UNANSWERED, found["name"], found["name"], points))
         elif rest == "":
             cells.append(Cell("code", body, f"code_{n:02d}"))
         elif option := OPTION.match(rest):
@@ -185,13 +205,13 @@ def _notebook(handout: Handout, source: Any) -> NotebookNode:
     for cell in handout.cells:
         row: dict[str, Any] = {
             "id": cell.id,
-            "cell_type": "markdown" if cell.kind == "markdown" else "code",
+            "cell_type": "markdown" if cell.kind in ("markdown", "answer") else "code",
             "metadata": {"nbgrader": nbgrader_metadata(handout, cell)},
             "source": source(cell),
         }
         if row["cell_type"] == "code":
             row |= {"execution_count": None, "outputs": []}
-        if cell.kind != "hole":
+        if cell.kind not in ("hole", "answer"):
             row["metadata"] |= {"deletable": False, "editable": False}
         else:
             row["metadata"] |= {"deletable": False}
@@ -202,17 +222,21 @@ def _notebook(handout: Handout, source: Any) -> NotebookNode:
 
 
 def nbgrader_metadata(handout: Handout, cell: Cell) -> dict[str, Any]:
-    """nbgrader's metadata, schema 3: a hole is a solution, its check a locked test with points."""
+    """nbgrader's metadata, schema 3: a hole is a solution, its check a locked test with points, an
+    answer both.
+    """
     row: dict[str, Any] = {
         "schema_version": 3,
         "grade_id": cell.id,
-        "grade": cell.kind == "check",
-        "solution": cell.kind == "hole",
-        "locked": cell.kind != "hole",
+        "grade": cell.kind in ("check", "answer"),
+        "solution": cell.kind in ("hole", "answer"),
+        "locked": cell.kind not in ("hole", "answer"),
         "task": False,
     }
     if cell.kind == "check":
         row["points"] = handout.points.get(cell.name, 0)
+    elif cell.kind == "answer":
+        row["points"] = cell.points
     return row
 
 

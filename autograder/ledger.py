@@ -25,6 +25,7 @@ from autograder import gradebook
 from autograder.errors import CourseError, NotInGradebook
 from autograder.handout import Handout
 from autograder.results import Record
+from autograder.submission import answered
 
 BATCH = 200  # students in a transaction; far below SQLite's limit of parameters
 # How a writer begins, so that two that start together come one after the other: what the second
@@ -37,23 +38,36 @@ TURNS = {
 
 @dataclass(frozen=True)
 class Row:
-    """What the gradebook shall say of one submission, by grade id and by hole."""
+    """What the gradebook shall say of one submission, by grade id and by hole.
+
+    ``to_read`` are the answers that wait for a human: none that is empty, which is 0 points.
+    """
 
     student: str
     submitted: datetime | None
     points: Mapping[str, tuple[float, float]]
     comments: Mapping[str, str | None]
+    to_read: frozenset[str] = frozenset()
 
 
 def row(
-    record: Record, handout: Handout, sources: Mapping[str, str], submitted: datetime | None
+    record: Record,
+    handout: Handout,
+    sources: Mapping[str, str],
+    submitted: datetime | None,
+    before: Mapping[str, str] | None = None,
 ) -> Row:
-    """The row of a record."""
+    """The row of a record; ``before`` are the answers that a human may have read already."""
     said = {
         hole: gradebook.comment(record, hole, sources.get(hole, stub), stub)
         for hole, stub in handout.stubs.items()
     }
-    return Row(record["student"], submitted, gradebook.points(record), said)
+    points = gradebook.points(record)
+    for name, most in handout.answers.items():
+        if not answered(sources.get(name, "")):
+            points[name], said[name] = (0.0, most), gradebook.NO_RESPONSE
+    fresh = {n for n in handout.answers if sources.get(n) != (before or {}).get(n)}
+    return Row(record["student"], submitted, points, said, frozenset(fresh - points.keys()))
 
 
 def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
@@ -286,6 +300,8 @@ class Ledger:
                     continue
                 old = (before.auto_score, before.needs_manual_grade)
                 want = graded(value, old[0], before.manual_score, old[1])
+                if name in one.to_read:
+                    want = (None, True)
                 if want != old:
                     changed.append(
                         {"key": before.id, "auto_score": want[0], "needs_manual_grade": want[1]}

@@ -21,7 +21,7 @@ from typing import Any
 
 from autograder import borrowed
 from autograder.errors import SubmissionError
-from autograder.handout import Handout
+from autograder.handout import UNANSWERED, Handout
 
 MAX_BYTES = 50 * 2**20  # of a notebook
 MAX_HOLE = 256 * 2**10  # characters of one hole; the handouts' own holes have under 4,000
@@ -36,12 +36,14 @@ class Submission:
 
     A hole comes with the definitions it uses from other cells (borrowed.py). ``notes`` say what was
     odd, for student and instructor. ``elsewhere`` maps a name that another cell defines and that
-    was not taken along to that cell's number (from 1), to explain a NameError.
+    was not taken along to that cell's number (from 1), to explain a NameError. ``answers`` are the
+    words that a human will read; they are data and no part of the digest.
     """
 
     holes: Mapping[str, str]
     notes: tuple[str, ...] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -89,7 +91,23 @@ def read(path: Path | str, handout: Handout) -> Submission:
         names = ", ".join(sorted(n for n, at in taken.items() if at == number))
         notes.append(f"{names}: taken from cell {number}, which is no task's cell")
     elsewhere = {name: n for n in rest for name in code[n] - ours if name not in taken}
-    return Submission(holes, tuple(notes), elsewhere)
+    return Submission(holes, tuple(notes), elsewhere, _answers(cells, handout))
+
+
+def _answers(cells: Mapping[int, dict[str, Any]], handout: Handout) -> dict[str, str]:
+    """The text of each answer: the cell with its id that is not empty, else the first one."""
+    found = {}
+    for name in handout.answers:
+        mine = [c["source"][:MAX_HOLE] for c in cells.values() if name in (c["grade_id"], c["id"])]
+        filled = [text for text in mine if answered(text)]
+        if mine:
+            found[name] = (filled or mine)[0]
+    return found
+
+
+def answered(text: str) -> bool:
+    """Is there anything in an answer but what stood there before?"""
+    return bool(text.replace(UNANSWERED, "").strip())
 
 
 def _load(path: Path) -> tuple[dict[int, dict[str, Any]], list[str]]:

@@ -32,7 +32,8 @@ def feedback(name: Name, folder: Dir = Path(), course: CourseOption = None) -> N
 
     assignment = catalog.find_course(course).assignment(name)
     records = records_of(folder, assignment.id)
-    how = {"hints": assignment.hints, "title": assignment.handout.title}
+    text = assignment.handout
+    how = {"hints": assignment.hints, "title": text.title, "answers": text.answers}
     how["standings"] = standings_of(folder, assignment.id, records)
     pages.write(folder, assignment.id, records, **how)
     out.print(
