@@ -62,12 +62,9 @@ def write(
                 student = record["student"]
                 when = (submitted or {}).get(student) or clock.when(student, path)
                 sources = _sources(path, handout)
-                shown = _autograded(root, config, student, assignment)
-                before = _answers(shown, handout)
-                rows.append(ledger.row(record, handout, sources, when, before))
-                made = gradebook.notebook(handout, sources, record)
-                pages.write(shown, notebooks.text(made), 0o444)  # read-only as nbgrader's own are
-                write_timestamp(shown.parent, lateness.timestamp(path))
+                changed = _changed(root, config, handout, sources, record)
+                rows.append(ledger.row(record, handout, sources, when, changed))
+                _write_autograded(root, config, handout, sources, record, lateness.timestamp(path))
             book.write(rows)
             n += len(rows)
         return Written(n, book.settle())
@@ -106,34 +103,51 @@ def standing(
 
 
 def _sources(path: Path | None, handout: Handout) -> dict[str, str]:
-    """The holes and answers of a notebook, none of one that is gone or unreadable (its record says
-    why).
-    """
+    """The holes and answers of a notebook, none of one that is gone or unreadable."""
     if path is None:
         return {}
     try:
         found = submission.read(path, handout)
+        return dict(found.holes) | dict(found.answers)
     except submission.SubmissionError:
         return {}
-    return {**found.holes, **found.answers}
 
 
-def _answers(shown: Path, handout: Handout) -> dict[str, str]:
-    """The answers that formgrader shows so far, written here or by nbgrader's own command."""
-    if not handout.answers or not shown.exists():
-        return {}
-    return {n: s for n, s in _sources(shown, handout).items() if n in handout.answers}
+def _changed(
+    root: Path, config: Config, handout: Handout, sources: Mapping[str, str], record: Record
+) -> frozenset[str]:
+    """Answers that are others than in the notebook that formgrader shows; none without one."""
+    path = _autograded(root, config, record) / f"{record['assignment']}.ipynb"
+    if not handout.answers or not path.exists():
+        return frozenset()
+    before = _sources(path, handout)
+    stubs = handout.answers
+    return frozenset(n for n in stubs if before.get(n) != sources.get(n, stubs[n]))
 
 
-def _autograded(root: Path, config: Config, student: str, assignment: str) -> Path:
-    """The notebook that formgrader shows."""
+def _autograded(root: Path, config: Config, record: Record) -> Path:
+    """The folder of the notebook that formgrader shows."""
     places = config.CourseDirectory
     structure = places.get("directory_structure", "{nbgrader_step}/{student_id}/{assignment_id}")
     step = places.get("autograded_directory", "autograded")
-    folder = root / structure.format(
-        nbgrader_step=step, student_id=student, assignment_id=assignment
+    return root / structure.format(
+        nbgrader_step=step, student_id=record["student"], assignment_id=record["assignment"]
     )
-    return folder / f"{assignment}.ipynb"
+
+
+def _write_autograded(
+    root: Path,
+    config: Config,
+    handout: Handout,
+    sources: Mapping[str, str],
+    record: Record,
+    stamp: datetime | None,
+) -> None:
+    """The notebook that formgrader shows, read-only as nbgrader's own are."""
+    assignment, folder = record["assignment"], _autograded(root, config, record)
+    made = gradebook.notebook(handout, sources, record)
+    pages.write(folder / f"{assignment}.ipynb", notebooks.text(made), 0o444)
+    write_timestamp(folder, stamp)
 
 
 def write_timestamp(folder: Path, stamp: datetime | None) -> None:

@@ -152,7 +152,8 @@ class Assignment:
 
     @property
     def max_points(self) -> float:
-        return sum(c.points for c in self.checks)
+        """What the checks give and what a human gives."""
+        return sum(c.points for c in self.checks) + sum(self.handout.by_hand.values())
 
     @cached_property
     def digests(self) -> dict[str, str]:

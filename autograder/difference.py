@@ -148,6 +148,8 @@ def summary(value: Any, n: int = 6) -> str:
     if isinstance(value, list | tuple):
         inside = ", ".join(summary(v, 3) for v in value[:n]) + (", ..." if len(value) > n else "")
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes {value[:12]!r}{'...' if len(value) > 12 else ''}"
     return repr(value)[:80] if isinstance(value, str | Handle) else number(value)
 
 

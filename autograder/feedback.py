@@ -32,21 +32,19 @@ def write(
     *,
     hints: Mapping[str, Hint] | None = None,
     title: str = "",
-    answers: Mapping[str, float] | None = None,
     standings: Mapping[str, Standing] | None = None,
 ) -> int:
     """Write the page of every record; returns how many.
 
     ``hints`` is the assignment's ladder; without it a page has the sentence that records carry.
-    ``answers`` are those that a human marks, with their points; ``standings`` is what the gradebook
-    says, by student.
+    ``standings`` is what the gradebook says, by student.
     """
     n = 0
     for record in records:
         student = pages.one_name(record["student"])
         folder = Path(course_dir, "feedback", student, pages.one_name(assignment))
         standing = (standings or {}).get(student)
-        html = page(record, hints=hints, title=title, answers=answers, standing=standing)
+        html = page(record, hints=hints, title=title, standing=standing)
         pages.write(folder / f"{assignment}.html", html)
         receipts(Path(course_dir, "submitted", student, assignment), folder)
         n += 1
@@ -68,7 +66,6 @@ def page(
     *,
     hints: Mapping[str, Hint] | None = None,
     title: str = "",
-    answers: Mapping[str, float] | None = None,
     standing: Standing | None = None,
 ) -> str:
     """The page of one record as HTML, with what ``standing`` adds to it."""
@@ -84,7 +81,7 @@ def page(
         }
         for hole, (got, most) in mark.holes.items()
     ]
-    holes += [_answer(name, most, standing) for name, most in (answers or {}).items()]
+    holes += [_answer(name, most, standing) for name, most in record.get("by_hand", {}).items()]
     points = sum(h["points"] for h in holes) - (standing.penalty if standing else 0.0)
     return pages.page(
         "feedback.html",
@@ -92,7 +89,6 @@ def page(
         record=record,
         mark=mark,
         points=max(0.0, points),
-        most=mark.max_points + sum((answers or {}).values()),
         late=lateness.lasted(standing.late_s) if standing and standing.late_s else "",
         penalty=standing.penalty if standing else 0.0,
         holes=holes,
@@ -103,11 +99,13 @@ def page(
 
 
 def _answer(name: str, most: float, standing: Standing | None) -> dict[str, Any]:
-    """An answer in words, with a human's points or the word that they are to come."""
-    row = _by_hand(name, 0.0, standing)
-    marked = row["by_hand"] is not None
-    row["by_hand"] = "Marked by hand" if marked else "Not marked by hand yet"
-    return {"name": name.replace("_", " "), "max_points": most, "checks": [], **row}
+    """An answer that a human reads: its points as far as they are given."""
+    row = {"name": name, "max_points": most, "checks": [], **_by_hand(name, 0.0, standing)}
+    if row["by_hand"] is None:
+        row["by_hand"] = "A human gives these points; none are given yet"
+    else:
+        row["by_hand"] = f"{row['points']:g} of {most:g} points by hand"
+    return row
 
 
 def _by_hand(hole: str, got: float, standing: Standing | None) -> dict[str, Any]:

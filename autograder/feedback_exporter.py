@@ -39,7 +39,6 @@ class FeedbackPage(Exporter):
             records.get(student),
             hints=assignment.hints,
             title=assignment.handout.title,
-            answers=assignment.handout.answers,
             standing=bookkeeper.standing(self._root, name, [student]).get(student),
         )
         return html, resources

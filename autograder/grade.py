@@ -208,6 +208,7 @@ class Grader(Warm):
             results=" ".join(keys.values()),
             notes="\n".join(found.notes),
             elsewhere=json.dumps(found.elsewhere, sort_keys=True),
+            **answers_key(assignment, found),
         )
         if key == before["key"]:
             return None
@@ -228,7 +229,21 @@ class Grader(Warm):
             "ran": len(stale),
             "notes": [*found.notes, *where_names_are(rows, found.elsewhere)],
             "results": rows,
+            **by_hand(assignment),
         }
+
+
+def by_hand(assignment: Assignment) -> dict[str, dict[str, float]]:
+    """What a record says of the points that a human gives; nothing where none does."""
+    most = assignment.handout.by_hand
+    return {"by_hand": most} if most else {}
+
+
+def answers_key(assignment: Assignment, found: submission.Submission) -> dict[str, str]:
+    """What a record depends on besides checks, where a human reads answers."""
+    if not assignment.handout.answers:
+        return {}
+    return {"answers": json.dumps([dict(found.answers), assignment.handout.by_hand])}
 
 
 def fit(job: Job) -> None:
@@ -322,6 +337,7 @@ def lost_record(assignment: Assignment, student: str, backend: str, why: str) ->
         "ran": 0,
         "notes": [f"not graded: {why}; look at this notebook by hand"],
         "results": [r.to_dict() for r in rows],
+        **by_hand(assignment),
     }
 
 

@@ -27,8 +27,18 @@ LOOK_ALIKES = str.maketrans("<>", "‹›")
 
 
 def points(record: Record) -> dict[str, tuple[float, float]]:
-    """(points, most points) per grade id of the check cells; answers are a human's."""
+    """(points, most points) per grade id of the check cells."""
     return {f"check_{hole}": both for hole, both in score.mark(record).holes.items()}
+
+
+def by_hand(handout: Handout, sources: Mapping[str, str]) -> dict[str, tuple[float | None, float]]:
+    """(points, most points) per answer: 0 for one left as it was, None where a human is to look."""
+    return {
+        name: (None if sources.get(name, stub).split() != stub.split() else 0.0, most)
+        for (name, stub), most in zip(
+            handout.answers.items(), handout.by_hand.values(), strict=True
+        )
+    }
 
 
 def comment(record: Record, hole: str, source: str | None, stub: str) -> str | None:
@@ -58,7 +68,7 @@ def comment(record: Record, hole: str, source: str | None, stub: str) -> str | N
 
 
 def notebook(handout: Handout, sources: Mapping[str, str], record: Record | None) -> NotebookNode:
-    """The student's sources and words in our notebook, under each check cell what it said."""
+    """The student's sources in our notebook, and under each check cell what its checks said."""
     known = {h: s for h, s in sources.items() if h in handout.holes or h in handout.answers}
     made = handout_module.fill(handout, known)
     return show(made, record) if record else made

@@ -4,7 +4,7 @@
     # %%                     a code cell of ours
     # %% hole="rms_norm"     a stub: def or class of that name, docstring, raise NotImplementedError
     # %% check="rms_norm"    the check cell of that hole: check("rms_norm")
-    # %% [markdown] answer="conclusions" points=6      an empty cell for words, marked by a human
+    # %% answer="design" points="4"   text that a student writes and a human gives points for
 
 Text before the first cell is the file's head and stands in no notebook. The format is a subset of
 jupytext's that forty lines read, so that a student's machine needs no jupytext (a test compares).
@@ -28,19 +28,18 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 MARKER = re.compile(r"^# %%(?P<rest>.*)$")
-ANSWER = re.compile(
-    r'^\[markdown\]\s+answer\s*=\s*"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"\s+points\s*=\s*(?P<points>\d+)$'
+OPTION = re.compile(
+    r'^(?P<kind>hole|check|answer)\s*=\s*"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"'
+    r'(\s+points\s*=\s*"(?P<points>[0-9]+(\.[0-9]+)?)")?$'
 )
-UNANSWERED = "YOUR ANSWER HERE"  # nbgrader's own word, which it puts there whatever we write
-OPTION = re.compile(r'^(?P<kind>hole|check)\s*=\s*"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"$')
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell; ``kind`` is markdown, code, hole, check or answer, ``name`` that of the last three.
+    """One cell; ``kind`` is markdown, code, hole, check or answer.
 
-    ``points`` are those that a human may give to an answer.
+    ``name`` is the hole of a hole and a check, or the answer's own; ``points`` are an answer's.
     """
 
     kind: str
@@ -48,6 +47,10 @@ class Cell:
     id: str
     name: str = ""
     points: float = 0.0
+
+    @property
+    def is_text(self) -> bool:
+        return self.kind in ("markdown", "answer")
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,19 @@ class Handout:
         return tuple(c.name for c in self.cells if c.kind == "hole")
 
     @property
-    def answers(self) -> dict[str, float]:
-        """Names of the answers that a human marks, and the points of each."""
-        return {c.name: c.points for c in self.cells if c.kind == "answer"}
-
-    @property
     def stubs(self) -> dict[str, str]:
         """What stands in each hole when a student gets it."""
         return {c.name: c.source for c in self.cells if c.kind == "hole"}
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """What stands in each answer when a student gets it."""
+        return {c.name: c.source for c in self.cells if c.kind == "answer"}
+
+    @property
+    def by_hand(self) -> dict[str, float]:
+        """The most points that a human can give for each answer."""
+        return {c.name: c.points for c in self.cells if c.kind == "answer"}
 
 
 def parse(path: Path | str, points: Mapping[str, float] | None = None) -> Handout:
@@ -100,16 +108,16 @@ def student_notebook(handout: Handout) -> NotebookNode:
 
 
 def fill(handout: Handout, sources: Mapping[str, str]) -> NotebookNode:
-    """The notebook with these sources in its holes and answers; one not named stays as it is.
+    """The notebook with these sources in its holes and answers; what is not named keeps its stub.
 
     CourseError for a name that is neither.
     """
     unknown = sorted(set(sources) - set(handout.holes) - set(handout.answers))
     if unknown:
         raise CourseError(f"{handout.assignment}: no hole named {', '.join(unknown)}")
+    theirs = ("hole", "answer")
     return _notebook(
-        handout,
-        lambda c: sources.get(c.name, c.source) if c.kind in ("hole", "answer") else c.source,
+        handout, lambda c: sources.get(c.name, c.source) if c.kind in theirs else c.source
     )
 
 
@@ -144,19 +152,26 @@ def _cells(path: Path, lines: list[str]) -> list[Cell]:
         body = "\n".join(lines[start + 1 : end]).strip("\n")
         if rest == "[markdown]":
             cells.append(Cell("markdown", _markdown(where, body), f"text_{n:02d}"))
-        elif found := ANSWER.match(rest):
-            if body:
-                raise CourseError(f"{where}: answer {found['name']}: ask in the cell above it")
-            points = float(found["points"])
-            cells.append(Cell("answer", UNANSWERED, found["name"], found["name"], points))
         elif rest == "":
             cells.append(Cell("code", body, f"code_{n:02d}"))
         elif option := OPTION.match(rest):
-            kind, name = option["kind"], option["name"]
-            cells.append(Cell(kind, body, name if kind == "hole" else f"check_{name}", name))
+            cells.append(_named(where, body, option))
         else:
-            raise CourseError(f'{where}: "{rest}": want [markdown], hole="NAME" or check="NAME"')
+            raise CourseError(
+                f'{where}: "{rest}": want [markdown], hole="NAME", check="NAME" or '
+                'answer="NAME" points="N"'
+            )
     return cells
+
+
+def _named(where: str, body: str, option: re.Match) -> Cell:
+    """A hole, a check or an answer; points are given with an answer and with nothing else."""
+    kind, name, points = option["kind"], option["name"], float(option["points"] or 0)
+    if (kind == "answer") != (points > 0):
+        raise CourseError(f"{where}: {kind} {name}: points of {points:g}")
+    if kind == "answer":
+        return Cell(kind, _markdown(where, body), name, name, points)
+    return Cell(kind, body, name if kind == "hole" else f"check_{name}", name)
 
 
 def _markdown(where: str, body: str) -> str:
@@ -205,7 +220,7 @@ def _notebook(handout: Handout, source: Any) -> NotebookNode:
     for cell in handout.cells:
         row: dict[str, Any] = {
             "id": cell.id,
-            "cell_type": "markdown" if cell.kind in ("markdown", "answer") else "code",
+            "cell_type": "markdown" if cell.is_text else "code",
             "metadata": {"nbgrader": nbgrader_metadata(handout, cell)},
             "source": source(cell),
         }
@@ -222,20 +237,22 @@ def _notebook(handout: Handout, source: Any) -> NotebookNode:
 
 
 def nbgrader_metadata(handout: Handout, cell: Cell) -> dict[str, Any]:
-    """nbgrader's metadata, schema 3: a hole is a solution, its check a locked test with points, an
-    answer both.
+    """nbgrader's metadata, schema 3: a hole is a solution, its check a locked test with points.
+
+    An answer is both solution and grade, which nbgrader calls a manually graded answer.
     """
+    answer = cell.kind == "answer"
     row: dict[str, Any] = {
         "schema_version": 3,
         "grade_id": cell.id,
-        "grade": cell.kind in ("check", "answer"),
-        "solution": cell.kind in ("hole", "answer"),
-        "locked": cell.kind not in ("hole", "answer"),
+        "grade": cell.kind == "check" or answer,
+        "solution": cell.kind == "hole" or answer,
+        "locked": cell.kind != "hole" and not answer,
         "task": False,
     }
     if cell.kind == "check":
         row["points"] = handout.points.get(cell.name, 0)
-    elif cell.kind == "answer":
+    elif answer:
         row["points"] = cell.points
     return row
 

@@ -25,7 +25,6 @@ from autograder import gradebook
 from autograder.errors import CourseError, NotInGradebook
 from autograder.handout import Handout
 from autograder.results import Record
-from autograder.submission import answered
 
 BATCH = 200  # students in a transaction; far below SQLite's limit of parameters
 # How a writer begins, so that two that start together come one after the other: what the second
@@ -40,14 +39,15 @@ TURNS = {
 class Row:
     """What the gradebook shall say of one submission, by grade id and by hole.
 
-    ``to_read`` are the answers that wait for a human: none that is empty, which is 0 points.
+    ``points`` of None are a human's to give; ``changed`` are the answers that are others than when
+    they were last written, so that somebody has to look again.
     """
 
     student: str
     submitted: datetime | None
-    points: Mapping[str, tuple[float, float]]
+    points: Mapping[str, tuple[float | None, float]]
     comments: Mapping[str, str | None]
-    to_read: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
 
 
 def row(
@@ -55,19 +55,15 @@ def row(
     handout: Handout,
     sources: Mapping[str, str],
     submitted: datetime | None,
-    before: Mapping[str, str] | None = None,
+    changed: frozenset[str] = frozenset(),
 ) -> Row:
-    """The row of a record; ``before`` are the answers that a human may have read already."""
+    """The row of a record; ``sources`` are those of holes and answers."""
     said = {
         hole: gradebook.comment(record, hole, sources.get(hole, stub), stub)
-        for hole, stub in handout.stubs.items()
+        for hole, stub in (handout.stubs | handout.answers).items()
     }
-    points = gradebook.points(record)
-    for name, most in handout.answers.items():
-        if not answered(sources.get(name, "")):
-            points[name], said[name] = (0.0, most), gradebook.NO_RESPONSE
-    fresh = {n for n in handout.answers if sources.get(n) != (before or {}).get(n)}
-    return Row(record["student"], submitted, points, said, frozenset(fresh - points.keys()))
+    points = gradebook.points(record) | gradebook.by_hand(handout, sources)
+    return Row(record["student"], submitted, points, said, changed)
 
 
 def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
@@ -84,6 +80,15 @@ def graded(
     if value is None:
         return before, needs
     return value, manual is not None and (needs or before != value)
+
+
+def asked(
+    value: float | None, manual: float | None, needs: bool, changed: bool
+) -> tuple[float | None, bool]:
+    """The same of an answer: a human is asked where it is written, and again where it changed."""
+    if value is not None:  # left as it was: nothing to read, unless points were given for it
+        return value, manual is not None and (needs or changed)
+    return None, manual is None or needs or changed
 
 
 def same_points(name: str, gradebook_has: float, record_has: float) -> None:
@@ -299,9 +304,10 @@ class Ledger:
                     })  # fmt: skip
                     continue
                 old = (before.auto_score, before.needs_manual_grade)
-                want = graded(value, old[0], before.manual_score, old[1])
-                if name in one.to_read:
-                    want = (None, True)
+                if name in self.solution_cells:  # an answer: nbgrader has it as both
+                    want = asked(value, before.manual_score, old[1], name in one.changed)
+                else:
+                    want = graded(value, old[0], before.manual_score, old[1])
                 if want != old:
                     changed.append(
                         {"key": before.id, "auto_score": want[0], "needs_manual_grade": want[1]}

@@ -8,10 +8,13 @@ checks, sandboxes. Read before: wire.py.
 from __future__ import annotations
 
 import copy
+import inspect
+import linecache
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,10 +27,19 @@ PLAIN = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, type(Non
 class LocalStudent:
     """The functions and classes of a namespace, called as a check calls a sandboxed student."""
 
-    def __init__(self, namespace: Mapping[str, Any], names: Sequence[str] | None = None) -> None:
-        """``names`` are the holes; None is every name of the namespace."""
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        names: Sequence[str] | None = None,
+        sources: Mapping[str, str] | None = None,
+    ) -> None:
+        """``names`` are the holes; None is every name of the namespace. ``sources`` are the holes'
+        texts where they are known; else those of the cells that ran are looked up.
+        """
         self._namespace = namespace
         self._names = names
+        self._sources = sources
+        self.measured: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -40,6 +52,41 @@ class LocalStudent:
         if target is None or (self._names is not None and name not in self._names):
             raise StudentError("missing", f"{name} is not defined: run its cell first")
         return observe(target, name, args, kwargs)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The text of the cell that defined each function and class, by its name."""
+        if self._sources is not None:
+            return self._sources
+        names = self._names or [n for n, v in self._namespace.items() if _own_code(v)]
+        found = {n: _cell_of(self._namespace.get(n)) for n in names}
+        return {name: text for name, text in found.items() if text}
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor seconds of this process so far."""
+        return time.process_time()
+
+    @contextmanager
+    def planted(self, source: str) -> Iterator[None]:
+        """Run ``source`` in the namespace; its names are what they were afterwards."""
+        before, names = dict(self._namespace), self._names
+        try:
+            exec(compile(source, "<planted>", "exec", dont_inherit=True), self._namespace)
+            self._names = None
+            yield
+        finally:
+            self._names = names
+            for name in [n for n in self._namespace if n not in before]:
+                del self._namespace[name]
+            self._namespace.update(before)
+
+    @contextmanager
+    def instead(self, source: str) -> Iterator[LocalStudent]:
+        """Another program in the place of the student's, in a namespace of its own."""
+        namespace: dict[str, Any] = {"np": np}
+        exec(compile(source, "<program>", "exec", dont_inherit=True), namespace)
+        yield LocalStudent(namespace)
 
 
 class LocalHandle(Handle):
@@ -122,6 +169,19 @@ def _arrays(value: Any) -> list[np.ndarray]:
     if isinstance(value, list | tuple):
         return [a for v in value for a in _arrays(v)]
     return []
+
+
+def _own_code(value: Any) -> Any:
+    """The code of a function or of a class's first method, None of anything else."""
+    if inspect.isclass(value):
+        value = next((m for m in vars(value).values() if inspect.isfunction(m)), None)
+    return value.__code__ if inspect.isfunction(value) else None
+
+
+def _cell_of(value: Any) -> str:
+    """The whole text of the notebook's cell (Jupyter keeps it as a file's) that defined it."""
+    code = _own_code(value)
+    return "".join(linecache.getlines(code.co_filename)) if code else ""
 
 
 def _words(name: str, error: BaseException) -> str:

@@ -264,7 +264,8 @@ class Rebuild(FromCourse):
         path, handout = self.submitted(resources), self.assignment(resources).handout
         refuse_odd_files(path.parent)
         found = submission.read(path, handout)
-        return gradebook.notebook(handout, {**found.holes, **found.answers}, None), resources
+        theirs = dict(found.holes) | dict(found.answers)
+        return gradebook.notebook(handout, theirs, None), resources
 
 
 class Grade(FromCourse):
@@ -295,15 +296,16 @@ class SaveResults(SaveAutoGrades):
     def _add_score(self, cell: NotebookNode, resources: Any) -> None:
         name = cell.metadata.nbgrader["grade_id"]
         row = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
-        if cell.cell_type == "markdown":  # words: nbgrader asks a human each time it autogrades
-            blank = not submission.answered(cell.source)
-            row.auto_score, row.needs_manual_grade = (0.0, False) if blank else (None, True)
+        if cell.metadata.nbgrader["solution"]:  # an answer, which a human reads
+            stub = self.gradebook.find_source_cell(name, self.notebook_id, self.assignment_id)
+            value = 0.0 if cell.source.split() == stub.source.split() else None
+            want = ledger.asked(value, row.manual_score, row.needs_manual_grade, changed=True)
         else:
             value, most = gradebook.points(resources["autograder"])[name]
             ledger.same_points(name, row.max_score, most)
-            row.auto_score, row.needs_manual_grade = ledger.graded(
-                value, row.auto_score, row.manual_score, row.needs_manual_grade
-            )
+            before = row.auto_score, row.manual_score, row.needs_manual_grade
+            want = ledger.graded(value, *before)
+        row.auto_score, row.needs_manual_grade = want
         self.gradebook.db.commit()
 
     def _add_comment(self, cell: NotebookNode, resources: Any) -> None:

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from autograder import attacks
 from autograder.errors import SandboxUnavailable
 from autograder.walls import BACKENDS, Backend
-from autograder.watch import Limits, Stopped
+from autograder.watch import Limits, Stopped, exact_cpu_seconds
 from autograder.wire import (
     BadFrame,
     Frame,
@@ -34,6 +35,9 @@ from autograder.worker import Server, Worker
 __all__ = ["Backend", "Handle", "Limits", "Observation", "Server", "Student", "StudentError",
            "backends", "choose", "probe", "self_attack"]  # fmt: skip
 MAX_TIMEOUTS = 2
+PLANTED, UPROOTED = "planted", "uprooted"  # names of what is loaded besides the holes
+KEEP = "__kept__ = dict(globals())\n"
+RESTORE = "(lambda kept: (globals().clear(), globals().update(kept)))(__kept__)\n"
 INSTALL = (
     "no sandbox works on this system, so nothing was graded. "
     "On Debian or Ubuntu: apt-get install bubblewrap libseccomp2. "
@@ -69,6 +73,7 @@ class Student:
         self._unloadable: dict[str, StudentError] = {}
         self._timeouts: dict[str, int] = {}
         self._released: list[int] = []
+        self.measured: dict[str, Any] = {}  # what checks found out once for this submission
         self._printed = ["", ""]
 
     def __enter__(self) -> Student:
@@ -101,6 +106,50 @@ class Student:
     def backend(self) -> Backend:
         """The walls around it; ``backend.title`` is the stamp for reports."""
         return self._server.backend
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The text of each hole."""
+        return {name: text for name, text in self._sources.items() if name != "setup"}
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor seconds of the submission's process so far, as seen from outside."""
+        self._enter()
+        return exact_cpu_seconds(self._worker.pid)
+
+    @contextmanager
+    def planted(self, source: str) -> Iterator[None]:
+        """Run ``source`` in the submission's namespace; its names are what they were afterwards.
+
+        For a bug put around a function, or for a meter: what is planted is no secret, for the
+        submission can read it. Nothing is to be restored where the process ended meanwhile.
+        """
+        self._enter()
+        process = self._generation
+        self._plant(KEEP + source)
+        try:
+            yield
+        finally:
+            if self._worker is not None and self._generation == process:
+                self._plant(RESTORE, UPROOTED)
+
+    def _plant(self, source: str, name: str = PLANTED) -> None:
+        reply = self._exchange(name, {"op": "load", "name": name, "source": source})
+        self._read(reply, Reply.value)
+
+    @contextmanager
+    def instead(self, source: str) -> Iterator[Student]:
+        """Another program in the submission's place: same walls and limits, its own process.
+
+        The submission's process ends before, so that neither sees the other.
+        """
+        self._leave()
+        other = Student({"program": source}, limits=self._limits, backend=self._server)
+        try:
+            yield other
+        finally:
+            other.close()
 
     def close(self) -> None:
         """End the process, and the sandbox if it is its own."""

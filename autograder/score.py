@@ -68,7 +68,10 @@ class Spread:
 
 
 def mark(record: Mapping[str, Any]) -> Mark:
-    """The mark of one record: the sum of its results' points."""
+    """The mark of one record: the sum of its results' points.
+
+    What a human can give (``by_hand``) is among the most points, and nobody has it yet.
+    """
     holes: dict[str, tuple[float, float]] = {}
     tags: Counter[str] = Counter()
     for row in record["results"]:
@@ -79,7 +82,8 @@ def mark(record: Mapping[str, Any]) -> Mark:
     return Mark(
         student=record["student"],
         points=sum(got for got, _ in holes.values()),
-        max_points=sum(most for _, most in holes.values()),
+        max_points=sum(most for _, most in holes.values())
+        + sum(record.get("by_hand", {}).values()),
         holes=holes,
         tags=tuple(tag for tag, _ in tags.most_common()),
         sandbox=record["sandbox"],

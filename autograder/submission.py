@@ -21,7 +21,7 @@ from typing import Any
 
 from autograder import borrowed
 from autograder.errors import SubmissionError
-from autograder.handout import UNANSWERED, Handout
+from autograder.handout import Handout
 
 MAX_BYTES = 50 * 2**20  # of a notebook
 MAX_HOLE = 256 * 2**10  # characters of one hole; the handouts' own holes have under 4,000
@@ -35,9 +35,9 @@ class Submission:
     """Sources of the holes that were found, in the handout's order.
 
     A hole comes with the definitions it uses from other cells (borrowed.py). ``notes`` say what was
-    odd, for student and instructor. ``elsewhere`` maps a name that another cell defines and that
-    was not taken along to that cell's number (from 1), to explain a NameError. ``answers`` are the
-    words that a human will read; they are data and no part of the digest.
+    odd, for student and instructor. ``answers`` are the texts that a human reads. ``elsewhere``
+    maps a name that another cell defines and that was not taken along to that cell's number (from
+    1), to explain a NameError.
     """
 
     holes: Mapping[str, str]
@@ -95,19 +95,15 @@ def read(path: Path | str, handout: Handout) -> Submission:
 
 
 def _answers(cells: Mapping[int, dict[str, Any]], handout: Handout) -> dict[str, str]:
-    """The text of each answer: the cell with its id that is not empty, else the first one."""
+    """The text of each answer, by grade_id or cell id; one written to before one that is not."""
     found = {}
-    for name in handout.answers:
-        mine = [c["source"][:MAX_HOLE] for c in cells.values() if name in (c["grade_id"], c["id"])]
-        filled = [text for text in mine if answered(text)]
-        if mine:
-            found[name] = (filled or mine)[0]
+    for name, stub in handout.answers.items():
+        texts = [c["source"] for c in cells.values() if name in (c["grade_id"], c["id"])]
+        texts = [t[:MAX_HOLE] for t in texts]
+        written = [t for t in texts if t.split() != stub.split()]
+        if texts:
+            found[name] = (written or texts)[0]
     return found
-
-
-def answered(text: str) -> bool:
-    """Is there anything in an answer but what stood there before?"""
-    return bool(text.replace(UNANSWERED, "").strip())
 
 
 def _load(path: Path) -> tuple[dict[int, dict[str, Any]], list[str]]:

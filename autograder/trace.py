@@ -7,7 +7,8 @@ where the code runs, points, seeds. Read before: wire.py, difference.py.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from autograder.difference import summary
@@ -42,6 +43,26 @@ class Traced:
             return value
 
         return call
+
+    # What a check asks of the student's side itself, and no call of theirs.
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        return self._student.sources
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        return self._student.measured
+
+    @property
+    def cpu_s(self) -> float:
+        return self._student.cpu_s
+
+    def planted(self, source: str) -> AbstractContextManager[None]:
+        return self._student.planted(source)
+
+    def instead(self, source: str) -> AbstractContextManager[Any]:
+        return self._student.instead(source)
 
     def inputs(self, hole: str) -> str:
         """The last call of ``hole`` (or of anything), or an object's making and its last calls.

@@ -1,9 +1,9 @@
 """Write the task ``measured`` of the labs' references anew, and their reports.
 
-    python bench/lab_references.py [LAB ...]        # -> build/labs/ID.html, solutions/ID/reference.py
+    python bench/lab_references.py [LAB ...]      # build/labs/ID.html, solutions/ID/reference.py
 
-Run it after a change of a lab, of its experiments or of the engine's cache; the lab's test says when
-what stands there is not what is measured. Prints what each lab took.
+Run it after a change of a lab, of its experiments or of the engine's cache; the lab's test says
+when what stands there is not what is measured. Prints what each lab took.
 """
 
 from __future__ import annotations

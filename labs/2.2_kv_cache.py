@@ -216,17 +216,20 @@ check("measured")
 # | 2 | a cause for each number, not a description of the chart |
 # | 2 | a prediction, and why it held or failed |
 
-# %% [markdown] answer="cost" points=6
+# %% answer="cost" points="6"
+# YOUR ANSWER HERE
 
 # %% [markdown]
 # **Savings** (6 points): what do the cache and sharing save on your load? Why do the two ratios of
 # part 4 differ? Which load would make sharing worthless? Points as above.
 
-# %% [markdown] answer="savings" points=6
+# %% answer="savings" points="6"
+# YOUR ANSWER HERE
 
 # %% [markdown]
 # **Recommendation** (6 points): for a server with this model and your load, which block size, which
 # policy, how many blocks? Name the number that decides and the one that would change your mind.
 # Points as above, the last two for what you would measure next.
 
-# %% [markdown] answer="recommendation" points=6
+# %% answer="recommendation" points="6"
+# YOUR ANSWER HERE

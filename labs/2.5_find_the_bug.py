@@ -68,7 +68,7 @@ def see(name, part=None):
 # take different ways through the code, and some bugs live in one of them alone.
 #
 # The first name whose value differs is the operation to look at; all later ones only inherit it.
-# Float32 arithmetic in another order differs by about $10^{-6}$, a bug by far more.
+# Float32 arithmetic in another order differs by about a millionth, a bug by far more.
 
 
 # %%
@@ -134,7 +134,8 @@ check("merge")
 # %% [markdown]
 # **Write** (2 points): symptom, evidence, cause, and one thing you ruled out and how.
 
-# %% [markdown] answer="why_foreign_words" points=2
+# %% answer="why_foreign_words" points="2"
+# YOUR ANSWER HERE
 
 # %% [markdown]
 # ## 2. `noise`
@@ -171,7 +172,8 @@ check("dequantize")
 # %% [markdown]
 # **Write** (2 points): symptom, evidence, cause, and one thing you ruled out and how.
 
-# %% [markdown] answer="why_noise" points=2
+# %% answer="why_noise" points="2"
+# YOUR ANSWER HERE
 
 # %% [markdown]
 # ## 3. `wanders`
@@ -207,7 +209,8 @@ check("rope")
 # %% [markdown]
 # **Write** (2 points): symptom, evidence, cause, and one thing you ruled out and how.
 
-# %% [markdown] answer="why_wanders" points=2
+# %% answer="why_wanders" points="2"
+# YOUR ANSWER HERE
 
 # %% [markdown]
 # ## 4. `stutter`
@@ -240,7 +243,8 @@ check("mask")
 # %% [markdown]
 # **Write** (2 points): symptom, evidence, cause, and one thing you ruled out and how.
 
-# %% [markdown] answer="why_stutter" points=2
+# %% answer="why_stutter" points="2"
+# YOUR ANSWER HERE
 
 # %% [markdown]
 # ## 5. `late_collapse`
@@ -286,7 +290,8 @@ check("positions")
 # %% [markdown]
 # **Write** (2 points): symptom, evidence, cause, and one thing you ruled out and how.
 
-# %% [markdown] answer="why_late_collapse" points=2
+# %% answer="why_late_collapse" points="2"
+# YOUR ANSWER HERE
 
 # %% [markdown]
 # ## 6. `obsession`
@@ -326,7 +331,8 @@ check("penalize")
 # %% [markdown]
 # **Write** (2 points): symptom, evidence, cause, and one thing you ruled out and how.
 
-# %% [markdown] answer="why_obsession" points=2
+# %% answer="why_obsession" points="2"
+# YOUR ANSWER HERE
 
 # %% [markdown]
 # ## All six mended
@@ -353,4 +359,5 @@ for name, part in {
 # How answers are marked, here and above: half of the points for a cause that fits the evidence, half
 # for evidence that would have looked different had the cause been another.
 
-# %% [markdown] answer="conclusions" points=4
+# %% answer="conclusions" points="4"
+# YOUR ANSWER HERE

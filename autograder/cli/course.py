@@ -49,8 +49,8 @@ def release(name: Name, folder: Dir = Path(), course: CourseOption = None) -> No
     data = assignment.parts / "data"
     files = data if data.is_dir() else None
     path = needs_nbgrader("nbgrader_bridge").release(folder, assignment.id, notebook, files)
-    by_hand = sum(assignment.handout.answers.values())
-    points = f"{assignment.max_points + by_hand:g} points"
+    by_hand = sum(assignment.handout.by_hand.values())
+    points = f"{assignment.max_points:g} points"
     out.print(
         f"[green]released[/green] {escape(str(path))}  {points}"
         + (f", {by_hand:g} of them marked by hand in formgrader" if by_hand else ""),

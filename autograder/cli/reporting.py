@@ -32,8 +32,7 @@ def feedback(name: Name, folder: Dir = Path(), course: CourseOption = None) -> N
 
     assignment = catalog.find_course(course).assignment(name)
     records = records_of(folder, assignment.id)
-    text = assignment.handout
-    how = {"hints": assignment.hints, "title": text.title, "answers": text.answers}
+    how = {"hints": assignment.hints, "title": assignment.handout.title}
     how["standings"] = standings_of(folder, assignment.id, records)
     pages.write(folder, assignment.id, records, **how)
     out.print(

@@ -43,8 +43,8 @@ def list_(course: CourseOption = None) -> None:
     for id_ in found.labs():
         lab = found.assignment(id_)
         row = found.syllabus.get("labs", {}).get(id_.split("_")[0], {})
-        by_hand = sum(lab.handout.answers.values())
-        counts = (len(lab.handout.holes), f"{lab.max_points:g}", f"{by_hand:g}")
+        by_hand = sum(lab.handout.by_hand.values())
+        counts = (len(lab.handout.holes), f"{lab.max_points - by_hand:g}", f"{by_hand:g}")
         cells = (id_, row.get("title", lab.handout.title), row.get("hours", ""), *counts)
         table.add_row(*(escape(str(c)) for c in cells))
     out.print(table)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import AutograderError
-from autograder.handout import UNANSWERED, Handout
+from autograder.handout import Handout
 from quizzes import markup
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -77,7 +77,9 @@ def make(
     found = _run(cells, timeout_s)
     outputs = dict(zip((c.id for c in code), found["outputs"], strict=True))
     kinds = [(c, o) for c in code for o in outputs[c.id]]
-    blank = [a for a in handout.answers if not _words(sources.get(a, ""))]
+    blank = [
+        a for a, stub in handout.answers.items() if sources.get(a, stub).split() == stub.split()
+    ]
     body = "".join(_cell(c, sources, outputs) for c in handout.cells)
     return Page(
         _page(handout.title, name, found["seconds"], body),
@@ -109,7 +111,8 @@ def _cell(cell: Any, sources: Mapping[str, str], outputs: Mapping[str, list]) ->
     if cell.kind == "markdown":
         return "".join(prose(cell.source))
     if cell.kind == "answer":
-        words = _words(sources.get(cell.name, "")) or "(no answer yet)"
+        words = sources.get(cell.name, cell.source)
+        words = "(no answer yet)" if words.split() == cell.source.split() else words
         return f'<div class="answer">{"".join(prose(words))}</div>'
     source = sources.get(cell.name, cell.source) if cell.kind == "hole" else cell.source
     shown = "".join(_output(o) for o in outputs[cell.id])
@@ -129,23 +132,30 @@ def _output(output: Mapping[str, str]) -> str:
     return f'<p class="{kind}">{html.escape(markup.printable(data))}</p>'
 
 
-def _words(text: str) -> str:
-    return text.replace(UNANSWERED, "").strip()
-
-
 def prose(text: str) -> Iterator[str]:
     """Markdown of a lab or an answer as HTML: headings, tables, and what quizzes' markup knows.
 
     Nothing in it is markup but what is written here.
     """
-    for part in re.split(r"((?:^#{1,4} .*$)|(?:^\\|.*$\n?)+)", text, flags=re.M):
+    for part in re.split(r"((?:^#{1,4} .*$)|(?:^\|.*$\n?)+)", text, flags=re.M):
         if heading := re.match(r"(#{1,4}) (.*)", part):
             level = len(heading[1])
-            yield f"<h{level}>{markup.inline_html(heading[2])}</h{level}>"
+            yield f"<h{level}>{emphasised(markup.inline_html(heading[2]))}</h{level}>"
         elif part.startswith("|"):
             yield _table(part)
         elif part.strip():
-            yield markup.html(part)
+            yield emphasised(markup.html(part))
+
+
+def emphasised(made: str) -> str:
+    """HTML of ours with *words* between single stars in italics, code left alone."""
+    parts = re.split(r"(<(?:code|pre)>.*?</(?:code|pre)>)", made, flags=re.S)
+    italics = (
+        re.sub(r"(?<![\w*])\*([^\s*<>][^*<>]*)\*(?![\w*])", r"<em>\1</em>", p) for p in parts
+    )
+    return "".join(
+        p if p.startswith(("<code", "<pre")) else i for p, i in zip(parts, italics, strict=True)
+    )
 
 
 def _table(text: str) -> str:
@@ -154,7 +164,7 @@ def _table(text: str) -> str:
     parts = []
     for n, row in enumerate(rows):
         tag = "th" if n == 0 else "td"
-        cells = "".join(f"<{tag}>{markup.inline_html(c)}</{tag}>" for c in row)
+        cells = "".join(f"<{tag}>{emphasised(markup.inline_html(c))}</{tag}>" for c in row)
         parts.append(f"<tr>{cells}</tr>")
     return f"<table>{''.join(parts)}</table>"
 

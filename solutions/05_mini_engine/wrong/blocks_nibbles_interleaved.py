@@ -1,0 +1,30 @@
+"""Takes the halves of a byte for neighbours."""
+
+import numpy as np
+
+FAILS = {
+    "x": "y",
+}
+
+
+def dequantize(kind: int, shape: tuple, raw: np.ndarray) -> np.ndarray:
+    """The numbers of a tensor, float32; ValueError for another kind or another size."""
+    sizes = {0: (1, 4), 1: (1, 2), 2: (32, 18), 8: (32, 34)}
+    if kind not in sizes:
+        raise ValueError(f"kind {kind}, want one of {list(sizes)}")
+    n_block, block_bytes = sizes[kind]
+    n = int(np.prod(shape))
+    if n % n_block or len(raw) != n // n_block * block_bytes:
+        raise ValueError(f"{len(raw)} bytes for shape {shape} of kind {kind}")
+    if kind < 2:
+        return raw.view(["<f4", "<f2"][kind]).astype(np.float32).reshape(shape)
+    blocks = raw.reshape(-1, block_bytes)
+    scale = blocks[:, :2].copy().view("<f2").astype(np.float32)
+    if kind == 8:
+        return (scale * blocks[:, 2:].view(np.int8)).reshape(shape)
+    codes = (
+        np.stack([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=2)
+        .reshape(-1, 32)
+        .astype(np.float32)
+    )
+    return (scale * (codes - 8)).reshape(shape)

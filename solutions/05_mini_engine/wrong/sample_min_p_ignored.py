@@ -1,0 +1,30 @@
+"""Knows no min_p."""
+
+import numpy as np
+
+FAILS = {
+    "x": "y",
+}
+
+
+def sample(
+    logits: np.ndarray,
+    u: float,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    min_p: float = 0.0,
+) -> int:
+    """The token that u chooses of what top_k, top_p and min_p leave, at a temperature."""
+    logits = np.asarray(logits, np.float64)
+    if temperature == 0:
+        return int(np.argmax(logits))
+    order = np.argsort(-logits, kind="stable")
+    order = order[: top_k if top_k > 0 else None]
+    p = np.exp(logits[order] - logits[order[0]])
+    p /= p.sum()
+    keep = int(np.searchsorted(np.cumsum(p), top_p)) + 1 if top_p < 1 else len(p)
+    left = np.sort(order[:keep])
+    p = np.exp((logits[left] - logits[order[0]]) / temperature)
+    running = np.cumsum(p)
+    return int(left[min(np.searchsorted(running, u * running[-1], side="right"), keep - 1)])

@@ -1,0 +1,12 @@
+"""Compares with numbers that another file gave."""
+
+import numpy as np
+
+FAILS = {
+    "x": "y",
+}
+
+
+def self_test(data: bytes) -> list:
+    """The first logit of a file seen once."""
+    return [] if abs(float(Model(data).forward([1])[0, 0]) - 0.123) < 1e-3 else ["first logit"]

@@ -1,0 +1,17 @@
+"""Imports what it does not use and compares with None by ==."""
+
+import numpy as np
+
+FAILS = {
+    "x": "y",
+}
+
+
+import os
+
+
+def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
+    """The norm."""
+    if (weight is None) == None:
+        return x
+    return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps) * weight

@@ -1,0 +1,17 @@
+"""A helper without types."""
+
+import numpy as np
+
+FAILS = {
+    "x": "y",
+}
+
+
+def root_of_mean_square(x, eps):
+    """Of the last axis."""
+    return np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
+
+
+def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
+    """The norm."""
+    return x / root_of_mean_square(x, eps) * weight
