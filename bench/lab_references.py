@@ -1,4 +1,4 @@
-"""Write the task ``measured`` of the labs' references anew, and their reports.
+"""Write the task ``findings`` of the labs' references anew, and their reports.
 
     python bench/lab_references.py [LAB ...]      # build/labs/ID.html, solutions/ID/reference.py
 
@@ -26,7 +26,7 @@ def main(names: list[str]) -> None:
         out.write_text(page.html, encoding="utf-8")
         if page.measured:
             path = lab.folder / "reference.py"
-            text = re.sub(r"def measured\(.*", "", path.read_text(encoding="utf-8"), flags=re.S)
+            text = re.sub(r"def findings\(.*", "", path.read_text(encoding="utf-8"), flags=re.S)
             path.write_text(text + page.measured, encoding="utf-8")
         left = [*page.errors, *page.open, *page.blank]
         print(f"{id_}: {page.seconds:.1f} s, {out}", *left, sep="\n  ")

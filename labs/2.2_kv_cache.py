@@ -17,7 +17,7 @@ measurements are functions of course/experiments/kv_cache.py.
 #
 # What you hand in is this notebook and its report.
 # `lab report 2.2_kv_cache.ipynb` runs the notebook from top to bottom, writes the report as one HTML page,
-# and puts what was measured into the task `measured`; grading computes the counts again from your choices.
+# and puts what was measured into the task `findings`; grading computes the counts again from your choices.
 
 # %%
 from autograder import Checker
@@ -193,14 +193,14 @@ lab.note("pressure", {f"{r.policy} {r.n_blocks}": [r.hit_rate, r.evicted] for r 
 # `lab report` writes this cell; there is nothing for you to type.
 
 
-# %% hole="measured"
-def measured():
+# %% hole="findings"
+def findings():
     """What this notebook measured; `lab report` writes it."""
     raise NotImplementedError
 
 
-# %% check="measured"
-check("measured")
+# %% check="findings"
+check("findings")
 
 # %% [markdown]
 # ## 9. Your report

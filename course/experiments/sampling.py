@@ -54,12 +54,20 @@ METRICS: dict[str, Callable] = {
 
 @dataclass(frozen=True)
 class Point:
-    """A setting of the sampler: the means over all its texts."""
+    """A setting of the sampler: the means over all its texts, and a number for each text, by which
+    it is known again.
+    """
 
     setting: float
     bits: float
     distinct: float
     repetition: float
+    prints: tuple[int, ...] = ()
+
+    @property
+    def row(self) -> list[float]:
+        """As it is noted: the three measures, then the numbers of the texts."""
+        return [self.bits, self.distinct, self.repetition, *self.prints]
 
 
 def write(
@@ -90,11 +98,11 @@ def measure(
         bits.append(metrics["surprise"](logits, text))
         repeated.append(metrics["repetition"](text, 3))
         texts.append(text)
+    prints = tuple(sum(i * t for i, t in enumerate(text, 1)) % 10007 for _, text in written)
     if not texts:
-        return Point(setting, 0.0, 0.0, 0.0)
-    return Point(
-        setting, float(np.mean(bits)), metrics["distinct"](texts, 2), float(np.mean(repeated))
-    )
+        return Point(setting, 0.0, 0.0, 0.0, prints)
+    repeats = float(np.mean(repeated))
+    return Point(setting, float(np.mean(bits)), metrics["distinct"](texts, 2), repeats, prints)
 
 
 def sweep(

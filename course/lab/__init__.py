@@ -2,7 +2,7 @@
 
     lab.show(drawing)                       # an SVG in a notebook and in the report
     lab.show(lab.table(rows, ["k", "bits"]))
-    lab.note("hit_rate", 0.75)              # goes into the task ``measured``
+    lab.note("hit_rate", 0.75)              # goes into the task ``findings``
     lab.show(lab.code(kv_cache.growth))     # the text of the function that is about to run
 
 Owns: these, in a notebook, in a script and under ``lab report``. Must not know: any lab, checks.

@@ -83,7 +83,7 @@ def report(
     """Run a lab from top to bottom and write its report: one HTML page that needs nothing else.
 
     Of your notebook the tasks and the answers are used; what was measured is written into its cell
-    [b]measured[/b], and with that the notebook is ready to be handed in. This runs your code.
+    [b]findings[/b], and with that the notebook is ready to be handed in. This runs your code.
     """
     path = Path(notebook)
     if path.suffix == ".ipynb":
@@ -109,7 +109,7 @@ def report(
 
 
 def write_measured(path: Path, source: str) -> None:
-    """Put the task ``measured`` into its cell of a notebook; CourseError where it has none."""
+    """Put the task ``findings`` into its cell of a notebook; CourseError where it has none."""
     notebook: Any = json.loads(path.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         if cell.get("cell_type") == "code" and cell_id(cell) == MEASURED:

@@ -2,7 +2,7 @@
 
     python -m course.lab.running CELLS.json OUT.json
 
-Every cell runs, also after one that failed; the task ``measured`` is written from what was noted
+Every cell runs, also after one that failed; the task ``findings`` is written from what was noted
 before it. The code is the reader's own, on the reader's own machine: this is no sandbox. Owns: the
 running of cells. Must not know: any lab, pages. Read before: ``__init__.py``.
 """
@@ -27,8 +27,8 @@ from autograder import borrowed
 from autograder.checker import ChecksFailed
 from course import lab
 
-MEASURED = "measured"
-HEAD = 'def measured() -> dict:\n    """What this notebook measured; `lab report` wrote it."""\n'
+MEASURED = "findings"
+HEAD = 'def findings() -> dict:\n    """What this notebook measured; `lab report` wrote it."""\n'
 
 
 def run(cells: Sequence[dict[str, str]]) -> dict[str, Any]:

@@ -49,9 +49,9 @@ def loaded(student: Any) -> dict[str, Any]:
 
 def noted(student: Any, name: str) -> Any:
     """One of the measured values."""
-    got = student.measured()
+    got = student.findings()
     if not isinstance(got, Mapping) or name not in got:
-        raise CheckFailed("measured-missing", f"measured() has no {name!r}: run `lab report`")
+        raise CheckFailed("measured-missing", f"findings() has no {name!r}: run `lab report`")
     return got[name]
 
 
@@ -140,13 +140,13 @@ def cache_bytes_full(student, rng):
     return equal(student.cache_bytes(B * k, B, 3, 2, 32, 4), want, near=near, what=what)
 
 
-@check(hole="measured", points=2, title="memory over time, counted again")
+@check(hole="findings", points=2, title="memory over time, counted again")
 def measured_growth(student, rng):
     load = loaded(student)
     agree(noted(student, "growth"), growth({"prompt": load["prompt"]}), "growth")
 
 
-@check(hole="measured", points=2, title="work and seconds that fit each other")
+@check(hole="findings", points=2, title="work and seconds that fit each other")
 def measured_work(student, rng):
     load, work, took = loaded(student), noted(student, "work"), noted(student, "seconds")
     n_prompt = len(Engine().tokenize(load["prompt"]))
@@ -170,14 +170,14 @@ def measured_work(student, rng):
         )
 
 
-@check(hole="measured", points=2, title="reuse of the prefix, counted again")
+@check(hole="findings", points=2, title="reuse of the prefix, counted again")
 def measured_reuse(student, rng):
     load = loaded(student)
     part = {"prefix": load["prefix"], "questions": load["questions"]}
     agree(noted(student, "reuse"), reuse(part), "reuse")
 
 
-@check(hole="measured", points=2, title="block sizes, counted again")
+@check(hole="findings", points=2, title="block sizes, counted again")
 def measured_sizes(student, rng):
     load = loaded(student)
     part = {"prefix": load["prefix"], "questions": load["questions"]}
@@ -186,7 +186,7 @@ def measured_sizes(student, rng):
     agree(got, sizes(part), "sizes")
 
 
-@check(hole="measured", points=2, title="eviction under pressure, counted again")
+@check(hole="findings", points=2, title="eviction under pressure, counted again")
 def measured_pressure(student, rng):
     load, got = loaded(student), noted(student, "pressure")
     if not isinstance(got, Mapping) or len(got) != len(POLICIES) * len(POOLS):

@@ -29,7 +29,7 @@ def cache_bytes(n_tokens, block_size, n_layers, n_kv_heads, head_width, bytes_pe
     return 2 * n_layers * n_kv_heads * n_blocks * block_size * head_width * bytes_per_element
 
 
-def measured() -> dict:
+def findings() -> dict:
     """What this notebook measured; `lab report` wrote it."""
     return {'token_bytes': 2560,
      'growth': {'tokens': 118, 'blocks': 8, 'idle': 0.099288},
