@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course.charts import AMBER, BLUE, GREEN, RED, SOFT, TEAL, VIOLET, Drawing, blank, chart, finish
+from course.charts import AMBER, BLUE, GREEN, SOFT, TEAL, VIOLET, Drawing, blank, chart, finish
 from minengine.formats import FORMATS
 from minengine.gguf import File, TensorInfo
 
@@ -126,34 +126,35 @@ def formats(n: int, names: Sequence[str]) -> list[Timed]:
 
 # Drawings -----------------------------------------------------------------------------------------
 
-PARTS = {  # bytes of one block, in order: what they are and how many
-    "F32": [("x", 4)],
-    "F16": [("x", 2)],
-    "Q8_0": [("d", 2), ("32 codes", 32)],
-    "Q4_0": [("d", 2), ("32 codes, two a byte", 16)],
-    "Q4_K": [("d", 2), ("dmin", 2), ("scales and mins", 12), ("256 codes, two a byte", 128)],
-    "Q6_K": [("low 4 bits", 128), ("high 2 bits", 64), ("scales", 16), ("d", 2)],
+PARTS = {  # the bytes of one block, in order: what they are and how many
+    "F32": [("codes", 4)],
+    "F16": [("codes", 2)],
+    "Q8_0": [("scales", 2), ("codes", 32)],
+    "Q4_0": [("scales", 2), ("codes", 16)],
+    "Q4_K": [("scales", 16), ("codes", 128)],
+    "Q6_K": [("low bits", 128), ("high bits", 64), ("scales", 18)],
 }
 
 
 def draw_blocks(names: Sequence[str]) -> Drawing:
     """The bytes of one block of each format, to scale."""
     figure, axes = chart(7, 0.55 * len(names) + 0.9)
-    colors = {"d": AMBER, "dmin": RED, "scales": TEAL, "scales and mins": TEAL}
+    kinds = {"scales": AMBER, "codes": BLUE, "low bits": VIOLET, "high bits": TEAL}
     for row, name in enumerate(names):
         at, form = 0, FORMATS[name]
         if sum(n for _, n in PARTS[name]) != form.block_bytes:
             raise ValueError(f"{name}: parts of {PARTS[name]}, want {form.block_bytes} bytes")
-        for part, n in PARTS[name]:
-            color = colors.get(part, BLUE if "low" not in part and "high" not in part else VIOLET)
-            axes.barh(row, n, left=at, height=0.62, color=color, edgecolor="white", linewidth=0.6)
-            if n >= 12:
-                axes.text(at + n / 2, row, part, ha="center", va="center", color="white",
-                          fontsize=7, clip_on=True)  # fmt: skip
+        for kind, n in PARTS[name]:
+            axes.barh(row, n, left=at, height=0.62, color=kinds[kind], edgecolor="white",
+                      linewidth=0.6)  # fmt: skip
             at += n
         bits = 8 * form.block_bytes / form.block_size
-        axes.text(at + 2, row, f"{bits:.2f} bits a weight", va="center", fontsize=8, color=SOFT)
-    axes.set(xlabel="bytes of a block", yticks=range(len(names)), yticklabels=names, xlim=(0, 255))
+        said = f"{form.block_size} in {form.block_bytes} bytes: {bits:.2f} bits a weight"
+        axes.text(at + 2, row, said, va="center", fontsize=8, color=SOFT)
+    for kind, color in kinds.items():
+        axes.barh(0, 0, color=color, label=kind)
+    axes.legend(loc="upper right", ncols=4, fontsize=8)
+    axes.set(xlabel="bytes of a block", yticks=range(len(names)), yticklabels=names, xlim=(0, 330))
     axes.invert_yaxis()
     axes.set_xticks(range(0, 220, 32))
     return finish(

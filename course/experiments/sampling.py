@@ -150,9 +150,9 @@ def draw_sweep(points: Sequence[Point], name: str) -> Drawing:
     figure, axes = chart(7, 2.6, columns=3)
     x = [p.setting for p in points]
     for one, values, title, color in (
-        (axes[0], [p.bits for p in points], "surprise, bits a token", RED),
-        (axes[1], [100 * p.distinct for p in points], "distinct pairs, percent", GREEN),
-        (axes[2], [100 * p.repetition for p in points], "repeated triples, percent", AMBER),
+        (axes[0], [p.bits for p in points], "bits a token", RED),
+        (axes[1], [100 * p.distinct for p in points], "distinct pairs, %", GREEN),
+        (axes[2], [100 * p.repetition for p in points], "repeated triples, %", AMBER),
     ):
         one.plot(x, values, "o-", color=color)
         one.set(title=title, xlabel=name, ylim=(0, None))
@@ -171,7 +171,7 @@ def draw_trade(sweeps: Mapping[str, Sequence[Point]], text_bits: float) -> Drawi
     for (name, points), color in zip(sweeps.items(), COLOURS, strict=False):
         bits, share = [p.bits for p in points], [100 * p.distinct for p in points]
         axes.plot(bits, share, "o-", color=color, label=name)
-        for p in (points[0], points[-1]):
+        for p in (points[0], points[-1]) if name == "temperature" else ():
             axes.annotate(
                 f"{p.setting:g}", (p.bits, 100 * p.distinct), xytext=(5, -10),
                 textcoords="offset points", color=color, fontsize=8,

@@ -30,8 +30,9 @@ body{font:16px/1.55 system-ui,sans-serif;color:var(--ink);background:var(--page)
 main{max-width:46rem;margin:0 auto;padding:1.5rem 1rem 4rem}
 h1{font-size:1.7rem;line-height:1.25}h2{margin-top:2.2rem;border-bottom:1px solid var(--line)}
 table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
-th,td{padding:.25rem .7rem;border-bottom:1px solid var(--line);text-align:right}
-th:first-child,td:first-child{text-align:left}
+th,td{padding:.25rem .7rem;border-bottom:1px solid var(--line);text-align:left}
+.numbers th,.numbers td{text-align:right}
+.numbers th:first-child,.numbers td:first-child{text-align:left}
 pre{background:var(--box);padding:.7rem .9rem;overflow-x:auto;border-radius:6px;font-size:.86em;
 line-height:1.45;white-space:pre-wrap;overflow-wrap:anywhere}
 code{background:var(--box);padding:.05em .3em;border-radius:4px}pre code{padding:0}
@@ -137,6 +138,7 @@ def prose(text: str) -> Iterator[str]:
 
     Nothing in it is markup but what is written here.
     """
+    text = re.sub(r"^(\d+)\. ", r"- \1. ", text, flags=re.M)
     for part in re.split(r"((?:^#{1,4} .*$)|(?:^\|.*$\n?)+)", text, flags=re.M):
         if heading := re.match(r"(#{1,4}) (.*)", part):
             level = len(heading[1])
