@@ -30,6 +30,9 @@ COURSE = [
     "assignments/*/*.py",
     "assignments/*/*.yaml",
     "assignments/*/data/*",
+    "labs/*.py",
+    "labs/*/*.py",
+    "labs/*/*.yaml",
     "course/syllabus.yaml",
 ]
 

@@ -42,6 +42,11 @@ def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student)
         "minengine_course/assignments/01_transformer_layer/checks.py",
         "minengine_course/assignments/01_transformer_layer/hints.yaml",
         "minengine_course/assignments/01_transformer_layer/handout.py",
+        "minengine_course/labs/2.1_attention.py",
+        "minengine_course/labs/2.1_attention/checks.py",
+        "minengine_course/labs/2.1_attention/hints.yaml",
+        "course/lab/main.py",
+        "course/experiments/kv_cache.py",
     } <= files
     assert not [f for f in files if re.search(r"solution|reference|alternate|wrong|exploit", f)]
     assert not [f for f in files if f.startswith("tests/")]

@@ -15,6 +15,8 @@ SIGNATURE = (
     "               int T, int S, int H, int G, int E)"
 )
 
+UNWRITTEN = -77.0  # what stands in ``out`` before the call
+
 
 class Attention:
     """The function of ``SIGNATURE`` in a shared library (its bytes)."""
@@ -34,7 +36,7 @@ class Attention:
         (T, H, E), (S, G, _) = q.shape, k.shape
         if k.shape != v.shape or k.shape[2] != E or H % G or not 1 <= T <= S:
             raise ValueError(f"attention: q {q.shape}, k {k.shape}, v {v.shape}")
-        out = np.full(q.shape, np.nan, np.float32)
+        out = np.full(q.shape, UNWRITTEN, np.float32)
         self._call(*(x.ctypes.data for x in (q, k, v, out)), T, S, H, G, E)
         return out
 

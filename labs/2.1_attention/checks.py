@@ -22,10 +22,17 @@ JUDGES = (compiler, native, oracle)  # a result depends on what stands there
 compiled = functools.lru_cache(32)(compiler.compile_cpp)
 
 
-def heads(rng, n, T, S, E, size=1.0):
-    """q (n, T, E), k (n, S, E), v (n, S, E), float32."""
-    shapes = ((n, T, E), (n, S, E), (n, S, E))
-    return tuple((size * rng.normal(size=s)).astype(np.float32) for s in shapes)
+def heads(rng, n, T, S, E, *, far=0.0):
+    """q (n, T, E), k (n, S, E), v (n, S, E), float32.
+
+    ``far`` moves all scores of a head by that much, up in every other head and down in the rest:
+    softmax does not see it, exp does.
+    """
+    q, k, v = (rng.normal(size=s).astype(np.float32) for s in ((n, T, E), (n, S, E), (n, S, E)))
+    if far:
+        q[..., 0] = k[..., 0] = np.sqrt(far * np.sqrt(E))
+        q[1::2, :, 0] *= -1
+    return q, k, v
 
 
 def meaning(q, k, v, *, scale=0.0, mask=None, axis=-1):
@@ -109,7 +116,7 @@ def attend_last(student, rng):
 
 @check(hole="attend", points=1, title="scores of hundreds", visibility="hidden")
 def attend_large(student, rng):
-    q, k, v = heads(rng, 2, 5, 5, 16, size=30.0)
+    q, k, v = heads(rng, 2, 5, 5, 16, far=300.0)
     got, want = student.attend(q, k, v), meaning(q, k, v)
     return close(got, want, rtol=1e-3, atol=1e-3, near=near(q, k, v), what="attend, large scores")
 
@@ -164,12 +171,15 @@ def in_cpp(student, q, k, v, *, what, size=1e-4):
             raise CheckFailed("cpp-name", f"attention: {said}") from None
         got = program.attend(*(in_rows(x) for x in (q, k, v)))
     expect_shape(got, want.shape, what)
-    if np.isnan(got).any() and not np.isnan(got).all():
-        raise CheckFailed("cpp-nan", f"{what}: {int(np.isnan(got).sum())} of {got.size} are NaN")
-    if np.isnan(got).all():
-        raise CheckFailed("cpp-nothing-written", f"{what}: no number of out is written")
+    for tag, bad, said in (
+        ("cpp-not-written", got == native.UNWRITTEN, "were not written"),
+        ("cpp-nan", np.isnan(got), "are NaN"),
+    ):
+        if bad.any():
+            raise CheckFailed(tag, f"{what}: {int(bad.sum())} of {bad.size} numbers of out {said}")
     mistakes = {tag: (lambda f=f: in_rows(f())) for tag, f in near(q, k[right], v[right]).items()}
     dealt = np.arange(len(q)) % len(k)
+    mistakes["cpp-adds"] = want + native.UNWRITTEN
     mistakes["groups-dealt"] = lambda: in_rows(meaning(q, k[dealt], v[dealt]))
     axes = ("token", "head", "dimension")
     return close(got, want, rtol=1e-3, atol=size, near=mistakes, what=what, axes=axes)
@@ -189,7 +199,7 @@ def cpp_last(student, rng):
 
 @check(hole="attention_cpp", points=1, title="C++: scores of hundreds", visibility="hidden")
 def cpp_large(student, rng):
-    q, k, v = heads(rng, 2, 4, 7, 16, size=30.0)
+    q, k, v = heads(rng, 2, 4, 7, 16, far=300.0)
     return in_cpp(student, q, k, v, what="attention, large scores", size=1e-2)
 
 

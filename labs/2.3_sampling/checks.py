@@ -168,15 +168,17 @@ def distinct_short(student, rng):
 
 @check(hole="repetition", points=2, title="what stood in the text before")
 def repetition_share(student, rng):
-    text = [1, 2, 3, 1, 2, *rng.integers(0, 4, 14).tolist()]
-    n = 2
-    runs = [tuple(text[i : i + n]) for i in range(len(text) - n + 1)]
-    near = {
-        "repetition-distinct": len(set(runs)) / len(runs),
-        "repetition-both": sum(runs.count(r) > 1 for r in runs) / len(runs),
-        "repetition-neighbours": sum(a == b for a, b in itertools.pairwise(text)) / len(runs),
-    }
-    want = sampling.repetition(text, n)
+    n, near, want = 2, {}, 0.0
+    # no mistake gives the right number by chance
+    while not near or any(abs(want - wrong) < 1e-6 for wrong in near.values()):
+        text = [1, 2, 3, 1, 2, *rng.integers(0, 4, 14).tolist()]
+        runs = [tuple(text[i : i + n]) for i in range(len(text) - n + 1)]
+        near = {
+            "repetition-distinct": len(set(runs)) / len(runs),
+            "repetition-both": sum(runs.count(r) > 1 for r in runs) / len(runs),
+            "repetition-neighbours": sum(a == b for a, b in itertools.pairwise(text)) / len(runs),
+        }
+        want = sampling.repetition(text, n)
     got = student.repetition(text, n)
     return close(got, want, rtol=1e-9, atol=1e-12, near=near, what=f"repetition({text}, {n})")
 

@@ -1,10 +1,10 @@
 """Adds to what stands in out."""
 
 FAILS = {
-    "cpp_text": "cpp-nothing-written",
-    "cpp_last": "cpp-nothing-written",
-    "cpp_large": "cpp-nothing-written",
-    "cpp_odd": "cpp-nothing-written",
+    "cpp_text": "cpp-adds",
+    "cpp_last": "cpp-adds",
+    "cpp_large": "cpp-adds",
+    "cpp_odd": "cpp-adds",
 }
 
 
