@@ -85,7 +85,7 @@ check("place")
 
 # %%
 info = file.tensors["blk.0.attn_q.weight"]
-ne, nb = layout.ne_nb(info)
+_, nb = layout.ne_nb(info)
 index = (77, 100)
 at, inside = place(index, nb, 32)
 block = info.data[at : at + 34]

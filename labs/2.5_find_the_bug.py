@@ -32,8 +32,8 @@ wrong with the engines.
 # 3. **Find**: compare every value inside with the right engine's, and look at the first that differs.
 # 4. **Mend** the function, and write the paragraph: symptom, evidence, cause, and what you ruled out.
 #
-# The task's cell is the mended function; it gets what `course/broken/network.py` says in the docstring of
-# `Parts`, and `broken.source(name)` prints the one that is broken.
+# The task's cell is the mended function; `help(broken.Parts)` says what it gets and gives, and
+# `broken.source(name)` prints the one that is broken.
 # A mended engine must write what the right engine writes, for every prompt; a fix that cures the scene
 # alone is not one.
 #

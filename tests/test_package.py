@@ -79,7 +79,8 @@ def test_students_get_no_source_of_what_is_closed(wheels):
             f for f in wheels[True] if re.fullmatch(rf"minengine/{module}\.(py|pyx|pxd)", f)
         ]
     assert not [f for f in wheels[True] if f.endswith((".pyx", ".pxd"))]
-    for right in ("course/broken/network.py", "course/broken/trial.py"):
+    rights = ("broken/network.py", "broken/trial.py", "experiments/measures.py")
+    for right in (f"course/{name}" for name in rights):
         assert right in wheels[False]
         assert right not in wheels[True]
     assert "course/broken/stutter.py" in wheels[True]

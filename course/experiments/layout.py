@@ -13,22 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from course.charts import AMBER, BLUE, GREEN, SOFT, TEAL, VIOLET, Drawing, blank, chart, finish
+from course.experiments.measures import ne_nb
 from minengine.formats import FORMATS
-from minengine.gguf import File, TensorInfo
+from minengine.gguf import File
 
 LINE = 64  # bytes that come from memory together, on nearly every machine of today
-
-
-def ne_nb(info: TensorInfo) -> tuple[list[int], list[int]]:
-    """ggml's ``ne`` (elements) and ``nb`` (bytes to the next), innermost dimension first.
-
-    ``nb[0]`` is the size of a block, ``nb[1]`` that of a row; a shape here is outermost first.
-    """
-    form, ne = FORMATS[info.format], list(reversed(info.shape))
-    nb = [form.block_bytes, form.row_bytes(ne[0])]
-    for n in ne[1:]:
-        nb.append(nb[-1] * n)
-    return ne, nb[: len(ne)]
 
 
 def inventory(file: File) -> list[tuple[str, str, str, str, int, int]]:

@@ -13,36 +13,11 @@ from typing import Any
 import numpy as np
 
 from course.charts import AMBER, BLUE, COLOURS, GREEN, RED, Drawing, chart, finish
+from course.experiments.measures import distinct, repetition, surprise
 from minengine import Engine, oracle
 
 # nothing is cut and nothing bent: the model's own distribution
 OPEN = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "temperature": 1.0}
-
-
-def surprise(logits: np.ndarray, tokens: Sequence[int]) -> float:
-    """Mean of ``-log2 p(token)``, bits a token: logits (n, V) that the n tokens were drawn after.
-
-    ``2 ** surprise`` is the perplexity.
-    """
-    x = np.asarray(logits, np.float64)
-    top = x.max(axis=1)
-    norm = top + np.log(np.exp(x - top[:, None]).sum(axis=1))
-    return float(np.mean(norm - x[np.arange(len(tokens)), list(tokens)]) / np.log(2))
-
-
-def distinct(texts: Sequence[Sequence[int]], n: int) -> float:
-    """Of all runs of n tokens in the texts, the share that are different ones.
-
-    Li et al. 2016, "A Diversity-Promoting Objective Function", section 5.3.
-    """
-    runs = [tuple(t[i : i + n]) for t in texts for i in range(len(t) - n + 1)]
-    return len(set(runs)) / len(runs) if runs else 0.0
-
-
-def repetition(text: Sequence[int], n: int) -> float:
-    """Of the runs of n tokens in one text, the share that stood in it before."""
-    runs = [tuple(text[i : i + n]) for i in range(len(text) - n + 1)]
-    return 1 - len(set(runs)) / len(runs) if runs else 0.0
 
 
 METRICS: dict[str, Callable] = {

@@ -72,7 +72,9 @@ def start(
     "lab report 2.2 --solution --out build/labs/2.2.html"
 )
 def report(
-    notebook: Annotated[str, typer.Argument(metavar="NOTEBOOK|LAB", help="Yours, or the lab's.")],
+    notebook: Annotated[
+        str, typer.Argument(metavar="NOTEBOOK|SCRIPT|LAB", help="Yours, or a lab's.")
+    ],
     to: Annotated[Path | None, typer.Option("--out", "-o", help="The page to write.")] = None,
     name: Annotated[str, typer.Option("--name", help="Whose it is, for its last line.")] = "",
     solution: Annotated[
@@ -82,16 +84,21 @@ def report(
 ) -> None:
     """Run a lab from top to bottom and write its report: one HTML page that needs nothing else.
 
-    Of your notebook the tasks and the answers are used; what was measured is written into its cell
-    [b]findings[/b], and with that the notebook is ready to be handed in. This runs your code.
+    Of your notebook, or of a script of the same text, the tasks and the answers are used; what was
+    measured is written into the notebook's cell [b]findings[/b], and with that it is ready to be
+    handed in. This runs your code.
     """
     path = Path(notebook)
     if path.suffix == ".ipynb":
         lab = _lab(_lab_of(path), course)
         found = submission.read(path.resolve(), lab.handout)
         sources = {**found.holes, **found.answers}
+    elif path.suffix == ".py" and path.is_file():
+        lab = _lab(path.stem, course)
+        cells = handout.parse(path).cells
+        sources = {c.name: c.source for c in cells if c.kind in ("hole", "answer")}
     else:
-        lab = _lab(path.stem if path.suffix == ".py" else notebook, course)
+        lab = _lab(notebook, course)
         sources = {**lab.reference.sources, **lab.answers} if solution else {}
     with err.status(f"running {lab.id}"):
         page = reports.make(lab.handout, sources, name=name)

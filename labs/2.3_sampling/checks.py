@@ -17,10 +17,10 @@ import numpy as np
 
 from autograder.checks import check, close
 from autograder.errors import CheckFailed
-from course.experiments import sampling
+from course.experiments import measures, sampling
 from minengine import Engine
 
-JUDGES = (sampling,)  # a result depends on what stands there
+JUDGES = (measures, sampling)  # a result depends on what stands there
 N_TOKENS = 48
 SWEEPS = {
     "temperature": (0.0, 0.4, 0.7, 1.0, 1.3, 1.7),

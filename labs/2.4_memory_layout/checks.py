@@ -16,11 +16,11 @@ import minengine.gguf as gguf
 from autograder.checks import check, equal
 from autograder.errors import CheckFailed
 from autograder.sandbox import StudentError
-from course.experiments import layout
+from course.experiments import layout, measures
 from minengine.engine import packaged_model
 from minengine.formats import FORMATS
 
-JUDGES = (layout,)  # a result depends on what stands there
+JUDGES = (layout, measures)  # a result depends on what stands there
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 BYTES = tuple(1 << i for i in range(14, 27, 2))
 TIMED = ("F32", "F16", "Q8_0", "Q4_0", "Q4_K")
