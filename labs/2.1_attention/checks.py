@@ -116,9 +116,18 @@ def attend_last(student, rng):
 
 @check(hole="attend", points=1, title="scores of hundreds", visibility="hidden")
 def attend_large(student, rng):
-    q, k, v = heads(rng, 2, 5, 5, 16, far=300.0)
+    q, k, v = heads(rng, 2, 5, 5, 16, far=1000.0)
     got, want = student.attend(q, k, v), meaning(q, k, v)
     return close(got, want, rtol=1e-3, atol=1e-3, near=near(q, k, v), what="attend, large scores")
+
+
+def of_parts(student, x, wq, wk, wv, wo, H, G):
+    """The right composition of the student's own parts: what is wrong in one costs points there."""
+    heads = {"q": (wq, H), "k": (wk, G), "v": (wv, G)}
+    q, k, v = (student.split_heads(student.project(x, w), n) for w, n in heads.values())
+    share = H // G
+    gathered = student.attend(q, np.repeat(k, share, axis=0), np.repeat(v, share, axis=0))
+    return student.project(student.merge_heads(gathered), wo)
 
 
 @check(hole="multi_head_attention", points=2, title="grouped heads and the output projection")
@@ -141,9 +150,12 @@ def multi_head_grouped(student, rng):
         "output-missing": lambda: made(right, None),
         "heads-not-transposed": lambda: meaning(q, k[right], v[right]).reshape(T, H * E) @ wo.T,
     }
-    got = student.multi_head_attention(x, wq, wk, wv, wo, H, G)
-    what = f"multi_head_attention, {H} heads on {G}"
-    return close(got, made(right), rtol=1e-5, atol=1e-6, near=near, what=what)
+    weights = (wq, wk, wv, wo, H, G)
+    got = student.multi_head_attention(x, *weights)
+    return close(
+        got, made(right), rtol=1e-5, atol=1e-6, near=near,
+        own=lambda: of_parts(student, x, *weights), what=f"multi_head_attention, {H} heads on {G}",
+    )  # fmt: skip
 
 
 @check(hole="multi_head_attention", points=1, title="a single head", visibility="hidden")
@@ -151,8 +163,12 @@ def multi_head_single(student, rng):
     x, (wq, wk, wv, wo) = rng.normal(size=(4, 6)), rng.normal(size=(4, 6, 6))
     q, k, v = ((x @ w.T)[None] for w in (wq, wk, wv))
     want = meaning(q, k, v)[0] @ wo.T
-    got = student.multi_head_attention(x, wq, wk, wv, wo, 1, 1)
-    return close(got, want, rtol=1e-5, atol=1e-6, what="multi_head_attention, one head")
+    weights = (wq, wk, wv, wo, 1, 1)
+    got = student.multi_head_attention(x, *weights)
+    return close(
+        got, want, rtol=1e-5, atol=1e-6, own=lambda: of_parts(student, x, *weights),
+        what="multi_head_attention, one head",
+    )  # fmt: skip
 
 
 def in_cpp(student, q, k, v, *, what, size=1e-4):
@@ -199,7 +215,7 @@ def cpp_last(student, rng):
 
 @check(hole="attention_cpp", points=1, title="C++: scores of hundreds", visibility="hidden")
 def cpp_large(student, rng):
-    q, k, v = heads(rng, 2, 4, 7, 16, far=300.0)
+    q, k, v = heads(rng, 2, 4, 7, 16, far=1000.0)
     return in_cpp(student, q, k, v, what="attention, large scores", size=1e-2)
 
 
