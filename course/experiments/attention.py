@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from course.charts import COLOURS, Drawing, chart, finish
+from course.charts import COLOURS, LEGEND, Drawing, chart, finish
 from course.experiments.layout import best_s
 
 H, G, E = 8, 2, 32  # heads of the packaged model
@@ -50,6 +50,6 @@ def draw_lengths(
         axes.minorticks_off()
         axes.grid()
     left.set_ylabel("milliseconds")
-    left.legend()
+    left.legend(**LEGEND)
     seen = "; ".join(f"{name} {ms[-1]:.3g} ms" for name, ms in prompt.items())
     return finish(figure, alt=f"Time against length. A prompt of {n[-1]} tokens: {seen}.")

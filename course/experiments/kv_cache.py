@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course.charts import AMBER, BLUE, COLOURS, GREEN, RED, Drawing, chart, finish
+from course.charts import AMBER, BLUE, COLOURS, GREEN, LEGEND, RED, Drawing, chart, finish
 from minengine import Engine
 from minengine.workload import zipf
 
@@ -181,7 +181,7 @@ def draw_growth(steps: Sequence[Step], block_size: int) -> Drawing:
     axes.step(n, [s.taken / KIB for s in steps], where="post", color=BLUE, label="taken")
     axes.plot(n, [s.filled / KIB for s in steps], color=AMBER, label="filled")
     axes.set(xlabel="tokens stored", ylabel="KiB", title=f"The cache, blocks of {block_size}")
-    axes.legend()
+    axes.legend(**LEGEND)
     axes.grid(axis="y")
     last = steps[-1]
     return finish(
@@ -200,7 +200,7 @@ def draw_seconds(with_cache: Sequence[float], without: Sequence[float], n_prompt
     ):
         axes.plot(n, 1e3 * np.array(times[1:]), ".", color=color, label=label, markersize=5)
     axes.set(xlabel="tokens in the text", ylabel="milliseconds a token", ylim=(0, None))
-    axes.legend()
+    axes.legend(**LEGEND)
     axes.grid(axis="y")
     return finish(
         figure,
@@ -219,7 +219,7 @@ def draw_reuse(shared: Sequence[Reuse], alone: Sequence[Reuse]) -> Drawing:
         color="none", edgecolor=GREEN, linestyle=":", label="found",
     )  # fmt: skip
     axes.set(xlabel="request", ylabel="tokens of the prompt", xticks=at, xticklabels=at + 1)
-    axes.legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.2))
+    axes.legend(**LEGEND, loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.2))
     return finish(
         figure,
         alt="Tokens computed for each request: the whole prompt without sharing; with sharing only "
@@ -253,7 +253,7 @@ def draw_pressure(rows: Sequence[Pressure]) -> Drawing:
         right.plot(sizes, [r.evicted for r in mine], "o-", color=color, label=policy)
     left.set(title="blocks found, percent", xlabel="blocks in the pool", ylim=(0, 100))
     right.set(title="blocks given up", xlabel="blocks in the pool", ylim=(0, None))
-    left.legend()
+    left.legend(**LEGEND)
     for axes in (left, right):
         axes.grid(axis="y")
     return finish(

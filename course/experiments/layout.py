@@ -12,7 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course.charts import AMBER, BLUE, GREEN, SOFT, TEAL, VIOLET, Drawing, blank, chart, finish
+from course.charts import (
+    AMBER,
+    BLUE,
+    GREEN,
+    LEGEND,
+    SOFT,
+    TEAL,
+    VIOLET,
+    Drawing,
+    blank,
+    chart,
+    finish,
+)
 from course.experiments.measures import ne_nb
 from minengine.formats import FORMATS
 from minengine.gguf import File
@@ -142,7 +154,7 @@ def draw_blocks(names: Sequence[str]) -> Drawing:
         axes.text(at + 2, row, said, va="center", fontsize=8, color=SOFT)
     for kind, color in kinds.items():
         axes.barh(0, 0, color=color, label=kind)
-    axes.legend(loc="upper right", ncols=4, fontsize=8)
+    axes.legend(**LEGEND, loc="upper right", ncols=4, fontsize=8)
     axes.set(xlabel="bytes of a block", yticks=range(len(names)), yticklabels=names, xlim=(0, 330))
     axes.invert_yaxis()
     axes.set_xticks(range(0, 220, 32))

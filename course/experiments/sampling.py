@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from course.charts import AMBER, BLUE, COLOURS, GREEN, RED, Drawing, chart, finish
+from course.charts import AMBER, BLUE, COLOURS, GREEN, INK, LEGEND, RED, Drawing, chart, finish
 from course.experiments.measures import distinct, repetition, surprise
 from minengine import Engine, oracle
 
@@ -152,10 +152,10 @@ def draw_trade(sweeps: Mapping[str, Sequence[Point]], text_bits: float) -> Drawi
                 textcoords="offset points", color=color, fontsize=8,
             )  # fmt: skip
     axes.axvline(text_bits, linestyle=":", color=RED)
-    axes.annotate("the model on real text", (text_bits, 0), xytext=(4, 4), rotation=90,
+    axes.annotate("the model on real text", (text_bits, 0), xytext=(4, 4), rotation=90, color=INK,
                   textcoords="offset points", fontsize=8)  # fmt: skip
     axes.set(xlabel="surprise, bits a token", ylabel="distinct pairs, percent", ylim=(0, 100))
-    axes.legend(loc="lower right")
+    axes.legend(**LEGEND, loc="lower right")
     axes.grid()
     return finish(
         figure,
@@ -171,7 +171,7 @@ def draw_survivors(counts: Mapping[str, Sequence[int]], bits: Sequence[float]) -
     for (name, n), color in zip(counts.items(), COLOURS[1:], strict=False):
         bottom.step(range(len(n)), n, where="mid", color=color, label=name)
     bottom.set(ylabel="tokens left", xlabel="place in the text", yscale="log")
-    bottom.legend(ncols=3, fontsize=8)
+    bottom.legend(**LEGEND, ncols=3, fontsize=8)
     return finish(
         figure,
         alt="Above the entropy after each token of a text, below how many tokens each cut leaves: "
