@@ -179,7 +179,8 @@ def _penalize(part: Callable, rng: np.random.Generator) -> tuple[Any, Any, str]:
     given = logits.copy()
     want = penalties(Candidates(np.arange(12), logits), recent, 99, repeat, 0.0, 0.0).logits
     got = np.asarray(part(given, recent, repeat))
-    return got, want, f"logits {np.round(logits, 2).tolist()} after {recent} by {repeat:.2f}"
+    shown = [round(float(x), 2) for x in logits]
+    return got, want, f"logits {shown} after {recent} by {repeat:.2f}"
 
 
 def _next_mu(part: Callable, rng: np.random.Generator) -> tuple[Any, Any, str]:
