@@ -40,9 +40,9 @@ class ChecksFailed(AssertionError):
 class Checker:
     """The checks of an assignment on a notebook's names: ``check = Checker("01_x", globals())``."""
 
-    def __init__(self, assignment: str, namespace: Mapping[str, Any], course: str | None = None):
+    def __init__(self, assignment: str, namespace: dict[str, Any], course: str | None = None):
         self._assignment = catalog.find_course(course).assignment(assignment)
-        self._student = LocalStudent(namespace)
+        self._student = LocalStudent(namespace, self._assignment.handout.holes)
 
     def __call__(self, hole: str, *, seed: int = 0) -> None:
         """Run the visible checks of ``hole`` and show what they say; raises ChecksFailed."""

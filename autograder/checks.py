@@ -10,7 +10,9 @@ raises CheckFailed (through close, equal, require) where the reply is wrong:
         return close(student.rms_norm(x, w, eps=1e-2), want, rtol=1e-5, atol=0,
                      near={"eps-outside-root": lambda: ...}, what="rms_norm(x, w, eps=0.01)")
 
-It may return a note (``close`` does where the student's own parts explain the difference).
+It may return a note (``close`` does where the student's own parts explain the difference). Besides
+calls ``student`` has ``observe``, ``planted``, ``instead``, ``sources``, ``cpu_s``, ``measured``
+(sandbox.Student says what they are; at home LocalStudent has the same).
 Owns: the decorator, the draws, Result. Must not know: notebooks, sandboxes, files.
 Read before: difference.py, hints.py, trace.py.
 """

@@ -1,4 +1,4 @@
-"""``autograder check``: a student's own notebook, at home, offline.
+"""``autograder check`` and ``package``: a student's own notebook, at home, offline.
 
 Reads the notebook, runs its holes in a sandbox if there is one and in a plain child process if not,
 and shows all there is to see. Needs none of the grading extra. Owns: this one command's work.
@@ -17,6 +17,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from autograder import grade, sandbox, submission
+from autograder import package as packages
 from autograder.catalog import Assignment, Course
 from autograder.checker import CALLED
 from autograder.checks import Result, Seeds
@@ -59,6 +60,22 @@ def check(
         "results": results,
         "ladder": _ladder(assignment, rows),
     }
+
+
+def package(
+    notebook: Path, course: Course, name: str | None, to: Path
+) -> tuple[dict[str, str], Path]:
+    """The files of a notebook's package and where they go, for ``package.write``.
+
+    CourseError where the assignment is no package.
+    """
+    assignment = course.assignment(name or _assignment_of(notebook, course))
+    modules = vars(assignment.module).get("MODULES")
+    if not modules:
+        raise CourseError(f"{assignment.id} is no package: its tasks stand each for itself")
+    found = submission.read(notebook.resolve(), assignment.handout)
+    title = assignment.handout.title
+    return packages.texts(found.holes, modules, title), to
 
 
 def show(verdict: dict[str, Any], out: Console) -> None:

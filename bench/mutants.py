@@ -9,6 +9,9 @@ a constant one off, a condition negated, a statement left out, `and` for `or`, a
 returned. One that passes every check is the same program in other words, or a check is missing:
 `solutions/ID/survivors.yaml` has the reason why a survivor means the same, by its key.
 
+A hole of a student's own tests (TESTS in checks.py) is not changed: what is asked of it is which
+bugs it finds, and that many of its lines are not needed for those is no gap in a check.
+
 Owns: the changes, the run, the comparison with that list. Runs in this process (LocalStudent), a
 worker per core; a mutant that takes too long is killed and counts as killed. Exit code 1 where a
 survivor has no reason, or a reason no survivor.
@@ -21,6 +24,7 @@ import ast
 import contextlib
 import copy
 import difflib
+import functools
 import io
 import json
 import multiprocessing
@@ -157,6 +161,8 @@ def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
         for field, value in ast.iter_fields(parent):
             if isinstance(parent, ast.FunctionDef) and field != "body":
                 continue
+            if isinstance(parent, ast.arg):  # its type, which nobody evaluates
+                continue
             for index, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
                 is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
                 inside = not isinstance(parent, ast.arguments) and isinstance(node, ast.AST)
@@ -175,19 +181,27 @@ class TooLong(BaseException):
     """Not an Exception, so that no code under test can catch it by the usual means."""
 
 
+@functools.cache
+def loaded(name: str) -> catalog.Assignment:
+    """An assignment, read once in a process."""
+    return catalog.find_course(ROOT).assignment(name)
+
+
 def judge(task: tuple[str, Mutant]) -> Verdict:
     """Run one mutant until a check fails, those of its own hole first."""
-    assignment, mutant = catalog.find_course(ROOT).assignment(task[0]), task[1]
+    assignment, mutant = loaded(task[0]), task[1]
     sources = {**assignment.reference.sources, mutant.hole: mutant.source}
     chosen = sorted(assignment.checks, key=lambda c: c.hole != mutant.hole)
-    signal.signal(signal.SIGALRM, _too_long)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    signal.signal(signal.SIGPROF, _too_long)
+    signal.setitimer(signal.ITIMER_PROF, LIMIT_S)  # processor time: a busy machine kills nobody
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             namespace: dict = {"np": np}
             for source in sources.values():
                 exec(source, namespace)
-            student = LocalStudent(namespace, assignment.handout.holes)
+            # the texts as they were written: a mutant is unparsed, and its look is no matter
+            texts = assignment.reference.sources
+            student = LocalStudent(namespace, assignment.handout.holes, texts)
             for check in chosen:
                 (result,) = checks.run([check], student, SEEDS, hints=assignment.hints)
                 if not result.passed:
@@ -197,7 +211,7 @@ def judge(task: tuple[str, Mutant]) -> Verdict:
     except Exception as error:  # noqa: BLE001 - one that does not even load
         return Verdict(mutant, "", type(error).__name__)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return Verdict(mutant, "", "")
 
 
@@ -214,7 +228,8 @@ def main() -> int:
     given = parser.parse_args()
     assignment = catalog.find_course(ROOT).assignment(given.assignment)
     sources = assignment.reference.sources
-    chosen = {h: s for h, s in sources.items() if given.hole in (None, h)}
+    tests = vars(assignment.module).get("TESTS", ())
+    chosen = {h: s for h, s in sources.items() if given.hole in (None, h) and h not in tests}
     tasks = [(assignment.id, m) for h, s in chosen.items() for m in mutants(h, s)]
     with multiprocessing.Pool(given.jobs) as pool:
         verdicts = pool.map(judge, tasks, chunksize=4)

@@ -14,4 +14,18 @@ from running import RUNNING
 from speed import SPEED
 from writing import WRITING
 
+# The package of `autograder package`: module -> the pieces in it.
+MODULES = {
+    "gguf_file": ("read_gguf",),
+    "blocks": ("dequantize",),
+    "layers": ("rms_norm", "rope", "attention", "feed_forward"),
+    "cache": ("KVCache",),
+    "model": ("Model",),
+    "sampling": ("sample",),
+    "engine": ("generate",),
+    "tests": ("self_test",),
+}
+
+TESTS = ("self_test",)  # pieces that are a student's own tests
+
 globals().update({c.id: c for c in (*READING, *LAYERS, *RUNNING, *WRITING, *SPEED, *QUALITY)})

@@ -166,10 +166,10 @@ check("read_gguf")
 #   to 15, $x = d\,(q - 8)$.
 #
 # ```
-# byte of Q4_0      0    1    2  ...   15          d = 0.5
-#                  a3   5f   08  ...   71
-# numbers 0-15      3   15    8  ...    1     ->   -2.5   3.5   0.0 ...  -3.5
-# numbers 16-31    10    5    0  ...    7     ->    1.0  -1.5  -4.0 ...  -0.5
+# byte of Q4_0     0   1   2  ...  15          d = 0.5
+#                 a3  5f  08  ...  71
+# numbers 0-15     3  15   8  ...   1     ->   -2.5    3.5    0.0  ...   -3.5
+# numbers 16-31   10   5   0  ...   7     ->    1.0   -1.5   -4.0  ...   -0.5
 # ```
 #
 # **Task.** Write `dequantize`.
@@ -380,7 +380,7 @@ check("KVCache")
 # An architecture other than llama, or a tensor that is missing, is a `ValueError`.
 # The check also looks at speed: how many multiplications a step takes, and how much processor time a
 # step and a prompt take compared with `yardstick.py`, which does the same arithmetic on noise.
-# Up to 15 times as much is fine, up to 5 times is good; seconds are never judged.
+# Up to 15 times as much is fine, up to 6 times is good; seconds are never judged.
 
 
 # %% hole="Model"
@@ -419,11 +419,11 @@ check("Model")
 # Temperature 0 is the largest logit, the first of equal ones, and looks at nothing else.
 #
 # ```
-# id                                 0       1       2       3
-# probability                   0.1000  0.4000  0.2000  0.3000
-# top_k = 3, top_p = 0.7             .    keep       .    keep
-# at temperature 1                   .  0.5714       .  0.4286
-# at temperature 0.5                 .  0.6400       .  0.3600
+# id                                   0       1       2       3
+# probability                     0.1000  0.4000  0.2000  0.3000
+# top_k = 3, top_p = 0.7               .    keep       .    keep
+# at temperature 1                     .  0.5714       .  0.4286
+# at temperature 0.5                   .  0.6400       .  0.3600
 # u = 0.6                       temperature 1 draws id 3, temperature 0.5 draws id 1
 # ```
 #

@@ -110,7 +110,7 @@ def attention_misses(q: np.ndarray, k: np.ndarray, v: np.ndarray, start: int) ->
     """What known mistakes give."""
     times, width = q.shape[1] // k.shape[1], q.shape[2]
     t, s = np.arange(len(q))[:, None], np.arange(len(k))
-    order = np.arange(q.shape[1]).reshape(k.shape[1], times).T.reshape(-1)  # h % G for h // (H/G)
+    order = np.arange(q.shape[1]).reshape(times, -1).T.reshape(-1)  # h % G for h // (H/G)
     back = np.argsort(order)
 
     def masked(mask: np.ndarray, **how: Any) -> Callable:

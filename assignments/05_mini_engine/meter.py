@@ -87,7 +87,7 @@ def _labels(args: tuple) -> int:
     """Of einsum: the product of the sizes of all its letters."""
     if not isinstance(args[0], str):
         return 0
-    sizes, dots = {}, 1
+    sizes, dots = {}, []
     for term, operand in zip(args[0].split("->")[0].split(","), args[1:], strict=False):
         letters, shape = term.replace(" ", ""), np.shape(operand)
         before, _, after = letters.partition("...")
@@ -95,12 +95,9 @@ def _labels(args: tuple) -> int:
             sizes[letter] = max(size, sizes.get(letter, 1))
         for letter, size in zip(after[::-1], shape[::-1], strict=False):
             sizes[letter] = max(size, sizes.get(letter, 1))
-        middle = 1
-        for size in shape[len(before) : len(shape) - len(after)]:
-            middle *= size
-        dots = max(dots, middle)
-    total = dots
-    for size in sizes.values():
+        dots.append(shape[len(before) : len(shape) - len(after)])
+    total = 1
+    for size in (*np.broadcast_shapes(*dots), *sizes.values()):
         total *= size
     return total
 

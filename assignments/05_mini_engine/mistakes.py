@@ -23,7 +23,7 @@ TWISTS = (
     "ffn-residual-missing", "ffn-residual-from-input", "ffn-parallel", "norms-swapped",
     "gate-and-up-swapped", "keys-not-rotated", "queries-not-rotated", "values-rotated",
     "heads-split-wrongly", "head-always-tied", "eps-of-the-model-ignored",
-    "base-of-the-model-ignored", "layer-weights-shared", "positions-from-one",
+    "base-of-the-model-ignored", "layer-weights-shared",
 )  # fmt: skip
 CACHED = (
     "positions-restart", "start-not-passed", "cache-not-read", "cache-of-one-layer",
@@ -93,8 +93,7 @@ class _Pass:
     def mixed(self, h: Array, p: str, at: int, slot: int) -> Array:
         twist, n_new = self.twist, len(h)
         q, k, v = (self.heads(oracle.matmul(h, self.w[f"{p}attn_{part}.weight"])) for part in "qkv")
-        shift = 1 if twist == "positions-from-one" else 0
-        here = (0 if twist == "positions-restart" else at) + shift + np.arange(n_new)
+        here = (0 if twist == "positions-restart" else at) + np.arange(n_new)
         q = q if twist == "queries-not-rotated" else oracle.rope(q, here, self.base)
         if twist not in ("keys-not-rotated", "keys-cached-unrotated"):
             k = oracle.rope(k, here, self.base)

@@ -6,7 +6,7 @@ Read before: files.py, running.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import files
@@ -17,6 +17,7 @@ from autograder.checks import CheckFailed, check, require
 from minengine import oracle
 
 GAP = 0.02  # between the two largest logits: far above what float32 rounds
+PROBES = 60  # rows on which a mistake is told from others
 EDGE = 1e-3  # between a running sum and u, or between a probability and a limit
 
 
@@ -31,7 +32,7 @@ def drawn(logits: np.ndarray, u: float, temperature: float = 1.0, top_k: int = 0
           top_p: float = 1.0, min_p: float = 0.0) -> int:  # fmt: skip
     """The token that the handout's definition draws."""
     if temperature == 0:
-        return int(np.argmax(logits))
+        return int(logits.argmax())
     p = oracle.softmax(kept(logits, top_k, top_p, min_p) / temperature)
     return int(np.searchsorted(np.cumsum(p), u, side="right"))
 
@@ -78,6 +79,12 @@ def wrongs(logits: np.ndarray, u: float, temperature: float, top_k: int, top_p: 
         row = np.where(row < row.max() + np.log(max(min_p, 1e-30)), -np.inf, row)
         return int(np.searchsorted(np.cumsum(oracle.softmax(row / temperature)), u, side="right"))
 
+    def absolute() -> int:
+        row = kept(logits, top_k, top_p, 0.0)
+        left = (row == row.max()) | (oracle.softmax(oracle.top_k(logits, top_k)) >= min_p)
+        row = np.where(left, row, -np.inf)
+        return int(np.searchsorted(np.cumsum(oracle.softmax(row / temperature)), u, side="right"))
+
     right = kept(logits, top_k, top_p, min_p)
     hot = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     return {
@@ -87,11 +94,12 @@ def wrongs(logits: np.ndarray, u: float, temperature: float, top_k: int, top_p: 
             logits, u, **hot | {"temperature": 1 / temperature}
         ),
         "temperature-first": lambda: late(lambda x: kept(x / temperature, top_k, top_p, min_p)),
+        "top-p-of-all": not_renormalised,
         "top-k-ignored": lambda: drawn(logits, u, **hot | {"top_k": 0}),
         "top-k-off-by-one": lambda: drawn(logits, u, **hot | {"top_k": top_k + 1 if top_k else 0}),
         "top-p-ignored": lambda: drawn(logits, u, **hot | {"top_p": 1.0}),
         "top-p-drops-crossing": without_crossing,
-        "top-p-of-all": not_renormalised,
+        "min-p-absolute": absolute,
         "min-p-ignored": lambda: drawn(logits, u, **hot | {"min_p": 0.0}),
         "draw-descending": lambda: descending(oracle.softmax(right / temperature)),
         "draw-first-always": lambda: int(np.flatnonzero(np.isfinite(right))[0]),
@@ -106,10 +114,21 @@ def sampled(student: Any, logits: np.ndarray, u: float, near: Callable | None = 
     whole = isinstance(got, int | np.integer) and not isinstance(got, bool)
     require(whole, f"{what}: got {got!r}, want a token id", "wrong-type")
     if got != want:
-        full = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0} | how
-        table = wrongs(logits, u, **full) if full["temperature"] else {}
-        tag = next((t for t, wrong in table.items() if wrong() == got), "wrong-value")
+        tag = mistake(student, len(logits), **how)
         raise CheckFailed(tag, f"{what}: got {got}, want {want}; logits {np.round(logits, 3)}")
+
+
+def mistake(student: Any, n: int, **how: Any) -> str:
+    """The tag of the one known mistake that draws what the student does, on many rows."""
+    full = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0} | how
+    rng, left = np.random.default_rng(n), None
+    for _ in range(PROBES):
+        logits, u = rng.normal(size=n) * 1.5, float(rng.random())
+        if firm(logits, u, **full):
+            got = student.sample(logits, u, **how)
+            hits = [tag for tag, wrong in wrongs(logits, u, **full).items() if wrong() == got]
+            left = hits if left is None else [tag for tag in left if tag in hits]
+    return left[0] if left else "wrong-value"
 
 
 def telling(rng: np.random.Generator, n: int, *tags: str, **how: Any) -> tuple[np.ndarray, float]:
@@ -149,10 +168,10 @@ def sample_draw(student, rng):
         tags += ["temperature-ignored"] * (temperature != 1)
         logits, u = telling(rng, 8, *tags, temperature=temperature)
         sampled(student, logits, u, temperature=temperature)
-    logits = rng.normal(size=6) + 700 * int(rng.choice([-1, 1]))
+    logits = rng.normal(size=6) + 2000 * int(rng.choice([-1, 1]))
     for u in (0.0, 1 - 2**-53):
         got, want = student.sample(logits, u), 0 if u == 0 else 5
-        message = f"sample of logits near 700 with u = {u}: got {got!r}, want {want}"
+        message = f"sample of logits near 2000 or -2000 with u = {u}: got {got!r}, want {want}"
         require(isinstance(got, int | np.integer) and got == want, message, "draw-at-the-edge")
 
 
@@ -205,11 +224,19 @@ def firm_text(rng: np.random.Generator, made: Made, n_prompt: int, n: int) -> tu
 
 
 def by_own_model(student: Any, model: Any, prompt: Sequence[int], n: int) -> list[int]:
-    """Greedy text by the student's own logits, no cache: what a right loop makes of them."""
-    tokens = list(prompt)
-    for _ in range(n):
-        tokens.append(int(student.sample(model.forward(tokens)[-1], 0.5, temperature=0)))
-    return tokens[len(prompt) :]
+    """Greedy text by the student's own logits: what a right loop makes of them."""
+    return [*own_text(student, model, prompt, [0.5] * n, temperature=0)]
+
+
+def own_text(
+    student: Any, model: Any, prompt: Sequence[int], uniforms: Sequence[float], **how: float
+) -> Iterator[int]:
+    """The tokens that a right loop draws from the student's own model, cache and sampler."""
+    cache, news = model.new_cache(len(prompt) + len(uniforms)), list(prompt)
+    for u in uniforms:
+        token = int(student.sample(model.forward(news, cache)[-1], u, **how))
+        yield token
+        news = [token]
 
 
 def text_agrees(
@@ -219,11 +246,11 @@ def text_agrees(
     tokens = tokens_of(got, what)
     if tokens == want:
         return None
-    if tokens == [*prompt, *want]:
-        raise CheckFailed("prompt-returned", f"{what}: the prompt is returned too")
     if tokens[:-1] == want or tokens == want[:-1] or tokens == want[1:]:
         message = f"{what}: {len(tokens)} tokens, want {len(want)}"
         raise CheckFailed("number-of-tokens", message)
+    if tokens == [*prompt, *want]:
+        raise CheckFailed("prompt-returned", f"{what}: the prompt is returned too")
     try:
         if tokens == by_own_model(student, model, prompt, len(want)):
             return "accepted: it is the text of your own model and sampler; they are judged apart"
@@ -242,11 +269,29 @@ def tokens_of(got: Any, what: str) -> list[int]:
     return [int(t) for t in got]
 
 
+def telling_uniforms(
+    rng: np.random.Generator, made: Made, prompt: Sequence[int], n: int, **how: float
+) -> list[float]:
+    """Numbers of which the first alone, and these without the settings, draw another text."""
+
+    def text(uniforms: Sequence[float], **how: float) -> list[int]:
+        tokens = list(prompt)
+        for u in uniforms:
+            tokens.append(drawn(made.logits(tokens)[-1], u, **how))
+        return tokens[len(prompt) :]
+
+    while True:
+        uniforms = rng.random(n).tolist()
+        others = [text(uniforms[:1] * n, **how), text(uniforms)]
+        if text(uniforms, **how) not in others:
+            return uniforms
+
+
 @check(hole="generate", points=2, title="greedy text of random models, to the token")
 def generate_greedy(student, rng):
     note = None
     for n_prompt, n in ((1, 5), (4, 6)):
-        made = files.random_model(rng, scale=2.0)
+        made = files.random_model(rng, tied=False, scale=2.0)  # tied, it would repeat itself
         prompt, want = firm_text(rng, made, n_prompt, n)
         model = student.Model(made.data)
         got = student.generate(model, prompt, n)
@@ -271,7 +316,7 @@ def generate_packaged(student, rng):
 @check(hole="generate", points=1, title="stops at a stop token, draws with the numbers given")
 def generate_stop(student, rng):
     """The stop token ends the text and is no part of it; each token takes the next number."""
-    made = files.random_model(rng, scale=2.0)
+    made = files.random_model(rng, tied=False)
     model = student.Model(made.data)
     while True:
         prompt, want = firm_text(rng, made, 3, 6)
@@ -285,18 +330,20 @@ def generate_stop(student, rng):
         is_own = got == (own[: own.index(want[at])] if want[at] in own else own)
         text = f"generate with stop = {want[at]}: got {got}, want {want[:at]}"
         require(is_own, text, tags.get(tuple(got), "text-differs"))
-    uniforms = rng.random(5).tolist()
-    how = {"temperature": 1.5, "top_k": 12, "top_p": 0.95}
+    how = {"temperature": 0.6, "top_k": 12, "top_p": 0.95}
+    uniforms = telling_uniforms(rng, made, prompt, 5, **how)
     got = student.generate(model, prompt, 5, uniforms=uniforms, **how)
     got = tokens_of(got, "generate with uniforms")
-    want, tokens = [], list(prompt)
-    for u in uniforms:  # the student's own parts: the loop alone is judged here
-        token = int(student.sample(model.forward(tokens)[-1], u, **how))
-        want.append(token)
-        tokens.append(token)
-    first = [int(student.sample(model.forward(prompt)[-1], uniforms[0], **how))]
-    tag = "uniform-repeated" if got[:1] == first and got != want else "settings-not-passed"
+    # the student's own parts: the loop alone is judged here
+    want = [*own_text(student, model, prompt, uniforms, **how)]
+    repeated = [*own_text(student, model, prompt, uniforms[:1] * len(uniforms), **how)]
+    tag = "uniform-repeated" if got == repeated else "settings-not-passed"
     require(got == want, f"generate with uniforms: got {got}, want {want}", tag)
+    at = next((i for i in (1, 2, 3) if want[i] not in want[:i]), 0)
+    if at:  # what is drawn after a stop token is not written either
+        got = student.generate(model, prompt, 5, stop=(want[at],), uniforms=uniforms, **how)
+        text = f"generate with uniforms and stop = {want[at]}: got {got}, want {want[:at]}"
+        require(tokens_of(got, "generate with uniforms") == want[:at], text, "stop-ignored")
 
 
 WRITING = (sample_greedy, sample_draw, sample_filters, sample_order, generate_greedy,

@@ -63,7 +63,7 @@ class Yardstick:
     def halves(self, x: np.ndarray) -> np.ndarray:
         """As many products as a rotation takes."""
         out = np.empty_like(x)
-        a, b = x[..., 0::2], x[..., 1::2]
-        out[..., 0::2] = a * 0.6 - b * 0.8
-        out[..., 1::2] = a * 0.8 + b * 0.6
+        even, odd = x[..., 0::2], x[..., 1::2]
+        out[..., 0::2] = even * 0.6 - odd * 0.8
+        out[..., 1::2] = even * 0.8 + odd * 0.6
         return out

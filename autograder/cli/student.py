@@ -1,4 +1,4 @@
-"""Commands for anybody's own machine: ``check``, ``doctor``."""
+"""Commands for anybody's own machine: ``check``, ``package``, ``doctor``."""
 
 from __future__ import annotations
 
@@ -44,6 +44,25 @@ def check(
     else:
         home.show(verdict, out)
     raise typer.Exit(0 if verdict["passed"] else 1)
+
+
+@app.command(epilog="Example: autograder package 05_mini_engine.ipynb --to mini_engine")
+def package(
+    notebook: Annotated[Path, typer.Argument(help="Your notebook.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The package's folder.")],
+    assignment: Annotated[str | None, typer.Option("--assignment", "-a")] = None,
+    course: CourseOption = None,
+    as_json: Json = False,
+) -> None:
+    """Write a notebook's tasks as a package of files, to import and to run with your own tools."""
+    from autograder import home
+    from autograder import package as packages
+
+    written = packages.write(*home.package(notebook, catalog.find_course(course), assignment, to))
+    if as_json:
+        print_json([str(path) for path in written])
+    else:
+        out.print(f"[green]written[/green] {escape(str(to))}: {len(written)} files", soft_wrap=True)
 
 
 @app.command(epilog="Example: autograder doctor --json")

@@ -1,165 +1,209 @@
-"""A lab with a check and an answer in words: one notebook, its words marked by a human."""
+"""Answers that a human marks: in the notebook, in the gradebook, in the mark, in feedback."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
+from nbgrader import api
+from nbgrader.converters import Autograde
 
-from autograder import bookkeeper, catalog, feedback, finals, grade, handout, nbgrader_bridge
+from autograder import catalog, feedback, gradebook, handout, ledger, nbgrader_bridge, score
+from autograder import grade as grading
+from autograder import submission as submissions
 from autograder.classroom import Classroom
-from autograder.roster import Roster
+from autograder.errors import CourseError
+from tests.autograder.conftest import TINY
 
-ID = "9.1_small"
-LAB = '''"""A lab of the tests."""
-# %% [markdown]
-# # Lab 9.1: small
-#
-# Say what you see.
-
-# %%
-from autograder import Checker
-
-check = Checker("9.1_small", globals())
-
-
-# %% hole="double"
-def double(x):
-    """Twice x."""
-    raise NotImplementedError
-
-
-# %% check="double"
-check("double")
-
-# %% answer="seen" points="4"
-# YOUR ANSWER HERE
-
-# %% answer="why" points="3"
-# YOUR ANSWER HERE
-'''
-CHECKS = """
-from autograder.checks import check, equal
-
-
-@check(hole="double", points=2, title="twice")
-def twice(student, rng):
-    return equal(student.double(21), 42, what="double(21)")
-"""
-WORDS = "It *grows* <script>alert(1)</script>"
+ID, STUB = "01_tiny", "YOUR ANSWER HERE"
+ANSWERED = '\n# %% [markdown]\n# Say why.\n\n# %% answer="why" points="4"\n# YOUR ANSWER HERE\n'
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """The tiny course with a lab."""
-    root = tmp_path_factory.mktemp("lab") / "tiny"
-    shutil.copytree(Path(__file__).parent / "tiny", root)
-    files = {
-        f"labs/{ID}.py": LAB,
-        f"labs/{ID}/checks.py": CHECKS,
-        f"labs/{ID}/hints.yaml": "{}",
-        f"solutions/{ID}/reference.py": "def double(x):\n    return 2 * x\n",
-        f"solutions/{ID}/answers.md": "## seen\nIt grows.\n\n## why\nBecause.\n",
-    }
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return catalog.find_course(root).assignment("9.1")
+def course_text(tmp_path_factory):
+    """The tiny course with a question that a human marks."""
+    root = tmp_path_factory.mktemp("text") / "tiny"
+    shutil.copytree(TINY, root)
+    with (root / "assignments" / ID / "handout.py").open("a") as file:
+        file.write(ANSWERED)
+    return catalog.find_course(root)
 
 
-def hand_in(lab, root: Path, student: str, **sources: str) -> None:
-    path = root / "submitted" / student / ID / f"{ID}.ipynb"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = handout.fill(lab.handout, {**lab.reference.sources, **sources})
-    path.write_text(json.dumps(made), encoding="utf-8")
+@pytest.fixture(scope="module")
+def asked(course_text):
+    return course_text.assignment(ID)
 
 
-def graded(lab, root: Path) -> None:
-    grade.grade(Classroom(root), lab, jobs=1, allow_unsandboxed=True)
-    nbgrader_bridge.write_gradebook(root, ID, Classroom(root).results(ID), lab.handout)
-
-
-def row(root: Path, student: str, name: str) -> tuple:
-    with nbgrader_bridge._open(nbgrader_bridge._course(root)) as book:
-        found = book.find_grade(name, ID, ID, student)
-        return found.auto_score, found.manual_score, found.needs_manual_grade
-
-
-def marked(root: Path, student: str, name: str, points: float) -> None:
-    """What formgrader does when a human grades."""
-    with nbgrader_bridge._open(nbgrader_bridge._course(root)) as book:
-        found = book.find_grade(name, ID, ID, student)
-        found.manual_score, found.needs_manual_grade = points, False
-        book.db.commit()
-
-
-@pytest.fixture
-def spring(lab, tmp_path):
-    root = tmp_path / "spring"
-    nbgrader_bridge.init(root, lab.root)
+@pytest.fixture(scope="module")
+def released(tmp_path_factory, asked, course_text):
+    root = tmp_path_factory.mktemp("answers") / "spring"
+    nbgrader_bridge.init(root, course_text.root)
     Classroom(root).make_secret()
-    source = handout.source_notebook(lab.handout, lab.reference.sources)
-    released = nbgrader_bridge.release(root, ID, source)
-    cells = {c["id"]: c for c in json.loads(released.read_text())["cells"]}
-    assert "".join(cells["seen"]["source"]) == "YOUR ANSWER HERE"
-    assert cells["seen"]["metadata"]["nbgrader"]["points"] == 4
+    source = handout.source_notebook(asked.handout, asked.reference.sources)
+    nbgrader_bridge.release(root, ID, source)
     return root
 
 
-def test_words_wait_for_a_human_and_empty_ones_are_no_points(lab, spring):
-    hand_in(lab, spring, "ann", seen=WORDS)
-    graded(lab, spring)
-    assert row(spring, "ann", "seen") == (None, None, True)
-    assert row(spring, "ann", "why") == (0.0, None, False)
-    marked(spring, "ann", "seen", 3.5)
-    found = finals.of_gradebook(spring, ID, "Small", Classroom(spring).results(ID), Roster({}))
-    assert [(f.points, f.max_points, f.asks_human) for f in found.rows] == [(5.5, 9.0, False)]
-    graded(lab, spring)  # nothing changed: what a human gave stays and is not asked for again
-    assert row(spring, "ann", "seen") == (None, 3.5, False)
-    hand_in(lab, spring, "ann", seen=f"{WORDS} more", why="Because.")
-    graded(lab, spring)  # other words: the points stay until a human has read them
-    assert row(spring, "ann", "seen") == (None, 3.5, True)
-    assert row(spring, "ann", "why") == (None, None, True)
+@pytest.fixture
+def spring(released, tmp_path):
+    root = tmp_path / "spring"
+    shutil.copytree(released, root)
+    return root
 
 
-def test_formgraders_notebook_has_the_words_and_the_page_the_points(lab, spring):
-    hand_in(lab, spring, "ann", seen=WORDS, why="")
-    graded(lab, spring)
-    marked(spring, "ann", "seen", 3.5)
-    shown = json.loads((spring / "autograded" / "ann" / ID / f"{ID}.ipynb").read_text())
-    cells = {c["id"]: "".join(c["source"]) for c in shown["cells"]}
-    assert cells["seen"] == WORDS
-    (record,) = Classroom(spring).results(ID)
-    standing = bookkeeper.standing(spring, ID, ["ann"])["ann"]
-    page = feedback.page(record, standing=standing)
-    assert "<b>5.5</b><span>of 9 points" in page
-    assert "none are given yet" in page
-    assert "<script" not in page
+def hand_in(root, assignment, student, answer):
+    """A right notebook with this answer."""
+    made = handout.fill(assignment.handout, {**assignment.reference.sources, "why": answer})
+    path = root / "submitted" / student / ID / f"{ID}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(made), encoding="utf-8")
+    return path
 
 
-def test_nbgraders_own_command_asks_a_human_too(lab, spring):
-    hand_in(lab, spring, "ann", seen=WORDS)
+def graded(root, assignment, student, answer):
+    """Hand in, grade, write the gradebook -> (auto, by hand, asks a human) of the answer."""
+    path = hand_in(root, assignment, student, answer)
+    job = grading.Job(assignment.root, ID, b"0" * 32, grading.ready())
+    record = grading.Grader(job)(grading.Task(student, path))
+    nbgrader_bridge.write_gradebook(root, ID, [record], assignment.handout)
+    return record, standing(root, student)
+
+
+def standing(root, student):
+    with nbgrader_bridge._open(nbgrader_bridge._course(root)) as book:
+        row = book.find_grade("why", ID, ID, student)
+        return row.auto_score, row.manual_score, row.needs_manual_grade
+
+
+def mark_by_hand(root, student, points, words=""):
+    """What formgrader does."""
+    with nbgrader_bridge._open(nbgrader_bridge._course(root)) as book:
+        row = book.find_grade("why", ID, ID, student)
+        row.manual_score, row.needs_manual_grade = points, False
+        book.find_comment("why", ID, ID, student).manual_comment = words
+        book.db.commit()
+
+
+def test_the_released_notebook_has_a_manually_graded_answer(released):
+    notebook = json.loads((released / "release" / ID / f"{ID}.ipynb").read_text())
+    (cell,) = [c for c in notebook["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "why"]
+    about = cell["metadata"]["nbgrader"]
+    assert cell["cell_type"] == "markdown"
+    assert (about["grade"], about["solution"], about["locked"]) == (True, True, False)
+    assert (about["points"], "".join(cell["source"])) == (4, STUB)
+
+
+def test_an_answer_is_read_by_its_id_and_written_to_before_one_that_is_not(asked, tmp_path):
+    made = json.loads(json.dumps(handout.fill(asked.handout, {"why": "Because."})))
+    (mine,) = [c for c in made["cells"] if c["id"] == "why"]
+    made["cells"].insert(0, {**mine, "id": "copy", "source": STUB})
+    path = tmp_path / "a" / "b" / "x.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(made))
+    found = submissions.read(path, asked.handout)
+    assert found.answers == {"why": "Because."}
+    assert "why" not in found.holes
+    assert submissions.read(path, asked.handout).digest == found.digest
+
+
+def test_the_most_points_are_those_of_checks_and_answers(asked, tiny):
+    assert asked.max_points == tiny.max_points + 4
+
+
+def test_an_answer_left_as_it_was_gets_nothing_and_asks_nobody(spring, asked):
+    record, row = graded(spring, asked, "ada", STUB)
+    assert row == (0, None, False)
+    assert score.mark(record).max_points == asked.max_points
+    assert score.mark(record).points == asked.max_points - 4
+
+
+def test_an_answer_waits_for_a_human_whose_points_count_and_stay(spring, asked):
+    record, row = graded(spring, asked, "ada", "Because.")
+    assert row == (None, None, True)
+    assert nbgrader_bridge.scores(spring, ID) == {"ada": 6.0}
+    mark_by_hand(spring, "ada", 3.0, "Why not?")
+    nbgrader_bridge.write_gradebook(spring, ID, [record], asked.handout)
+    assert standing(spring, "ada") == (None, 3, False)
+    assert nbgrader_bridge.scores(spring, ID) == {"ada": 9.0}
+
+
+def test_another_answer_asks_a_human_again(spring, asked):
+    graded(spring, asked, "ada", STUB)
+    assert graded(spring, asked, "ada", "Because.")[1] == (None, None, True)
+    mark_by_hand(spring, "ada", 3.0)
+    assert graded(spring, asked, "ada", "Because.")[1] == (None, 3, False)
+    assert graded(spring, asked, "ada", "Because of that.")[1] == (None, 3, True)
+    assert graded(spring, asked, "ada", STUB)[1] == (0, 3, True)
+
+
+def test_a_changed_answer_alone_makes_a_new_record_and_runs_no_check(spring, asked):
+    before, _ = graded(spring, asked, "ada", "Because.")
+    path = hand_in(spring, asked, "ada", "Because of that.")
+    job = grading.Job(asked.root, ID, b"0" * 32, grading.ready())
+    after = grading.Grader(job)(grading.Task("ada", path, before))
+    assert (after["ran"], after["results"]) == (0, before["results"])
+    assert grading.Grader(job)(grading.Task("ada", path, after)) is None
+
+
+def test_nbgraders_own_autograde_asks_a_human_too(spring, asked, monkeypatch):
+    for student, answer in (("ada", "Because."), ("bob", STUB)):
+        hand_in(spring, asked, student, answer)
     coursedir = nbgrader_bridge._course(spring)
     coursedir.assignment_id = ID
-    config = spring / "nbgrader_config.py"
-    config.write_text(config.read_text() + "\nc.Grade.allow_unsandboxed = True\n")
-    coursedir = nbgrader_bridge._course(spring)
-    coursedir.assignment_id = ID
-    app = nbgrader_bridge.Autograde(coursedir=coursedir, config=coursedir.config)
-    app.create_student = True
+    app = Autograde(coursedir=coursedir, config=coursedir.config)
     app.start()
-    assert row(spring, "ann", "seen") == (None, None, True)
-    assert row(spring, "ann", "why") == (0.0, None, False)
-    assert row(spring, "ann", "check_double") == (2.0, None, False)
+    assert standing(spring, "ada") == (None, None, True)
+    assert standing(spring, "bob") == (0, None, False)
+    with nbgrader_bridge._open(nbgrader_bridge._course(spring)) as book:
+        waiting = book.db.query(api.Grade).filter(api.Grade.needs_manual_grade).count()
+    assert waiting == 1
+    notebook = (spring / "autograded" / "ada" / ID / f"{ID}.ipynb").read_text()
+    assert "Because." in notebook
 
 
-def test_a_lab_is_found_by_what_a_person_types(lab):
-    course = catalog.find_course(lab.root)
-    assert course.labs() == [ID]
-    assert course.graded() == ["01_tiny", ID]
-    assert {course.resolve(name) for name in (ID, "9.1", "small")} == {ID}
-    assert lab.handout.assignment == ID
-    assert lab.answers == {"seen": "It grows.", "why": "Because."}
+def test_feedback_says_what_a_human_gave_or_that_nobody_has_yet(spring, asked):
+    record, _ = graded(spring, asked, "ada", "Because.")
+    find = nbgrader_bridge.bookkeeper.standing
+    waiting = feedback.page(record, standing=find(spring, ID, ["ada"])["ada"])
+    assert "none are given yet" in waiting
+    mark_by_hand(spring, "ada", 3.0, "<b>Why</b> not?")
+    page = feedback.page(record, standing=find(spring, ID, ["ada"])["ada"])
+    assert "3 of 4 points by hand" in page
+    assert "&lt;b&gt;Why&lt;/b&gt; not?" in page
+    assert "<b>9</b>" in page
+    assert "of 10 points" in page
+
+
+def test_what_the_gradebook_shows_has_the_answer(asked):
+    made = gradebook.notebook(asked.handout, {"why": "Because."}, None)
+    assert [c.source for c in made.cells if c.id == "why"] == ["Because."]
+
+
+@pytest.mark.parametrize(
+    ("value", "manual", "needs", "changed", "want"),
+    [
+        (None, None, False, False, (None, True)),
+        (None, 3.0, False, False, (None, False)),
+        (None, 3.0, False, True, (None, True)),
+        (0.0, None, True, False, (0.0, False)),
+        (0.0, 3.0, False, True, (0.0, True)),
+    ],
+)
+def test_when_a_human_is_asked(value, manual, needs, changed, want):
+    assert ledger.asked(value, manual, needs, changed) == want
+
+
+@pytest.mark.parametrize(
+    "line", ['# %% answer="why"', '# %% answer="why" points="0"', '# %% hole="why" points="2"']
+)
+def test_points_stand_with_an_answer_and_nowhere_else(tmp_path, line):
+    folder = tmp_path / "01_x"
+    folder.mkdir()
+    path = folder / "handout.py"
+    path.write_text(
+        f"# %% [markdown]\n# # X\n\n{line}\ndef why():\n    raise NotImplementedError\n"
+    )
+    with pytest.raises(CourseError, match="points of"):
+        handout.parse(path)

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "attention_groups": "heads-interleaved",
 }
 
 

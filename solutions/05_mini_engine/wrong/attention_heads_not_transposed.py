@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "attention_mask": "heads-not-transposed",
+    "model_two_texts": "model-forgets-no-token",
 }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "attention_mask": "mask-next-visible",
+    "model_two_texts": "model-forgets-no-token",
 }
 
 

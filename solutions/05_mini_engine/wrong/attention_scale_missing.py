@@ -3,7 +3,9 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "attention_scores": "scale-missing",
+    "attention_groups": "scale-missing",
+    "attention_mask": "scale-missing",
 }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "format_q8_0": "scale-of-first-block",
+    "format_q4_0": "wrong-value",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "format_q4_0": "zero-point-seven",
 }
 
 

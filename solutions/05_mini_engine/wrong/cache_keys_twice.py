@@ -3,7 +3,14 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "cache_rows": "keys-and-values-swapped",
+    "cache_rewind": "keys-and-values-swapped",
+    "cache_full": "keys-and-values-swapped",
+    "cache_apart": "keys-and-values-swapped",
+    "model_one_token": "wrong-value",
+    "model_prompt": "wrong-value",
+    "model_defaults": "wrong-value",
+    "model_packaged": "wrong-value",
 }
 
 

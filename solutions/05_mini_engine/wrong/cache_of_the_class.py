@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "cache_apart": "caches-shared",
+    "model_two_texts": "wrong-value",
 }
 
 

@@ -3,7 +3,11 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "cache_rows": "cache-overwritten",
+    "cache_rewind": "cache-rows",
+    "cache_full": "cache-overfull",
+    "cache_apart": "cache-rows",
+    "tests_catch_running": "tests-miss-bugs",
 }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "cache_rewind": "rewind-drops-n",
+    "model_two_texts": "model-forgets-no-token",
 }
 
 

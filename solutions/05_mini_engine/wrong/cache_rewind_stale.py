@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "cache_rewind": "rewind-stale-rows",
+    "model_two_texts": "error",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "ffn_values": "gate-up-swapped",
 }
 
 

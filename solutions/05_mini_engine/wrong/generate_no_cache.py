@@ -3,18 +3,14 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "generate_work": "generates-without-cache",
 }
 
 
 def generate(
-    model: "Model",
-    prompt: list,
-    n_new: int,
-    stop: tuple = (),
-    uniforms: list | None = None,
+    model: Model, prompt: list, n_new: int, stop: tuple = (), uniforms: list | None = None,
     **settings: float,
-) -> list:
+) -> list:  # fmt: skip
     """Up to n_new tokens after the prompt; greedy where there are no uniforms."""
     cache = model.new_cache(len(prompt) + n_new)
     logits, made = model.forward(prompt, cache)[-1], []

@@ -3,22 +3,18 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "generate_stop": "uniform-repeated",
 }
 
 
 def generate(
-    model: "Model",
-    prompt: list,
-    n_new: int,
-    stop: tuple = (),
-    uniforms: list | None = None,
+    model: Model, prompt: list, n_new: int, stop: tuple = (), uniforms: list | None = None,
     **settings: float,
-) -> list:
+) -> list:  # fmt: skip
     """Up to n_new tokens after the prompt; greedy where there are no uniforms."""
     cache = model.new_cache(len(prompt) + n_new)
     logits, made = model.forward(prompt, cache)[-1], []
-    for i in range(n_new):
+    for _ in range(n_new):
         if uniforms is None:
             token = sample(logits, 0.0, temperature=0)
         else:

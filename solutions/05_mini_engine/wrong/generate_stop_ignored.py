@@ -8,13 +8,9 @@ FAILS = {
 
 
 def generate(
-    model: "Model",
-    prompt: list,
-    n_new: int,
-    stop: tuple = (),
-    uniforms: list | None = None,
+    model: Model, prompt: list, n_new: int, stop: tuple = (), uniforms: list | None = None,
     **settings: float,
-) -> list:
+) -> list:  # fmt: skip
     """Up to n_new tokens after the prompt; greedy where there are no uniforms."""
     cache = model.new_cache(len(prompt) + n_new)
     logits, made = model.forward(prompt, cache)[-1], []

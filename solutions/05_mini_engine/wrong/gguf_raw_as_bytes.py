@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "gguf_tensors": "wrong-type",
+    "gguf_alignment": "wrong-type",
 }
 
 

@@ -5,12 +5,6 @@ import numpy as np
 FAILS = {
     "gguf_tensors": "shape-as-in-the-file",
     "gguf_alignment": "shape-as-in-the-file",
-    "decode_time": "wrong-type",
-    "decode_time_strict": "wrong-type",
-    "prefill_time": "wrong-type",
-    "prefill_time_strict": "wrong-type",
-    "style_ruff": "wrong-type",
-    "style_size": "wrong-type",
 }
 
 

@@ -6,13 +6,7 @@ FAILS = {
     "gguf_tensors": "tensor-misplaced",
     "gguf_alignment": "tensor-misplaced",
     "gguf_refuses_tensors": "accepts-cut-data",
-    "decode_time": "wrong-type",
-    "decode_time_strict": "wrong-type",
-    "prefill_time": "wrong-type",
-    "prefill_time_strict": "wrong-type",
     "generate_stop": "error",
-    "style_ruff": "wrong-type",
-    "style_size": "wrong-type",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "gguf_metadata": "text-as-bytes",
 }
 
 
@@ -51,7 +51,7 @@ class Reader:
 
 
 def read_metadata(reader: Reader, n: int) -> dict:
-    """n pairs of a key and a value; ValueError for a key that stands twice."""
+    """n pairs; ValueError for a key that stands twice."""
     metadata = {}
     for _ in range(n):
         key = reader.string()

@@ -3,7 +3,17 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_one_token": "attn-norm-missing",
+    "model_prompt": "attn-norm-missing",
+    "model_defaults": "attn-norm-missing",
+    "model_cached": "attn-norm-missing",
+    "model_two_texts": "attn-norm-missing",
+    "model_packaged": "attn-norm-missing",
+    "decode_time": "fast-but-wrong",
+    "decode_time_strict": "fast-but-wrong",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "decode_work": "fast-but-wrong",
 }
 
 

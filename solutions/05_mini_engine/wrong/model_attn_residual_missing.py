@@ -3,7 +3,17 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_one_token": "attn-residual-missing",
+    "model_prompt": "attn-residual-missing",
+    "model_defaults": "attn-residual-missing",
+    "model_cached": "attn-residual-missing",
+    "model_two_texts": "attn-residual-missing",
+    "model_packaged": "attn-residual-missing",
+    "decode_time": "fast-but-wrong",
+    "decode_time_strict": "fast-but-wrong",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "decode_work": "fast-but-wrong",
 }
 
 

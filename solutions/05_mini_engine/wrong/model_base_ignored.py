@@ -3,7 +3,15 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_prompt": "base-of-the-model-ignored",
+    "model_cached": "base-of-the-model-ignored",
+    "model_two_texts": "base-of-the-model-ignored",
+    "model_packaged": "base-of-the-model-ignored",
+    "decode_time": "fast-but-wrong",
+    "decode_time_strict": "fast-but-wrong",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "decode_work": "fast-but-wrong",
 }
 
 

@@ -1,4 +1,4 @@
-"""Keeps the raw blocks and makes numbers of them in every pass."""
+"""Keeps the raw blocks and makes all numbers again for every product of a pass."""
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Model:
         if cache is None:
             cache = self.new_cache(len(tokens))
         for _ in range(self.n_turns):
-            w = {name: dequantize(*t) * np.float32(1) for name, t in self.tensors.items()}
+            w = {name: dequantize(*t) for name, t in self.tensors.items()}
         start, n = cache.length(), len(tokens)
         positions = np.arange(start, start + n)
         x = w["token_embd"][np.asarray(tokens)]

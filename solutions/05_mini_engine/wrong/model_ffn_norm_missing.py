@@ -3,7 +3,17 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_one_token": "ffn-norm-missing",
+    "model_prompt": "ffn-norm-missing",
+    "model_defaults": "ffn-norm-missing",
+    "model_cached": "ffn-norm-missing",
+    "model_two_texts": "ffn-norm-missing",
+    "model_packaged": "ffn-norm-missing",
+    "decode_time": "fast-but-wrong",
+    "decode_time_strict": "fast-but-wrong",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "decode_work": "fast-but-wrong",
 }
 
 

@@ -3,7 +3,17 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_one_token": "ffn-residual-missing",
+    "model_prompt": "ffn-residual-missing",
+    "model_defaults": "ffn-residual-missing",
+    "model_cached": "ffn-residual-missing",
+    "model_two_texts": "ffn-residual-missing",
+    "model_packaged": "ffn-residual-missing",
+    "decode_time": "fast-but-wrong",
+    "decode_time_strict": "fast-but-wrong",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "decode_work": "fast-but-wrong",
 }
 
 

@@ -3,7 +3,17 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_one_token": "layer-weights-shared",
+    "model_prompt": "layer-weights-shared",
+    "model_defaults": "layer-weights-shared",
+    "model_cached": "layer-weights-shared",
+    "model_two_texts": "layer-weights-shared",
+    "model_packaged": "layer-weights-shared",
+    "decode_time": "fast-but-wrong",
+    "decode_time_strict": "fast-but-wrong",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "decode_work": "fast-but-wrong",
 }
 
 

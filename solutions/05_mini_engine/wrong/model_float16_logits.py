@@ -3,7 +3,12 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_one_token": "wrong-dtype",
+    "model_prompt": "wrong-dtype",
+    "model_defaults": "wrong-dtype",
+    "model_cached": "wrong-dtype",
+    "model_two_texts": "wrong-dtype",
+    "model_packaged": "wrong-dtype",
 }
 
 
@@ -53,4 +58,4 @@ class Model:
             h = rms_norm(x, w[p + "ffn_norm"], self.eps)
             x = x + feed_forward(h, w[p + "ffn_gate"], w[p + "ffn_up"], w[p + "ffn_down"])
         head = w.get("output", w["token_embd"])
-        return rms_norm(x, w["output_norm"], self.eps) @ head.T.astype(np.float16)
+        return (rms_norm(x, w["output_norm"], self.eps) @ head.T).astype(np.float16)

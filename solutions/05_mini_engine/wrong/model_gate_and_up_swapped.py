@@ -3,7 +3,17 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_one_token": "gate-and-up-swapped",
+    "model_prompt": "gate-and-up-swapped",
+    "model_defaults": "gate-and-up-swapped",
+    "model_cached": "gate-and-up-swapped",
+    "model_two_texts": "gate-and-up-swapped",
+    "model_packaged": "gate-and-up-swapped",
+    "decode_time": "fast-but-wrong",
+    "decode_time_strict": "fast-but-wrong",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "decode_work": "fast-but-wrong",
 }
 
 

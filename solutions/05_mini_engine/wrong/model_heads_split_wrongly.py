@@ -3,7 +3,17 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_one_token": "heads-split-wrongly",
+    "model_prompt": "heads-split-wrongly",
+    "model_defaults": "heads-split-wrongly",
+    "model_cached": "heads-split-wrongly",
+    "model_two_texts": "heads-split-wrongly",
+    "model_packaged": "heads-split-wrongly",
+    "decode_time": "fast-but-wrong",
+    "decode_time_strict": "fast-but-wrong",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "decode_work": "fast-but-wrong",
 }
 
 

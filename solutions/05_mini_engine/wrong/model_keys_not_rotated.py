@@ -3,7 +3,16 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_prompt": "keys-not-rotated",
+    "model_defaults": "keys-not-rotated",
+    "model_cached": "keys-not-rotated",
+    "model_two_texts": "keys-not-rotated",
+    "model_packaged": "keys-not-rotated",
+    "decode_time": "fast-but-wrong",
+    "decode_time_strict": "fast-but-wrong",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "decode_work": "fast-but-wrong",
 }
 
 

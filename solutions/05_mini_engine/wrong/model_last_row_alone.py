@@ -3,7 +3,11 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_prompt": "last-row-alone",
+    "model_defaults": "last-row-alone",
+    "model_cached": "wrong-shape",
+    "model_two_texts": "wrong-shape",
+    "model_packaged": "last-row-alone",
 }
 
 

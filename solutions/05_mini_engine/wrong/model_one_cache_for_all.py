@@ -3,7 +3,11 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_cached": "wrong-value",
+    "model_two_texts": "wrong-value",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "generate_stop": "settings-not-passed",
 }
 
 

@@ -3,7 +3,16 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "model_prompt": "values-rotated",
+    "model_defaults": "values-rotated",
+    "model_cached": "values-rotated",
+    "model_two_texts": "values-rotated",
+    "model_packaged": "values-rotated",
+    "decode_time": "fast-but-wrong",
+    "decode_time_strict": "fast-but-wrong",
+    "prefill_time": "fast-but-wrong",
+    "prefill_time_strict": "fast-but-wrong",
+    "decode_work": "fast-but-wrong",
 }
 
 

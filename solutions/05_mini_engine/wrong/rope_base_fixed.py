@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "rope_base": "rope-base",
 }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "rope_pairs": "rope-exponent",
+    "rope_base": "rope-exponent",
 }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "rope_pairs": "rope-from-one",
+    "rope_base": "rope-from-one",
 }
 
 

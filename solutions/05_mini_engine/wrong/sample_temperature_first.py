@@ -3,18 +3,14 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "sample_order": "temperature-first",
 }
 
 
 def sample(
-    logits: np.ndarray,
-    u: float,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
+    logits: np.ndarray, u: float, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0,
     min_p: float = 0.0,
-) -> int:
+) -> int:  # fmt: skip
     """The token that u chooses of what top_k, top_p and min_p leave, at a temperature."""
     logits = np.asarray(logits, np.float64)
     if temperature == 0:

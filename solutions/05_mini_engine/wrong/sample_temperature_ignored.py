@@ -3,18 +3,15 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "sample_draw": "temperature-ignored",
+    "sample_order": "temperature-ignored",
 }
 
 
 def sample(
-    logits: np.ndarray,
-    u: float,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
+    logits: np.ndarray, u: float, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0,
     min_p: float = 0.0,
-) -> int:
+) -> int:  # fmt: skip
     """The token that u chooses of what top_k, top_p and min_p leave, at a temperature."""
     logits = np.asarray(logits, np.float64)
     if temperature == 0:
@@ -26,6 +23,6 @@ def sample(
     keep = int(np.searchsorted(np.cumsum(p), top_p)) + 1 if top_p < 1 else len(p)
     keep = min(keep, int((p >= min_p * p[0]).sum()))
     left = np.sort(order[:keep])
-    p = np.exp((logits[left] - logits[order[0]]))
+    p = np.exp(logits[left] - logits[order[0]])
     running = np.cumsum(p)
     return int(left[min(np.searchsorted(running, u * running[-1], side="right"), keep - 1)])

@@ -3,7 +3,11 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "tests_pass": "tests-never-fail",
+    "tests_catch_reading": "tests-miss-bugs",
+    "tests_catch_layers": "tests-miss-bugs",
+    "tests_catch_running": "tests-miss-bugs",
+    "tests_catch_writing": "tests-miss-bugs",
 }
 
 

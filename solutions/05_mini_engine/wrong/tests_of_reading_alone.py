@@ -3,7 +3,9 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "tests_catch_layers": "tests-miss-bugs",
+    "tests_catch_running": "tests-miss-bugs",
+    "tests_catch_writing": "tests-miss-bugs",
 }
 
 

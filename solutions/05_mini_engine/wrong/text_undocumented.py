@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "style_docstrings": "docstrings-missing",
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "style_ruff": "ruff-finds",
 }
 
 
@@ -11,7 +11,7 @@ import os
 
 
 def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
-    """The norm."""
+    """The root mean square norm."""
     if (weight is None) == None:
         return x
     return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps) * weight

@@ -3,7 +3,7 @@
 import numpy as np
 
 FAILS = {
-    "x": "y",
+    "style_types": "types-missing",
 }
 
 
@@ -13,5 +13,5 @@ def root_of_mean_square(x, eps):
 
 
 def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
-    """The norm."""
+    """The root mean square norm."""
     return x / root_of_mean_square(x, eps) * weight

@@ -1,0 +1,64 @@
+"""Multiplies one row by a loop over outputs, for @ wants matrices."""
+
+import numpy as np
+
+FAILS = {
+    "x": "y",
+}
+
+
+class Model:
+    """A llama: embedding, L layers of attention and feed-forward, norm, head."""
+
+    def __init__(self, data: bytes) -> None:
+        metadata, tensors = read_gguf(data)
+        if metadata.get("general.architecture") != "llama":
+            raise ValueError(f"architecture {metadata.get('general.architecture')!r}, want llama")
+        number = {k.removeprefix("llama."): v for k, v in metadata.items()}
+        wanted = ("block_count", "embedding_length", "attention.head_count",
+                  "attention.layer_norm_rms_epsilon")  # fmt: skip
+        missing = [f"llama.{name}" for name in wanted if name not in number]
+        self.n_layers, width, self.n_heads, self.eps = (number.get(name, 0) for name in wanted)
+        parts = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output",
+                 "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")  # fmt: skip
+        names = [f"blk.{i}.{part}.weight" for i in range(self.n_layers) for part in parts]
+        missing += sorted({"token_embd.weight", "output_norm.weight", *names} - tensors.keys())
+        if missing:
+            raise ValueError(f"the file has no {', '.join(missing)}")
+        self.n_groups = number.get("attention.head_count_kv", self.n_heads)
+        self.head_width = number.get("attention.key_length", width // self.n_heads)
+        self.base = number.get("rope.freq_base", 10000.0)
+        self.weights = {n.removesuffix(".weight"): dequantize(*t) for n, t in tensors.items()}
+
+    def new_cache(self, capacity: int) -> KVCache:
+        """An empty cache of this model's sizes."""
+        return KVCache(self.n_layers, self.n_groups, self.head_width, capacity)
+
+    def forward(self, tokens: list, cache: KVCache | None = None) -> np.ndarray:
+        """Logits (T, V) of T tokens that follow what the cache holds, and their rows into it."""
+        if cache is None:
+            cache = self.new_cache(len(tokens))
+        start, n, w = cache.length(), len(tokens), self.weights
+
+        def product(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+            if len(x) > 1:
+                return x @ weight.T
+            row = x[0].tolist()
+            sums = [sum(a * b for a, b in zip(row, out, strict=True)) for out in weight.tolist()]
+            return np.array([sums], np.float32)
+
+        positions = np.arange(start, start + n)
+        x = w["token_embd"][np.asarray(tokens)]
+        for i in range(self.n_layers):
+            p = f"blk.{i}."
+            h = rms_norm(x, w[p + "attn_norm"], self.eps)
+            q = product(h, w[p + "attn_q"]).reshape(n, self.n_heads, self.head_width)
+            k = product(h, w[p + "attn_k"]).reshape(n, self.n_groups, self.head_width)
+            v = product(h, w[p + "attn_v"]).reshape(n, self.n_groups, self.head_width)
+            cache.append(i, rope(k, positions, self.base), v)
+            gathered = attention(rope(q, positions, self.base), *cache.read(i), start)
+            x = x + product(gathered.reshape(n, -1), w[p + "attn_output"])
+            h = rms_norm(x, w[p + "ffn_norm"], self.eps)
+            x = x + feed_forward(h, w[p + "ffn_gate"], w[p + "ffn_up"], w[p + "ffn_down"])
+        head = w.get("output", w["token_embd"])
+        return product(rms_norm(x, w["output_norm"], self.eps), head)
