@@ -37,10 +37,9 @@ def attention_cpp():
     return r"""
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <vector>  // weights
 
-extern "C" void attention(const float* q, const float* k, const float* v, float* out,
-                          int T, int S, int H, int G, int E) {
+extern "C" void attention(const float* q, const float* k, const float* v, float* out, int T, int S, int H, int G, int E) {
     std::vector<float> weights(S);
     const float scale = 1.0f / std::sqrt(static_cast<float>(E));
     for (int t = 0; t < T; ++t) {

@@ -32,8 +32,7 @@ def attention_cpp():
     return r"""
 #include <cmath>
 
-extern "C" void attention(const float* q, const float* k, const float* v, float* out,
-                          int T, int S, int H, int G, int E) {
+extern "C" void attention(const float* q, const float* k, const float* v, float* out, int T, int S, int H, int G, int E) {
     const float scale = 1 / std::sqrt(float(E));
     for (int t = 0; t < T; ++t)
         for (int h = 0; h < H; ++h) {

@@ -30,8 +30,7 @@ def attention_cpp():
 #include <cmath>
 #include <vector>
 
-extern "C" void attention(const float* q, const float* k, const float* v, float* out,
-                          int T, int S, int H, int G, int E) {
+extern "C" void attention(const float* q, const float* k, const float* v, float* out, int T, int S, int H, int G, int E) {
     for (int h = 0; h < H; h++)
         for (int t = 0; t < T; t++) {
             std::vector<double> w;
