@@ -1,8 +1,10 @@
-"""What a course has: the syllabus, its assignments and, for an instructor, their solutions.
+"""What a course has: the syllabus, its assignments and labs, for an instructor their solutions.
 
 A course is a folder with ``course/syllabus.yaml``, ``assignments/ID/`` (handout.py, checks.py,
-hints.yaml) and perhaps ``solutions/ID/`` (reference.py, alternates/*.py, wrong/*.py). Owns: finding
-and loading these, solutions by path alone. Must not know: submissions, sandboxes, marks.
+hints.yaml), labs (``labs/ID.py``, a handout that also runs as a script, with checks.py and
+hints.yaml in ``labs/ID/``), and perhaps ``solutions/ID/`` (reference.py, alternates/, wrong/,
+answers.md). A lab is graded as an assignment is. Owns: finding and loading these, solutions by path
+alone. Must not know: submissions, sandboxes, marks.
 Read before: handout.py, checks.py, hints.py.
 """
 
@@ -59,13 +61,25 @@ class Course:
         order = [a for week in weeks for a in week.get("assignments") or []]
         return [a for a in order if a in there] + [a for a in there if a not in order]
 
+    def labs(self) -> list[str]:
+        """Ids of the labs that have something to check, in the order of their names."""
+        there = (p.parent for p in (self.root / "labs").glob("*/checks.py"))
+        return sorted(p.name for p in there if p.with_name(f"{p.name}.py").is_file())
+
+    def graded(self) -> list[str]:
+        """Ids of all that can be handed in: assignments, then labs."""
+        return [*self.assignments(), *self.labs()]
+
     def resolve(self, name: str) -> str:
-        """The id for what a person typed: 01_transformer_layer, 1, 01 or transformer_layer."""
-        ids = self.assignments()
+        """The id for what a person typed: 01_transformer_layer, 1, 01 or transformer_layer; of a
+        lab 2.1_attention, 2.1 or attention.
+        """
+        ids = self.graded()
         for same in (
             lambda i: i == name,
-            lambda i: name.isdecimal() and (m := re.match(r"\d+", i)) and int(m[0]) == int(name),
-            lambda i: re.sub(r"^\d+_", "", i) == name,
+            lambda i: name.isdecimal() and (m := re.match(r"(\d+)_", i)) and int(m[1]) == int(name),
+            lambda i: "." in name and i.startswith(f"{name}_"),
+            lambda i: re.sub(r"^[\d.]+_", "", i) == name,
         ):
             if found := [i for i in ids if same(i)]:
                 return found[0]
@@ -103,6 +117,15 @@ def find_course(start: Path | str | None = None) -> Course:
     raise CourseError(f"no {SYLLABUS.as_posix()} in {looked}; name the course with --course")
 
 
+def places(root: Path, id_: str) -> tuple[Path, Path]:
+    """(the handout, the folder of checks, hints and data) of an assignment or a lab."""
+    lab = root / "labs" / f"{id_}.py"
+    if lab.is_file():
+        return lab, root / "labs" / id_
+    folder = root / "assignments" / id_
+    return folder / "handout.py", folder
+
+
 @dataclass(frozen=True)
 class Assignment:
     """One assignment, loaded: its handout with points, its checks in order, its hint ladder."""
@@ -117,13 +140,13 @@ class Assignment:
     @classmethod
     def load(cls, root: Path, id_: str) -> Assignment:
         """CourseError where the handout, the checks and the hints do not fit each other."""
-        folder = root / "assignments" / id_
+        text, folder = places(root, id_)
         module = _import(folder / "checks.py")
         found = checks_module.of_module(vars(module))
         points: dict[str, float] = {}
         for check in found:
             points[check.hole] = points.get(check.hole, 0) + check.points
-        handout = handout_module.parse(folder / "handout.py", points)
+        handout = handout_module.parse(text, points)
         bare = [h for h in handout.holes if h not in points]
         if bare:
             raise CourseError(f"{folder / 'checks.py'}: no check for {', '.join(bare)}")
@@ -140,18 +163,36 @@ class Assignment:
     @cached_property
     def digests(self) -> dict[str, str]:
         """Check -> the hash of everything but the submission that its result depends on."""
-        return dependencies.digests(self.root / "assignments" / self.id, self.module, self.checks)
+        return dependencies.digests(self.parts, self.module, self.checks)
+
+    @property
+    def parts(self) -> Path:
+        """The folder of its checks, hints and data."""
+        return places(self.root, self.id)[1]
 
     @property
     def digest(self) -> str:
         """Of all that is graded by: two machines with the same one grade alike."""
-        handout = (self.root / "assignments" / self.id / "handout.py").read_bytes()
+        handout = self.handout.path.read_bytes()
         text = handout + "\0".join(self.digests.values()).encode()
         return hashlib.sha256(text).hexdigest()
 
     @cached_property
     def reference(self) -> Solution:
         return self._solution(self.folder / "reference.py", "reference")
+
+    @cached_property
+    def answers(self) -> dict[str, str]:
+        """The instructor's answers in words, of ``answers.md``: a heading of the name each."""
+        path, found = self.folder / "answers.md", {}
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        for part in re.split(r"^## ", text, flags=re.M)[1:]:
+            name, _, words = part.partition("\n")
+            found[name.strip()] = words.strip()
+        missing = sorted(set(self.handout.answers) ^ set(found))
+        if missing:
+            raise CourseError(f"{path}: want an answer for each of the handout: {missing}")
+        return found
 
     @property
     def folder(self) -> Path:
@@ -187,7 +228,10 @@ class Assignment:
     def files(self) -> Iterator[tuple[str, Path]]:
         """(name from the course's root, path) of what checking needs, never a solution."""
         yield SYLLABUS.as_posix(), self.root / SYLLABUS
-        yield from packing.below(self.root, self.root / "assignments" / self.id)
+        yield from packing.below(self.root, self.parts)
+        text = self.handout.path
+        if text.parent != self.parts:
+            yield text.relative_to(self.root).as_posix(), text
 
     def stub(self) -> Solution:
         """What a student gets, as a solution that should get nothing."""

@@ -30,7 +30,7 @@ MAX_METADATA = 10 * 2**20
 SCRIPTS = ("setup.sh", "run_autograder")
 SETTINGS = "settings.json"
 SECRET = "secret"
-PACKAGE = ("minengine", "autograder", "quizzes")
+PACKAGE = ("minengine", "autograder", "quizzes", "course", "cudasim")
 BUILD = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
 
 

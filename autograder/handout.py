@@ -64,8 +64,8 @@ class Handout:
 
     @property
     def assignment(self) -> str:
-        """The assignment's id: the folder's name."""
-        return self.path.parent.name
+        """The assignment's id: the folder's name, or that of a lab's file."""
+        return self.path.parent.name if self.path.name == "handout.py" else self.path.stem
 
     @property
     def holes(self) -> tuple[str, ...]:

@@ -142,7 +142,7 @@ def _assignment_of(notebook: Path, course: Course) -> str:
         said = (metadata.get("autograder") or {}).get("assignment")
     except (ValueError, AttributeError, RecursionError):
         said = None  # submission.read says what is wrong with it
-    ids = course.assignments()
+    ids = course.graded()
     if said in ids:
         return said
     named = [i for i in ids if notebook.stem.startswith(i)]

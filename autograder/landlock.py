@@ -110,7 +110,7 @@ def main() -> None:
     how = json.loads(sys.argv[1])
     give_up_privileges(how["uid"])
     _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    restrict(how["read"], how["names"], how["write"], how["folders"])
+    restrict(how["read"], how["names"], how["write"], how.get("folders", False))
     os.execv(how["argv"][0], how["argv"])
 
 

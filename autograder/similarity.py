@@ -125,7 +125,7 @@ def oracles(assignment: Assignment) -> list[Path]:
     modules = {v for v in used if isinstance(v, ModuleType)}
     ours = [m for m in modules if m.__name__.split(".")[0] not in FOREIGN]
     named = {Path(f) for m in ours if (f := getattr(m, "__file__", "") or "").endswith(".py")}
-    beside = assignment.root / "assignments" / assignment.id
+    beside = assignment.parts
     named |= {p for p in beside.glob("*.py") if p.stem not in ("checks", "handout")}
     return sorted(named, key=lambda p: p.name)
 

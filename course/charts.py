@@ -30,6 +30,9 @@ BLUE, GREEN, RED, AMBER, VIOLET, TEAL = (
 )
 COLOURS = (BLUE, AMBER, GREEN, RED, VIOLET, TEAL)
 
+# a legend takes its style when it is made, not when it is drawn: axes.legend(**LEGEND)
+LEGEND: dict[str, Any] = {"frameon": False, "labelcolor": INK}
+
 STYLE = {
     "svg.fonttype": "none",  # text stays text: small, searchable, in the page's own font
     "svg.hashsalt": "course",  # ids of clip paths that do not change from run to run

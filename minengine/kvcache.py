@@ -45,6 +45,34 @@ class Counters:
     moved: int = 0  # tokens whose keys and values were written to another place
     turned: int = 0  # tokens whose keys were turned to another position
 
+    @property
+    def hit_rate(self) -> float:
+        """Of the blocks of prefixes that were looked for, the share that was there; 0 of none."""
+        looked_for = self.found + self.missed
+        return self.found / looked_for if looked_for else 0.0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a pool holds at one moment, in blocks and bytes.
+
+    used + cached + free is all of them. ``shared`` are those of ``used`` that several tables hold,
+    ``references`` the entries of all tables: what they would take if nothing were shared.
+    """
+
+    used: int  # somebody holds them
+    cached: int  # nobody does, but ``lookup`` finds them
+    free: int
+    shared: int
+    references: int
+    bytes_used: int
+    bytes_cached: int
+
+    @property
+    def bytes_saved(self) -> int:
+        """What sharing saves: the blocks that tables beyond the first would take."""
+        return (self.references - self.used) * self.bytes_used // self.used if self.used else 0
+
 
 @dataclass
 class _Published:
@@ -133,6 +161,19 @@ class BlockPool:
     def block_bytes(self) -> int:
         """Bytes of one block: keys and values of B tokens in all layers."""
         return self.n_bytes // self.n_blocks
+
+    def usage(self) -> Usage:
+        """What is held now; O(n_blocks)."""
+        held = [n for n in self._references if n]
+        return Usage(
+            used=len(held),
+            cached=self.n_cached,
+            free=self.n_blocks - len(held) - self.n_cached,
+            shared=sum(n > 1 for n in held),
+            references=sum(held),
+            bytes_used=len(held) * self.block_bytes,
+            bytes_cached=self.n_cached * self.block_bytes,
+        )
 
     def blocks_for(self, n_tokens: int) -> int:
         """Blocks that hold n tokens: ceil(n / B)."""

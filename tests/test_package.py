@@ -58,6 +58,11 @@ def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student)
         "minengine_course/assignments/01_transformer_layer/checks.py",
         "minengine_course/assignments/01_transformer_layer/hints.yaml",
         "minengine_course/assignments/01_transformer_layer/handout.py",
+        "minengine_course/labs/2.1_attention.py",
+        "minengine_course/labs/2.1_attention/checks.py",
+        "minengine_course/labs/2.1_attention/hints.yaml",
+        "course/lab/main.py",
+        "course/experiments/kv_cache.py",
     } <= files
     assert not [f for f in files if re.search(r"solution|reference|alternate|wrong|exploit", f)]
     assert not [f for f in files if f.startswith("tests/")]
@@ -102,7 +107,8 @@ def test_students_get_no_source_of_what_is_closed(wheels):
             f for f in wheels[True] if re.fullmatch(rf"minengine/{module}\.(py|pyx|pxd)", f)
         ]
     assert not [f for f in wheels[True] if f.endswith((".pyx", ".pxd"))]
-    for right in ("course/broken/network.py", "course/broken/trial.py"):
+    rights = ("broken/network.py", "broken/trial.py", "experiments/measures.py")
+    for right in (f"course/{name}" for name in rights):
         assert right in wheels[False]
         assert right not in wheels[True]
     assert "course/broken/stutter.py" in wheels[True]

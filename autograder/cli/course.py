@@ -51,7 +51,7 @@ def release(name: Name, folder: Dir = Path(), course: CourseOption = None) -> No
 
     assignment = catalog.find_course(course).assignment(name)
     notebook = handout.source_notebook(assignment.handout, assignment.reference.sources)
-    data = assignment.root / "assignments" / assignment.id / "data"
+    data = assignment.parts / "data"
     files = data if data.is_dir() else None
     path = needs_nbgrader("nbgrader_bridge").release(folder, assignment.id, notebook, files)
     try:
@@ -59,8 +59,11 @@ def release(name: Name, folder: Dir = Path(), course: CourseOption = None) -> No
     except CourseError:
         shutil.rmtree(path.parent)
         raise
+    by_hand = sum(assignment.handout.by_hand.values())
+    points = f"{assignment.max_points:g} points"
     out.print(
-        f"[green]released[/green] {escape(str(path))}  {assignment.max_points:g} points",
+        f"[green]released[/green] {escape(str(path))}  {points}"
+        + (f", {by_hand:g} of them marked by hand in formgrader" if by_hand else ""),
         soft_wrap=True,
     )
 

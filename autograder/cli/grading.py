@@ -131,7 +131,7 @@ def verify(
     from autograder import verify as bank
 
     found = catalog.find_course(course)
-    ids = [found.resolve(name)] if name else found.assignments()
+    ids = [found.resolve(name)] if name else found.graded()
     backend = grading.ready(unsafe)
     matrices = []
     for id_ in ids:

@@ -105,10 +105,11 @@ def source(name: str) -> str:
     return inspect.getsource(inspect.getmodule(_row(name).broken()))
 
 
-def what_is_wrong(name: str, part: Callable, *, seed: int = 0) -> list[str]:
+def what_is_wrong(name: str, part: Callable, *, seed: int = 0, first: bool = False) -> list[str]:
     """All that tells an engine with this part from the right one; nothing where the fix is right.
 
-    By itself, in the logits (prompt, pieces, single tokens), in the text of the row's scene.
+    By itself, in the logits (prompt, pieces, single tokens), in the text of the row's scene;
+    ``first`` stops at the first difference.
     """
     row, rng, mended = _row(name), np.random.default_rng(seed), engine(name, part)
     looks = (
@@ -116,13 +117,16 @@ def what_is_wrong(name: str, part: Callable, *, seed: int = 0) -> list[str]:
         lambda: trial.logits_differ(mended, right(), rng),
         lambda: trial.text_differs(row.scene(engine(name, part)), right_text(name)),
     )
-    found = []
+    found: list[str] = []
     for look in looks:
         try:
-            found.append(look())
+            text = look()
         except Exception as error:  # noqa: BLE001 - a part under repair may do anything
-            found.append(f"{type(error).__name__}: {error}")
-    return [text for text in found if text]
+            text = f"{type(error).__name__}: {error}"
+        found += [text] if text else []
+        if found and first:
+            break
+    return found
 
 
 def _row(name: str) -> Broken:

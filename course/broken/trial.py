@@ -36,6 +36,9 @@ def part_differs(name: str, part: Callable, rng: np.random.Generator) -> str:
         return f"{what}: [{place}] is {np.asarray(got)[at]:.6g}, want {want[at]:.6g}"
     if isinstance(want, np.ndarray):
         return f"{what}: shape {np.shape(got)}, want {want.shape}"
+    if isinstance(want, list) and isinstance(got, list) and len(got) == len(want):
+        pairs = [(a, b) for a, b in zip(got, want, strict=True) if a != b]
+        got, want = pairs[0] if pairs and len(want) <= 8 else (got, want)
     return "" if got == want else f"{what}: got {got!r}, want {want!r}"
 
 
@@ -66,16 +69,17 @@ def text_differs(got: str, want: str) -> str:
 
 
 def _merge(part: Callable, rng: np.random.Generator) -> tuple[Any, Any, str]:
-    letters = list("abcd")
+    letters, got, want, said = list("abcd"), [], [], []
     for _ in range(8):
         tokens = dict.fromkeys(letters, -100.0)
         for rank in range(40):
             tokens.setdefault("".join(rng.choice(letters, rng.integers(2, 6))), -float(rank))
         text = [str(c) for c in rng.choice(letters, 16)]
-        got, want = list(part(list(text), tokens)), _joined(text, tokens)
-        if got != want:
-            break
-    return got, want, f"{''.join(text)} of the tokens {', '.join(tokens)}"
+        got.append("|".join(part(list(text), tokens)))
+        want.append("|".join(_joined(text, tokens)))
+        said.append(f"{''.join(text)} of the tokens {', '.join(tokens)}")
+    differs = (i for i, (a, b) in enumerate(zip(got, want, strict=True)) if a != b)
+    return got, want, said[next(differs, 0)]
 
 
 def _joined(symbols: list[str], scores: Mapping[str, float]) -> list[str]:
@@ -105,15 +109,26 @@ def _norm(part: Callable, rng: np.random.Generator) -> tuple[Any, Any, str]:
 
 
 def _rope(part: Callable, rng: np.random.Generator) -> tuple[Any, Any, str]:
-    x = rng.normal(size=(4, 2, 8))
+    """Scores alone can be seen: to turn all pairs a step more or to reorder them changes none."""
+    q, k = rng.normal(size=(2, 4, 2, 8))
     positions = np.sort(rng.choice(60, 4, replace=False)) + 3
     frequencies = 100.0 ** (-np.arange(4) / 4)
-    return part(x, positions, frequencies), RIGHT["rope"](x, positions, frequencies), "rotated"
+    got, want = (
+        np.einsum("the,she->hts", *(np.asarray(f(x, positions, frequencies)) for x in (q, k)))
+        for f in (part, RIGHT["rope"])
+    )
+    return got, want, f"scores q k at positions {positions.tolist()}"
 
 
 def _mask(part: Callable, rng: np.random.Generator) -> tuple[Any, Any, str]:
-    T, S = int(rng.integers(2, 5)), int(rng.integers(6, 10))
-    return np.asarray(part(T, S)).astype(int), RIGHT["mask"](T, S).astype(int), f"{T} of {S} tokens"
+    T, S, got, want = int(rng.integers(2, 5)), int(rng.integers(6, 10)), [], []
+    for n in (1, T, S):
+        shape, right = np.shape(part(n, S)), RIGHT["mask"](n, S).astype(int)
+        if shape != right.shape:
+            return np.zeros(shape), right, f"{n} of {S} tokens"
+        got.append(np.asarray(part(n, S)).astype(int))
+        want.append(right)
+    return np.concatenate(got), np.concatenate(want), f"the last 1, {T} and {S} of {S} tokens"
 
 
 def _softmax(part: Callable, rng: np.random.Generator) -> tuple[Any, Any, str]:
@@ -164,7 +179,8 @@ def _penalize(part: Callable, rng: np.random.Generator) -> tuple[Any, Any, str]:
     given = logits.copy()
     want = penalties(Candidates(np.arange(12), logits), recent, 99, repeat, 0.0, 0.0).logits
     got = np.asarray(part(given, recent, repeat))
-    return got, want, f"logits {np.round(logits, 2).tolist()} after {recent} by {repeat:.2f}"
+    shown = [round(float(x), 2) for x in logits]
+    return got, want, f"logits {shown} after {recent} by {repeat:.2f}"
 
 
 def _next_mu(part: Callable, rng: np.random.Generator) -> tuple[Any, Any, str]:

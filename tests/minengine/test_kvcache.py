@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from minengine.errors import OutOfBlocks
-from minengine.kvcache import BlockPool
+from minengine.kvcache import BlockPool, Usage
 
 N_BLOCKS, B = 7, 3
 
@@ -189,3 +189,23 @@ def test_the_bytes_of_a_cache_follow_from_its_sizes():
     # 2 (keys, values) x layers x blocks x tokens x heads x bytes of a row
     assert BlockPool(10, 16, 5, 2, 32).n_bytes == 2 * 5 * 10 * 16 * 2 * 32 * 4
     assert BlockPool(10, 16, 5, 2, 32, "Q8_0").n_bytes == 2 * 5 * 10 * 16 * 2 * 34
+
+
+def test_usage_says_what_is_held_shared_and_findable():
+    p = pool()
+    assert p.usage() == Usage(0, 0, 4, 0, 0, 0, 0)
+    first = p.allocate(2)
+    second = p.fork(first)
+    now = p.usage()
+    assert (now.used, now.shared, now.references, now.free) == (2, 2, 4, 2)
+    assert now.bytes_used == 2 * p.block_bytes == now.bytes_saved
+    p.writable(second, 3, 1)  # its last block is copied
+    assert (p.usage().used, p.usage().shared, p.usage().references) == (3, 1, 4)
+    p.publish(first, [1, 2, 3, 4])
+    p.free(second)
+    p.free(first)
+    assert (p.usage().cached, p.usage().bytes_cached) == (2, 2 * p.block_bytes)
+    assert p.usage().free == 2
+    assert p.counters.hit_rate == 0
+    assert p.lookup([1, 2, 3, 4, 5, 6, 7]) == first
+    assert p.counters.hit_rate == pytest.approx(2 / 3)

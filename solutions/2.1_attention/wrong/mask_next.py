@@ -1,0 +1,17 @@
+"""The next token is seen."""
+
+FAILS = {
+    "attend_text": "mask-next",
+    "attend_last": "mask-missing",
+    "attend_large": "mask-next",
+}
+
+
+def attend(q, k, v):
+    T, S, E = q.shape[1], k.shape[1], q.shape[2]
+    scores = q @ k.transpose(0, 2, 1) / np.sqrt(E)
+    seen = np.arange(S) <= np.arange(T)[:, None] + S - T + 1
+    scores = np.where(seen, scores, -np.inf)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights @ v

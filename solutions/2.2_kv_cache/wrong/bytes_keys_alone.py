@@ -1,0 +1,11 @@
+"""Keys without values."""
+
+FAILS = {
+    "cache_bytes_formula": "bytes-one-of-two",
+    "cache_bytes_full": "bytes-one-of-two",
+}
+
+
+def cache_bytes(n_tokens, block_size, n_layers, n_kv_heads, head_width, bytes_per_element):
+    n_blocks = -(-n_tokens // block_size)
+    return n_layers * n_kv_heads * n_blocks * block_size * head_width * bytes_per_element

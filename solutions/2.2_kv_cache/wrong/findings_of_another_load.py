@@ -1,0 +1,32 @@
+"""The load was changed afterwards."""
+
+FAILS = {
+    "measured_growth": "measured-other",
+    "measured_work": "measured-other",
+    "measured_reuse": "measured-other",
+    "measured_sizes": "measured-other",
+    "measured_pressure": "measured-other",
+}
+
+
+def choices():
+    return {
+        "prompt": "JULIET:\nO Romeo, Romeo! where art thou, and whither goest thou?\n\nROMEO:\n",
+        "prefix": (
+            "The scene is Verona, a street before the house of Capulet, at night in summer. "
+            "Answer as a player of the company would, in verse where it can be done, and never "
+            "leave your part. Be brief; the audience is standing. Enter ROMEO and "
+            "MERCUTIO, with masks and torches, and the Nurse after them.\n\n"
+        ),
+        "questions": [
+            "BENVOLIO:\nWhat, shall this speech be spoke for our excuse?",
+            "MERCUTIO:\nNay, gentle Romeo, we must have you dance.",
+            "ROMEO:\nIs love a tender thing?",
+            "Nurse:\nPeter, my fan!",
+            "CAPULET:\nWelcome, gentlemen! Ladies that have their toes unplagued will walk a bout.",
+            "TYBALT:\nThis, by his voice, should be a Montague.",
+            "JULIET:\nGood pilgrim, you do wrong your hand too much.",
+            "FRIAR LAURENCE:\nWisely and slow; they stumble that run fast.",
+        ],
+        "seed": 1598,
+    }
