@@ -100,7 +100,7 @@ lab.show(lab.code(kv_cache.growth))
 
 # %%
 BLOCK = 16
-engine = Engine(block_size=BLOCK, n_threads=1)
+engine = Engine(mode="exact", block_size=BLOCK, n_threads=1)
 steps = kv_cache.growth(engine, load["prompt"], 100)
 lab.show(kv_cache.draw_growth(steps, BLOCK))
 idle = sum(s.taken - s.filled for s in steps) / sum(s.taken for s in steps)

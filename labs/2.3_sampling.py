@@ -30,7 +30,7 @@ from course.experiments import sampling
 from minengine import Engine
 
 check = Checker("2.3_sampling", globals())
-engine = Engine(n_threads=1)
+engine = Engine(mode="exact", n_threads=1)
 
 # %% [markdown]
 # ## 1. Your prompts

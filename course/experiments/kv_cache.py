@@ -92,7 +92,7 @@ def reuse(
 
     The hit rate is the pool's: of the full blocks of prompts that were looked for, those found.
     """
-    engine = Engine(block_size=block_size, share_prefixes=share, n_threads=1)
+    engine = Engine(mode="exact", block_size=block_size, share_prefixes=share, n_threads=1)
     rows = []
     for question in questions:
         sequence = engine.sequence(prefix + question, max_tokens=1, greedy=True)
@@ -118,7 +118,7 @@ def block_sizes(prefix: str, questions: Sequence[str], sizes: Sequence[int]) -> 
     """
     rows = []
     for size in sizes:
-        engine = Engine(block_size=size, n_threads=1)
+        engine = Engine(mode="exact", block_size=size, n_threads=1)
         pool, held, found, stored = engine.pool, [], 0, 0
         for question in questions:
             sequence = engine.sequence(prefix + question, max_tokens=1, greedy=True)

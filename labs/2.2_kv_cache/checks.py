@@ -81,7 +81,7 @@ def of_load(measure: Any) -> Any:
 
 @of_load
 def growth(load: dict[str, Any]) -> dict[str, Any]:
-    engine = Engine(block_size=BLOCK, n_threads=1)
+    engine = Engine(mode="exact", block_size=BLOCK, n_threads=1)
     steps = kv_cache.growth(engine, load["prompt"], GROWN)
     idle = sum(s.taken - s.filled for s in steps) / sum(s.taken for s in steps)
     return {"tokens": steps[-1].tokens, "blocks": steps[-1].blocks, "idle": idle}

@@ -33,7 +33,7 @@ SAME = 2 / 3  # of the texts of a setting
 
 @functools.cache
 def engine() -> Engine:
-    return Engine(n_threads=1)
+    return Engine(mode="exact", n_threads=1)
 
 
 def chosen(student: Any) -> tuple[tuple[str, ...], tuple[int, ...]]:
