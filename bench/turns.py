@@ -27,6 +27,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -150,6 +151,7 @@ class Turns:
 
     def __init__(self, peer: str | None, label: str, file: Path, variant: str | None = None):
         self.label, self.file = label, str(file)
+        self.began = time.strftime("%Y-%m-%d %H:%M")
         forced = {"MINENGINE_SIMD": variant} if variant else {}
         mine = Contestant([sys.executable, str(HERE / "minengine_speed.py")], **forced)
         self.contestants = {"minengine": mine}
@@ -166,8 +168,9 @@ class Turns:
             contestant.end()
 
     def hello(self) -> dict[str, str]:
-        """The machine and the versions."""
-        return {k: v for c in self.contestants.values() for k, v in c.hello.items()}
+        """The machine, the versions, and when it began."""
+        said = {k: v for c in self.contestants.values() for k, v in c.hello.items()}
+        return said | {"began": self.began}
 
     def play(
         self, phase: str, job: dict, sides: Sequence[Side], effort: Effort

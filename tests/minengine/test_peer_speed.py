@@ -86,6 +86,7 @@ def test_a_step_reads_the_weights_once_and_of_each_layer_what_its_window_lets_se
 
 
 def test_the_table_takes_medians_and_llama_cpps_best(turns, quiet):
+    import speed_table
     from speed_table import cells, markdown
 
     peer = turns.PEERS
@@ -95,6 +96,9 @@ def test_the_table_takes_medians_and_llama_cpps_best(turns, quiet):
     (cell,) = cells(found)
     assert (cell.ours.rate, cell.ours.least, cell.ours.most, cell.ours.clean) == (2.0, 1.0, 4.0, 3)
     assert (cell.best.side, cell.best.rate, cell.ratio) == (peer[0].name, 1.0, 2.0)
+    assert speed_table.want(cell) == "-"
+    gemma = replace(cell, at=replace(quiet, model="Gemma 3 270M Q4_K_M", threads=2))
+    assert speed_table.want(gemma) == "1.6"
     assert cell.ours.roof == pytest.approx(40e9 / 2 / 30e9)
     assert "| 2.00 | 67% | 33% |" in markdown(found, ["ratio", "of the roof", "its"])
 
