@@ -56,7 +56,7 @@ def main() -> None:
                     for sample in turns.play("decode", job, sides, effort):
                         samples.append(sample)
                         progress.tell(sample)
-                    write(args.csv, samples, turns.hello())
+                        write(args.csv, samples, turns.hello())  # each time: a run may be cut short
     show(samples, SHOWN["cache"])
     print(f"{args.csv}: {len(samples)} samples")
 

@@ -14,6 +14,7 @@ import glob
 import json
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -81,6 +82,7 @@ def serve(
 ) -> None:
     """Answer lines until there are none; ``hello`` is what this process says of itself."""
     runs: dict[str, tuple[Job, Run]] = {}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asker's to handle: it closes our stdin
 
     def opened(message: dict) -> dict:
         job = Job(**message["job"])

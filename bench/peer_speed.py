@@ -118,8 +118,10 @@ class Progress:
         self.status.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type | None, *_: object) -> bool:
+        """An interrupt ends the measuring; the table of what there is comes all the same."""
         self.status.stop()
+        return kind is KeyboardInterrupt
 
     def tell(self, s: Sample) -> None:
         self.n += 1
@@ -160,7 +162,7 @@ def main() -> None:
                         ):
                             samples.append(sample)
                             progress.tell(sample)
-                        write(args.csv, samples, hello)
+                            write(args.csv, samples, hello)  # each time: a run may be cut short
     show(samples, SHOWN["peer_speed"])
     print(f"{args.csv}: {len(samples)} samples; " + ", ".join(f"{k} {v}" for k, v in hello.items()))
 

@@ -47,7 +47,7 @@ def main() -> None:
                 for sample in turns.play("decode", job, sides, effort):
                     samples.append(sample)
                     progress.tell(sample)
-                write(args.csv, samples, turns.hello())
+                    write(args.csv, samples, turns.hello())  # each time: a run may be cut short
     show(samples, SHOWN["scaling"])
     print(f"{args.csv}: {len(samples)} samples")
 
