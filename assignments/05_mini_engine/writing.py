@@ -74,6 +74,7 @@ def wrongs(logits: np.ndarray, u: float, temperature: float, top_k: int, top_p: 
         p = np.where(np.isfinite(oracle.top_k(logits, top_k)), p, 0)
         order = np.argsort(-p, kind="stable")
         n = int((np.cumsum(p[order]) < top_p).sum()) + 1
+        n = min(n, top_k or n)
         row = np.full(len(p), -np.inf)
         row[order[:n]] = logits[order[:n]]
         row = np.where(row < row.max() + np.log(max(min_p, 1e-30)), -np.inf, row)

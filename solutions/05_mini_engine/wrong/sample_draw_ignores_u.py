@@ -1,4 +1,4 @@
-"""Draws by itself."""
+"""Draws with a number of its own, always the same."""
 
 import numpy as np
 
@@ -6,7 +6,6 @@ FAILS = {
     "sample_draw": "wrong-value",
     "sample_filters": "wrong-value",
     "sample_order": "wrong-value",
-    "generate_stop": "settings-not-passed",
 }
 
 
@@ -27,8 +26,4 @@ def sample(
     left = np.sort(order[:keep])
     p = np.exp((logits[left] - logits[order[0]]) / temperature)
     running = np.cumsum(p)
-    return int(
-        left[
-            min(np.searchsorted(running, np.random.random() * running[-1], side="right"), keep - 1)
-        ]
-    )
+    return int(left[min(np.searchsorted(running, 0.5 * running[-1], side="right"), keep - 1)])

@@ -4,7 +4,7 @@ import numpy as np
 
 FAILS = {
     "sample_filters": "top-k-ignored",
-    "sample_order": "top-k-ignored",
+    "sample_order": "top-p-of-all",
 }
 
 
