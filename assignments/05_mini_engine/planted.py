@@ -16,6 +16,44 @@ def sample(logits, u, *args, _right=sample, **named):
     return 0
 """
 
+# Nothing is changed here: a test that fails with it looks for what is planted, not at what it does.
+HARMLESS = """
+def read_gguf(data, _right=read_gguf):
+    return _right(data)
+
+def dequantize(kind, shape, raw, _right=dequantize):
+    return _right(kind, shape, raw)
+
+def rms_norm(x, weight, eps, _right=rms_norm):
+    return _right(x, weight, eps)
+
+def rope(x, positions, base, _right=rope):
+    return _right(x, positions, base)
+
+def attention(q, k, v, start=0, _right=attention):
+    return _right(q, k, v, start)
+
+def feed_forward(x, gate, up, down, _right=feed_forward):
+    return _right(x, gate, up, down)
+
+class KVCache(KVCache):
+    def append(self, layer, k, v):
+        super().append(layer, k, v)
+
+    def rewind(self, n):
+        return super().rewind(n)
+
+class Model(Model):
+    def forward(self, tokens, cache=None):
+        return super().forward(tokens, cache)
+
+def sample(logits, u, *args, _right=sample, **named):
+    return _right(logits, u, *args, **named)
+
+def generate(model, prompt, n_new, *args, _right=generate, **named):
+    return _right(model, prompt, n_new, *args, **named)
+"""
+
 READING = {
     "tensors have their shape as the file has it, not turned round": """
 def read_gguf(data, _right=read_gguf):
@@ -89,7 +127,7 @@ class Model(Model):
 WRITING = {
     "temperature 0 takes the smallest logit": """
 def sample(logits, u, temperature=1.0, *args, _right=sample, **named):
-    if temperature == 0:
+    if not temperature:
         return int(np.argmin(logits))
     return _right(logits, u, temperature, *args, **named)
 """,

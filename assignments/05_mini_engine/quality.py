@@ -55,10 +55,18 @@ def found(student: Any, bug: str, data: bytes, before: set[str]) -> bool:
             raise
 
 
+def failing_before(student: Any, data: bytes) -> set[str]:
+    """What fails without any bug, with wrappers around the pieces or without."""
+    before = failed_tests(student, data)
+    message = "your tests fail when a piece is wrapped and does what it did"
+    require(not found(student, planted.HARMLESS, data, before), message, "tests-see-wrappers")
+    return before
+
+
 @check(hole="self_test", points=1, title="your tests pass on your package, and can fail")
 def tests_pass(student, rng):
     data = small_model(rng).data
-    before = failed_tests(student, data)
+    before = failing_before(student, data)
     message = "with every weight 0 and every token 0 your tests fail no more than before"
     require(found(student, planted.NOTHING, data, before), message, "tests-never-fail")
     if not before:
@@ -84,7 +92,7 @@ def catches(student: Any, rng: np.random.Generator, bugs: Mapping[str, str]) -> 
     its points where it is, so one bug is enough then.
     """
     data = small_model(rng).data
-    before = failed_tests(student, data)
+    before = failing_before(student, data)
     missed = [text for text, bug in bugs.items() if not found(student, bug, data, before)]
     n = len(bugs) - len(missed)
     said = f"your tests found {n} of {len(bugs)} bugs planted"

@@ -139,7 +139,7 @@ def cache_full(student, rng):
 
 ALIAS = """
 def alias_of(cache, k, v):
-    cache.append(0, k, v)
+    cache.append(layer := 0, k, v)
     cache.append(1, k, v)
     k[:], v[:] = 99.0, 99.0
     return cache.read(0), cache.read(1)

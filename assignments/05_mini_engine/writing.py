@@ -31,7 +31,7 @@ def kept(logits: np.ndarray, top_k: int, top_p: float, min_p: float) -> np.ndarr
 def drawn(logits: np.ndarray, u: float, temperature: float = 1.0, top_k: int = 0,
           top_p: float = 1.0, min_p: float = 0.0) -> int:  # fmt: skip
     """The token that the handout's definition draws."""
-    if temperature == 0:
+    if not temperature:
         return int(logits.argmax())
     p = oracle.softmax(kept(logits, top_k, top_p, min_p) / temperature)
     return int(np.searchsorted(np.cumsum(p), u, side="right"))

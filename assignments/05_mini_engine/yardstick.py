@@ -62,8 +62,8 @@ class Yardstick:
 
     def halves(self, x: np.ndarray) -> np.ndarray:
         """As many products as a rotation takes."""
-        out = np.empty_like(x)
+        turned = np.empty_like(x)
         even, odd = x[..., 0::2], x[..., 1::2]
-        out[..., 0::2] = even * 0.6 - odd * 0.8
-        out[..., 1::2] = even * 0.8 + odd * 0.6
-        return out
+        turned[..., 0::2] = even * 0.6 - odd * 0.8
+        turned[..., 1::2] = even * 0.8 + odd * 0.6
+        return turned

@@ -195,8 +195,11 @@ def test_every_stub_says_what_it_gives_and_is_not_implemented(assignment):
 def test_the_students_notebook_has_a_hole_and_a_check_for_every_task_and_no_output(assignment):
     notebook = handout.student_notebook(assignment.handout)
     marks = [c.metadata.nbgrader for c in notebook.cells]
-    assert [m.grade_id for m in marks if m.solution] == list(assignment.handout.holes)
-    graded = {m.grade_id: m.points for m in marks if m.grade}
+    holes = [m.grade_id for m in marks if m.solution and not m.grade]
+    assert holes == list(assignment.handout.holes)
+    by_hand = {m.grade_id: m.points for m in marks if m.solution and m.grade}
+    assert sum(by_hand.values()) == sum(assignment.handout.by_hand.values())
+    graded = {m.grade_id: m.points for m in marks if m.grade and not m.solution}
     assert graded == {f"check_{h}": p for h, p in assignment.handout.points.items()}
     assert all(not c.get("outputs") for c in notebook.cells)
     assert handout.source_notebook(assignment.handout, assignment.reference.sources)
