@@ -14,7 +14,7 @@ import cudasim
 from cudasim import compiler, geometry
 
 RUNTIME = "cudasim_runtime"  # a folder beside the package, in a workshop
-TIME_LIMIT_S = 5.0  # of one launch, which takes some hundredths
+TIME_LIMIT_S = 3.0  # of one launch, which takes some hundredths
 SHOWN = 20  # findings of one launch
 POISON = 0x7FC0BEEF  # a NaN that no arithmetic gives: what the output holds before the launch
 

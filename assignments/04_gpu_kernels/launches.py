@@ -34,7 +34,7 @@ RESERVED = re.compile(
 KEPT = 64  # sources whose libraries are remembered, some 300 KB each
 SAID = {"output", "findings", "traffic", "efficiency"}
 _kept: OrderedDict[str, dict[str, bytes]] = OrderedDict()
-_refused: OrderedDict[str, tuple[str, str]] = OrderedDict()  # source -> tag and words, for good
+_refused: OrderedDict[str, tuple[str, str]] = OrderedDict()  # of a source, or a launch: tag, words
 # how cudasim's exceptions are named to a student
 TAGS = {
     "CompileException": "does-not-compile",
@@ -115,8 +115,8 @@ def launch(student: Any, hole: str, cases: list[Case]) -> list[dict]:
     said = {}
     for source in dict.fromkeys(p.source for p in plans):
         mine = [i for i, p in enumerate(plans) if p.source == source]
-        runs = [run(cases[i], plans[i]) for i in mine]
-        said |= zip(mine, judged(student, hole, source, runs), strict=True)
+        asked = [(cases[i], plans[i]) for i in mine]
+        said |= zip(mine, judged(student, hole, source, asked), strict=True)
     return [said[i] for i in range(len(cases))]
 
 
@@ -130,21 +130,27 @@ def run(case: Case, plan: Plan) -> dict[str, Any]:
     }
 
 
-def judged(student: Any, hole: str, source: str, runs: list[dict]) -> list[dict]:
+def judged(student: Any, hole: str, source: str, asked: list[tuple[Case, Plan]]) -> list[dict]:
     key = hashlib.sha256(f"{hole} {source}".encode("utf-8", "replace")).hexdigest()
-    if key in _refused:
-        raise CheckFailed(*_refused[key])
+    launches = [f"{key} {c.sizes} {p.grid} {p.block} {p.shared_bytes}" for c, p in asked]
+    for known in (key, *launches):
+        if known in _refused:
+            raise CheckFailed(*_refused[known])
     shop = student.workshop(hole, (HERE / "judge.py").read_text(encoding="utf-8"), packages())
+    runs = [run(case, plan) for case, plan in asked]
     reply = shop.judge(source, hole, runs, _kept.get(key, {}))
     fits = isinstance(reply, dict) and isinstance(reply.get("runs"), list)
     require(fits, "the kernel broke what launches it", "kernel-stopped")
     keep(key, reply.get("built"))
+    rows = reply["runs"]
     if error := reply.get("error"):
         told = TAGS.get(error[0], "kernel-stopped"), str(error[1])
-        if told[0] in ("does-not-compile", "kernel-endless"):  # not tried again for every check
+        # not tried again for every check: the source, or one launch of it, nothing wider
+        if told[0] == "does-not-compile":
             remember(_refused, key, told)
+        elif told[0] == "kernel-endless" and len(rows) < len(runs):
+            remember(_refused, launches[len(rows)], told)
         raise CheckFailed(*told)
-    rows = reply["runs"]
     fits = len(rows) == len(runs) and all(isinstance(r, dict) and r.keys() >= SAID for r in rows)
     require(fits, "the kernel broke what launches it", "kernel-stopped")
     return rows
