@@ -235,12 +235,12 @@ def test_where_no_sandbox_works_nothing_is_chosen_and_the_message_says_what_to_i
 def test_a_sandbox_that_does_not_start_is_unavailable_with_the_reason():
     broken = walls.Backend(
         "x", "broken walls", True, lambda: "",
-        lambda _: walls.Launch(["/bin/sh", "-c", "echo no namespaces >&2; exit 1"], {}, "/", "/"),
+        lambda *_: walls.Launch(["/bin/sh", "-c", "echo no namespaces >&2; exit 1"], {}, "/", "/"),
     )  # fmt: skip
     assert sandbox.probe(broken) == "broken walls: no namespaces"
     missing = walls.Backend(
         "x", "broken walls", True, lambda: "",
-        lambda _: walls.Launch(["/nonexistent"], {}, "/", "/"),
+        lambda *_: walls.Launch(["/nonexistent"], {}, "/", "/"),
     )  # fmt: skip
     assert "No such file" in sandbox.probe(missing)
 
