@@ -42,6 +42,8 @@ EVERY = {
     "04_gpu_kernels": 17,
     "05_mini_engine": 14,
 }  # n-th wrong file
+# Ratios of seconds are for the sandbox, where they are taken with care (test_mini_engine.py).
+TIMED = {"decode_time", "decode_time_strict", "prefill_time", "prefill_time_strict"}
 MOST_SHARE = 0.6  # of the lines in the bodies of a reference, what is looked for at least
 TRICK = re.compile(r"^trick_")
 
@@ -87,7 +89,8 @@ right = pytest.mark.parametrize(("assignment", "solution"), bank("reference", "a
 @right
 def test_a_right_solution_passes_every_check_on_every_seed(assignment, solution):
     seeds = Seeds(tuple(range(RIGHT_SEEDS.get(assignment.id, 2))))
-    assert failures(assignment, solution.sources, seeds) == {}
+    found = failures(assignment, solution.sources, seeds)
+    assert {check: tag for check, tag in found.items() if check not in TIMED} == {}
 
 
 @pytest.mark.parametrize(("assignment", "solution"), bank("wrong", steps=STEPS))

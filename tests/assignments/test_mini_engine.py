@@ -193,7 +193,10 @@ def test_what_is_hidden_from_the_meter_is_timed(name, tag):
     assert STRIPPED[0] in text
     hidden = replace(solution, sources={**solution.sources, "Model": text.replace(*STRIPPED)})
     (check,) = [c for c in ASSIGNMENT.checks if c.id == "decode_work"]
-    found = checks.attempt(check, student(hidden), Seeds.rng("decode_work", 0))
+    for _ in range(4):  # seconds are compared, and other tests run beside
+        found = checks.attempt(check, student(hidden), Seeds.rng("decode_work", 0))
+        if found.tag == tag:
+            break
     assert found.tag == tag
     assert "timed" in (found.note or "timed")
 
