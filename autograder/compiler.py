@@ -1,42 +1,54 @@
-"""C++ text to a shared library; a student's text is compiled behind walls.
+"""C++ text to a shared library; a student's text is compiled in a workshop.
 
 A compiler reads what it is told to: ``#include`` and ``.incbin`` would put any file of the grader's
-into a message or a library. So it sees the system's own folders and nothing else, has no network,
-and its time, memory and files are bounded. What it makes is run by nobody but the submission's own
-sandbox. Owns: finding the compiler, this one call of it. Must not know: checks, courses. Read
-before: walls.py, landlock.py.
+into a message or a library. In a workshop it sees the system's own folders and nothing else. What
+it makes is run by nobody but the submission's own sandbox. Owns: finding the compiler, this one
+call of it. Must not know: checks, courses. Read before: sandbox.py (``Student.workshop``).
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import resource
 import shlex
 import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
-from autograder import landlock, sandbox
 from autograder.errors import CheckFailed, CourseError
+from autograder.local import LocalStudent
 
 FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-Wall", "-x", "c++")
-SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin")  # what a compiler reads
 MOST_TEXT, MOST_SAID = 64 << 10, 3000  # characters of a program, of what the compiler says
-CPU_S, WALL_S, MEMORY, FILE = 20, 60, 2 << 30, 16 << 20
+WALL_S = 60
+# runs beside the compiler: the library or None, and what was said
+PROGRAM = """
+import os, subprocess, tempfile
 
 
-def compile_cpp(text: str, *, confined: bool = True) -> bytes:
+def build(argv, text, seconds):
+    with tempfile.TemporaryDirectory() as folder:
+        library = os.path.join(folder, "made.so")
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TMPDIR": folder}
+        try:
+            ran = subprocess.run(
+                [*argv, "-o", library, "-"], input=text.encode("utf-8", "replace"), cwd=folder,
+                env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            return None, f"the compiler ran for more than {seconds} s"
+        said = ran.stderr.decode("utf-8", "replace").replace(folder, "")
+        if os.path.islink(library) or not os.path.isfile(library):
+            return None, said or "the compiler was stopped"
+        with open(library, "rb") as file:
+            return file.read(), said
+"""
+
+
+def compile_cpp(text: str, within: Any = None) -> bytes:
     """The shared library of a C++17 program.
 
-    ``confined`` False is for one's own text on one's own machine, as is a system where no walls
-    work: there a grader has refused before, or was told to trust everything. CheckFailed with tag
-    "cpp-does-not-compile" and the compiler's words; CourseError where there is no compiler.
+    ``within`` is the student in whose workshop it is compiled; without one it is compiled here,
+    which is for one's own text on one's own machine. CheckFailed with tag "cpp-does-not-compile"
+    and the compiler's words; CourseError where there is no compiler.
     """
     if not isinstance(text, str):
         raise CheckFailed(
@@ -44,17 +56,11 @@ def compile_cpp(text: str, *, confined: bool = True) -> bytes:
         )
     if len(text) > MOST_TEXT:
         raise CheckFailed("cpp-does-not-compile", f"{len(text)} characters, want {MOST_TEXT}")
-    with _folder() as folder:
-        library = folder / "made.so"
-        argv = [*compiler(), *FLAGS, "-o", str(library), "-"]
-        if confined:
-            argv = _behind_walls(argv, folder)
-        said = _run(argv, text, folder)
-        if library.is_symlink() or not library.is_file():
-            raise CheckFailed(
-                "cpp-does-not-compile", said[:MOST_SAID] or "the compiler was stopped"
-            )
-        return library.read_bytes()
+    shop = (within or LocalStudent({})).workshop("c++", PROGRAM)
+    library, said = shop.build([*compiler(), *FLAGS], text, WALL_S)
+    if not isinstance(library, bytes):
+        raise CheckFailed("cpp-does-not-compile", str(said)[:MOST_SAID])
+    return library
 
 
 def compiler() -> list[str]:
@@ -64,65 +70,3 @@ def compiler() -> list[str]:
     if path is None:
         raise CourseError("there is no C++ compiler; on Debian or Ubuntu: apt-get install g++")
     return [os.path.realpath(path), *words[1:]]
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="autograder-cpp-") as name:
-        yield Path(name)
-
-
-def _behind_walls(argv: list[str], folder: Path) -> list[str]:
-    """The same command where only the system and ``folder`` are to be seen."""
-    backend = sandbox.choose(allow_unsandboxed=True)
-    if not backend.sandboxed:
-        return argv
-    there = [p for p in SYSTEM if os.path.exists(p)]
-    if backend.name == "landlock":
-        read = sorted({os.path.realpath(p) for p in there} | {"/dev/null"})
-        how = {
-            "read": read, "names": [], "write": [str(folder), "/dev/null"], "uid": None,
-            "argv": argv,
-        }  # fmt: skip
-        flags = ["-I", "-S", "-B"]
-        return [sys.executable, *flags, landlock.__file__, json.dumps(how)]
-    command = [shutil.which("bwrap") or "bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net"]
-    command += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session"]
-    if backend.name == "bubblewrap-root":
-        command += ["--cap-drop", "ALL"]
-    else:
-        command += ["--unshare-user", "--cap-drop", "ALL"]
-    for place in there:
-        command += (
-            ["--symlink", os.readlink(place), place]
-            if os.path.islink(place)
-            else ["--ro-bind", place, place]
-        )
-    command += ["--dev-bind", "/dev/null", "/dev/null", "--bind", str(folder), str(folder)]
-    return [*command, "--chdir", str(folder), *argv]
-
-
-def _run(argv: list[str], text: str, folder: Path) -> str:
-    """What the compiler said; it is stopped with all its children where it takes too long."""
-    clean = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TMPDIR": str(folder)}
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        cwd=folder, env=clean, start_new_session=True, preexec_fn=_limits,
-    ) as process:  # fmt: skip
-        try:
-            said = process.communicate(text.encode("utf-8", "replace"), timeout=WALL_S)[1]
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            return f"the compiler ran for more than {WALL_S} s"
-    return said.decode("utf-8", "replace").replace(str(folder), "")
-
-
-def _limits() -> None:
-    for what, most in (
-        (resource.RLIMIT_CPU, CPU_S),
-        (resource.RLIMIT_FSIZE, FILE),
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with contextlib.suppress(ValueError, OSError):  # macOS knows not all of them
-            resource.setrlimit(what, (most, most))

@@ -180,17 +180,16 @@ def test_a_compiler_of_hostile_text_sees_the_system_alone(tmp_path):
 
     secret = tmp_path / "secret"
     secret.write_text("int secret = 1;")
-    try:
-        sandbox.choose()
-    except AutograderError:
-        pytest.skip("no sandbox works here, so nothing of a student's is compiled")
     for text in (
         f'#include "{secret}"\nint x;',
         f'__asm__(".incbin \\"{secret}\\""); int x;',
         "int x = ;",
         "x" * (compiler.MOST_TEXT + 1),
     ):
-        with pytest.raises(CheckFailed) as failed:
-            compiler.compile_cpp(text)
+        with (
+            sandbox.Student({}) as student,
+            pytest.raises(CheckFailed) as failed,
+        ):
+            compiler.compile_cpp(text, student)
         assert failed.value.tag == "cpp-does-not-compile"
         assert "secret = 1" not in str(failed.value)
