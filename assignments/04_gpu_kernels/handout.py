@@ -60,6 +60,15 @@ Every block of numbers is recomputed by tests/assignments/test_gpu_kernels.py.
 #   The message says which thread, which array, which line.
 # - **Traffic**: the bytes that cross the bus, in sectors of 32 bytes, against the least the task needs.
 #   It is a count, the same on every machine; no clock is read.
+#   The least is each number once; for `matmul` each number once for 16 outputs, for the quantized
+#   products the weights alone, for `attention` keys and values once for each query head.
+#   How many times the least may be moved:
+#
+# | `scale_add` | `rms_norm` | `softmax` | `matmul` | `matvec_q8_0` | `matvec_q4_0` | `attention` |
+# |---|---|---|---|---|---|---|
+# | 1.25 | 2.5 | 2.6 | 1.4 | 4 | 8 | 1.4 |
+#
+# - **A kernel that does next to nothing** is not judged for memory and traffic, and earns nothing.
 #
 # What is handed in is the cell of each task: the source and the function.
 # A check runs on this machine, in this notebook; it is not sandboxed here.
