@@ -55,8 +55,7 @@ def _files(course: Course, assignment: Assignment, wheels: Sequence[Path]) -> It
         yield Packed(f"{top}/{name}", _text(template, course, assignment, packed).encode())
     notebook = notebooks.text(handout.student_notebook(assignment.handout))
     yield Packed(f"{top}/{top}.ipynb", notebook.encode())
-    own = assignment.root / "assignments" / top
-    for name, file in packing.below(own, own / "data"):
+    for name, file in packing.below(assignment.parts, assignment.parts / "data"):
         yield Packed(f"{top}/{name}", file.read_bytes())
     for name, file in assignment.files():
         yield Packed(f"{top}/{name}", file.read_bytes())
@@ -109,4 +108,4 @@ def _text(template: str, course: Course, assignment: Assignment, wheels: list) -
 
 
 def _has_data(assignment: Assignment) -> bool:
-    return (assignment.root / "assignments" / assignment.id / "data").is_dir()
+    return (assignment.parts / "data").is_dir()

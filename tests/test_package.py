@@ -84,6 +84,19 @@ def test_no_line_of_a_reference_is_in_the_students_wheel(built):
     assert {w: n for w, n in found.items() if n > 1 and w != by_choice} == {}
 
 
+def test_the_source_distribution_has_what_the_wheels_are_built_of(tmp_path, wheels):
+    """Both wheels are built of it, so what only the repository has would be missing in them."""
+    ran = subprocess.run(
+        [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    listed = set((tmp_path / "minengine.egg-info" / "SOURCES.txt").read_text().split("\n"))
+    wanted = {name.removeprefix("minengine_course/") for name in wheels[False]}
+    assert {n for n in wanted - listed if ".egg-info" not in n} == set()
+    assert not [n for n in listed if n.startswith(("solutions/", "tests/"))]
+
+
 def test_every_module_of_the_rooms_is_in_the_instructors_wheel(wheels):
     for room in ("minengine", "autograder", "quizzes", "cudasim"):
         modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / room).glob("*.py")}
