@@ -44,7 +44,7 @@ def meaning(q, k, v, *, scale=0.0, mask=None, axis=-1):
 
 def near(q, k, v):
     """What known mistakes give."""
-    T, S, E = q.shape[1], k.shape[1], q.shape[2]
+    (_, T, E), S = q.shape, k.shape[1]
     return {
         "scale-missing": lambda: meaning(q, k, v, scale=1.0),
         "scale-of-width": lambda: meaning(q, k, v, scale=1 / E),

@@ -168,11 +168,11 @@ def distinct_short(student, rng):
 
 @check(hole="repetition", points=2, title="what stood in the text before")
 def repetition_share(student, rng):
-    n, near, want = 2, {}, 0.0
+    n, near, want = 2, {}, 0.0  # n-grams of two: pairs
     # no mistake gives the right number by chance
     while not near or any(abs(want - wrong) < 1e-6 for wrong in near.values()):
         text = [1, 2, 3, 1, 2, *rng.integers(0, 4, 14).tolist()]
-        runs = [tuple(text[i : i + n]) for i in range(len(text) - n + 1)]
+        runs = list(itertools.pairwise(text))
         near = {
             "repetition-distinct": len(set(runs)) / len(runs),
             "repetition-both": sum(runs.count(r) > 1 for r in runs) / len(runs),

@@ -2,7 +2,8 @@
 
 The student's function is called through the pipe for every token, in an engine of ours: nothing of
 the submission runs here. Owns: the list, three checks an engine. Must not know: solutions,
-sandboxes. Read before: course/broken/trial.py (the comparison), mistakes.py (wrong fixes by name).
+sandboxes. Read before: course/broken/trial.py (the comparison), mistakes.py
+beside it (wrong fixes by name).
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from mistakes import MISTAKES
 
 from autograder.checks import Check, check
 from autograder.errors import CheckFailed
 from course import broken
-from course.broken import network, scenes, trial
+from course.broken import mistakes, network, scenes, trial
+from course.broken.mistakes import MISTAKES
 
-JUDGES = (broken, network, scenes, trial)  # a result depends on what stands there
+JUDGES = (broken, mistakes, network, scenes, trial)  # a result depends on what stands there
 TITLES = {
     "foreign_words": "a merge that gives the model's own tokens",
     "noise": "weights as they were stored",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from autograder import catalog, checks, handout
+from autograder import bundle, catalog, checks, handout
 from autograder.checks import Seeds
 from autograder.errors import AutograderError, CheckFailed
 from autograder.local import LocalStudent
@@ -124,7 +124,8 @@ def test_each_check_is_failed_by_some_wrong_file_and_each_tag_has_a_hint(id_):
     assert {c.id for c in one.checks} == failed
     for solution in one.solutions():
         assert set(solution.fails.values()) <= set(one.hints)
-    files = [*one.parts.glob("*.py"), ROOT / "autograder" / "compiler.py"]
+    beside = "autograder/compiler.py", "course/broken/mistakes.py"
+    files = [*one.parts.glob("*.py"), *(ROOT / name for name in beside)]
     said = "".join(p.read_text(encoding="utf-8") for p in files)
     for tag in set(one.hints) - set(checks.SHARED):
         kind = tag.removeprefix(tag.split("-")[0])
@@ -193,3 +194,11 @@ def test_a_compiler_of_hostile_text_sees_the_system_alone(tmp_path):
             compiler.compile_cpp(text, student)
         assert failed.value.tag == "cpp-does-not-compile"
         assert "secret = 1" not in str(failed.value)
+
+
+@pytest.mark.parametrize("name", catalog.find_course(ROOT).labs())
+def test_no_line_of_a_reference_is_in_a_labs_bundle(name, tmp_path):
+    """`autograder bundle` refuses where one is; checks say mistakes in other words than fixes."""
+    course = catalog.find_course(ROOT)
+    names = bundle.write_zip(tmp_path / "lab.zip", course, course.assignment(name))
+    assert f"{name}/labs/{name}/checks.py" in names

@@ -1,7 +1,7 @@
 """The wrong fixes that people try first, each with the tag that names it.
 
-Owns: what each of them gives. Must not know: how right ones do it, points. Read before:
-course/broken/network.py (what each part gets and gives).
+Owns: what each of them gives. Must not know: points. Said as variants of right fixes, so students
+get it compiled. Read before: network.py (what each part gets and gives).
 """
 
 from __future__ import annotations
