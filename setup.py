@@ -20,7 +20,11 @@ from setuptools.command.build_py import build_py
 DEBUG = os.environ.get("MINENGINE_DEBUG") == "1"
 SANITIZE = os.environ.get("MINENGINE_SANITIZE") == "1"
 STUDENT = os.environ.get("MINENGINE_STUDENT") == "1"
-UNITS = ["kquants", "codebooks", "codes", "formats", "ops", "integer", "strips", "attention"]
+UNITS = [
+    *("kquants", "codebooks", "codes", "formats", "ops", "integer", "strips", "spans", "attention"),
+]
+USE_SIMD = {"formats", "integer", "strips", "spans"}
+HEADERS = sorted(map(str, Path("minengine/simd").glob("*.h")))
 CLOSED = [
     *("oracle", "oracle_models", "oracle_cache", "graph", "kvcache", "cells", "eviction", "engine"),
     *("sampling", "candidates", "penalties", "draws"),
@@ -60,7 +64,6 @@ checks = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-rec
 checks = checks if SANITIZE else []
 flags = {
     "include_dirs": ["minengine"],
-    "depends": sorted(map(str, Path("minengine/simd").glob("*.h"))),
     "extra_compile_args": [*speed, *x86, "-ffp-contract=off", "-std=c11", *openmp, *checks],
     "extra_link_args": [*openmp, *checks],
 }
@@ -81,7 +84,10 @@ python_directives = {"language_level": 3, "annotation_typing": False}
 def compiled(names, suffix, directives, package="minengine"):
     """Extension modules of a package, one per dotted name."""
     paths = (f"{package}/{n.replace('.', '/')}{suffix}" for n in names)
-    units = [Extension(f"{package}.{n}", [p], **flags) for n, p in zip(names, paths, strict=True)]
+    units = [
+        Extension(f"{package}.{n}", [p], depends=HEADERS if n in USE_SIMD else [], **flags)
+        for n, p in zip(names, paths, strict=True)
+    ]
     return cythonize(units, build_dir="build/cython", compiler_directives=directives, quiet=True)
 
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "simd/choose.h"
+#include "simd/products.h"
 
 static void *take(FILE *f, size_t n)
 {

@@ -9,20 +9,22 @@ block is contiguous (B E elements, 8 KiB for 32 tokens of 64 floats) and is read
 Token j of a sequence lies in block ``table[j // B]`` at offset ``j % B``; a *slot* is ``block * B +
 offset``.
 
-Flash style. Attention walks the blocks of a sequence once, keeping for a query the largest score so
-far m, the sum l of exp(score - m) and the sum o of exp(score - m) v; when a block raises m, l and o
-are scaled by exp(m_old - m_new). No score matrix exists. Dao et al. 2022, "FlashAttention",
-algorithm 1; Kwon et al. 2023, "PagedAttention", section 4.1. The walk is in the order of the
-sequence, wherever its blocks lie, so a block table's contents do not change a bit.
+What attention computes, and in which order, is `spans.pyx`'s; here its work is dealt out: tiles of
+neighbouring tokens times key/value heads and, where these are too few for the threads, ranges of a
+long text. A sequence's keys are taken in its order, wherever its blocks lie, so a block table's
+contents do not change a bit. Kwon et al. 2023, "PagedAttention", section 4.1.
 """
 
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, expf, sqrtf, tanhf
-from libc.string cimport memset
+from libc.stdlib cimport free, malloc
 
-from minengine.blocks cimport dequantize_fn, dot_fn
+from minengine.blocks cimport dot_fn
 from minengine.formats cimport Format
-from minengine.sums cimport CHUNK
+from minengine.spans cimport (
+    RANGE, TILE_ROWS, Tile, Walk, attend_range, finish, kernels_of, merge_states, scratch_size,
+    state_size, tile_at,
+)
 from minengine.threads cimport team
 
 cdef enum:
@@ -93,78 +95,6 @@ def store_kv(
                 format.from_f32(&v[t, g * width], &values[block, g, offset, 0], width)
 
 
-cdef void add_scaled(
-    float* out,                 # INOUT (E,)
-    float p,
-    const unsigned char* row,   # IN (row_bytes,)
-    dequantize_fn to_f32,
-    Py_ssize_t chunk_bytes,     # bytes of CHUNK elements
-    Py_ssize_t width,           # E
-) noexcept nogil:
-    """out += p * row, the row in the cache's format."""
-    cdef float v[CHUNK]
-    cdef Py_ssize_t i = 0, j, m
-    while i < width:
-        m = min(width - i, <Py_ssize_t>CHUNK)
-        to_f32(row, v, m)
-        for j in range(m):
-            out[i + j] += p * v[j]
-        row += chunk_bytes
-        i += CHUNK
-
-
-cdef void attend_one(
-    const float* q,                # IN (E,)
-    const unsigned char* keys,     # IN (n_blocks, G, B, row_bytes), from the head's first row
-    const unsigned char* values,   # IN likewise
-    Py_ssize_t block_bytes,        # from one block to the next
-    Py_ssize_t row_bytes,
-    const int* table,              # IN the sequence's blocks
-    Py_ssize_t size,               # B
-    Py_ssize_t start,              # the first key it sees
-    Py_ssize_t n_keys,             # one past the last
-    Py_ssize_t width,              # E
-    float scale,
-    float cap,                     # of scores, 0 is none
-    dot_fn dot_f32,
-    dequantize_fn to_f32,
-    Py_ssize_t chunk_bytes,
-    float* out,                    # OUT (E,)
-) noexcept nogil:
-    """One query of one head over keys start .. n_keys - 1 of a sequence."""
-    cdef float scores[MOST_TOKENS_A_BLOCK]
-    cdef float m = -INFINITY, top, l = 0, p, shrink
-    cdef Py_ssize_t first = start - start % size, skip = start % size, n, j, i
-    cdef const unsigned char* k
-    cdef const unsigned char* v
-    memset(out, 0, width * sizeof(float))
-    while first < n_keys:
-        n = min(size, n_keys - first)
-        k = keys + table[first // size] * block_bytes
-        v = values + table[first // size] * block_bytes
-        top = m
-        for j in range(skip, n):
-            scores[j] = dot_f32(k + j * row_bytes, q, width) * scale
-            if cap != 0:
-                scores[j] = cap * tanhf(scores[j] / cap)
-            top = max(top, scores[j])
-        if top > m:
-            shrink = expf(m - top)  # 0 at the first block, where m is -inf
-            l *= shrink
-            for i in range(width):
-                out[i] *= shrink
-            m = top
-        for j in range(skip, n):
-            p = expf(scores[j] - m) if scores[j] != -INFINITY else 0  # a NaN goes through
-            l += p
-            add_scaled(out, p, v + j * row_bytes, to_f32, chunk_bytes, width)
-        first += size
-        skip = 0
-    if l != 0:
-        for i in range(width):
-            out[i] /= l
-
-
 def attend(
     const float[:, ::1] q,                      # IN (T, H * E)
     const unsigned char[:, :, :, ::1] keys,     # IN (n_blocks, G, B, row_bytes)
@@ -180,22 +110,19 @@ def attend(
     float scale=0,
     float softcap=0,
     int n_threads=1,
+    variant=None,
 ):
     """Causal grouped attention over paged keys and values: ``softmax(q k^T * scale) v``.
 
     Query head h reads key/value head h // (H / G). ``scale`` 0 means 1 / sqrt(E). ``softcap`` c
     makes a score s to c tanh(s / c), 0 is off. Token t sees keys starts[t] .. lengths[t] - 1 of its
-    sequence, one that sees none gets zeros; keys before a start are not read. ValueError where
-    shapes differ, a table names a block outside the cache, or a length reaches past its table.
-    Parallel over tokens x heads.
+    sequence, one that sees none gets zeros; keys before a start are not read. ``variant`` as of
+    `strips`; all give the same bits. ValueError where shapes differ, a table names a block outside
+    the cache, or a length reaches past its table. Parallel over tokens, key/value heads and ranges
+    of keys.
     """
-    cdef Py_ssize_t n_tokens = q.shape[0], n_groups = keys.shape[1], size = keys.shape[2]
-    cdef Py_ssize_t width, job, row_bytes = keys.shape[3], head_bytes, block_bytes, chunk_bytes
-    cdef dot_fn dot_f32 = format.dot_f32
-    cdef dequantize_fn to_f32 = format.to_f32
-    cdef const unsigned char* k
-    cdef const unsigned char* v
-    cdef const int* first = &starts[0] if starts is not None and starts.shape[0] else NULL
+    cdef Py_ssize_t n_tokens = q.shape[0], n_groups = keys.shape[1], width
+    cdef Walk w
     width = check_query(q, keys, sequences, block_tables, lengths, n_heads, starts, n_threads)
     check_cache(keys, values, format, width)
     if out.shape[0] != n_tokens or out.shape[1] != q.shape[1]:
@@ -207,26 +134,98 @@ def attend(
     if keys.shape[0] == 0:
         out[:, :] = 0
         return
-    scale = scale if scale != 0 else 1 / sqrtf(width)
-    head_bytes = size * row_bytes
-    block_bytes = n_groups * head_bytes
-    chunk_bytes = <Py_ssize_t>CHUNK // format.block_size * format.block_bytes
-    k, v = &keys[0, 0, 0, 0], &values[0, 0, 0, 0]
-    n_threads = team(n_threads, 2 * keys_seen(lengths, starts) * n_heads * width)
+    w.q, w.out, w.keys, w.values = &q[0, 0], &out[0, 0], &keys[0, 0, 0, 0], &values[0, 0, 0, 0]
+    w.sequences, w.lengths, w.starts = &sequences[0], &lengths[0], NULL
+    if starts is not None:
+        w.starts = &starts[0]
+    w.tables, w.table_width, w.size = &block_tables[0, 0], block_tables.shape[1], keys.shape[2]
+    w.row_bytes, w.head_bytes = keys.shape[3], keys.shape[2] * keys.shape[3]
+    w.block_bytes = n_groups * w.head_bytes
+    w.n_heads, w.n_groups, w.per_group = n_heads, n_groups, n_heads // n_groups
+    w.width, w.padded = width, (width + 15) // 16 * 16
+    w.scale, w.cap = scale if scale != 0 else 1 / sqrtf(width), softcap
+    w.to_f32, w.kernels = format.to_f32, kernels_of(variant)
+    w.in_place = (
+        format.ggml_id == 0 and width % 16 == 0 and <size_t>w.keys % 4 == <size_t>w.values % 4 == 0
+    )
+    run(&w, n_tokens, team(n_threads, 2 * keys_seen(lengths, starts) * n_heads * width))
+
+
+cdef int run(const Walk* w, Py_ssize_t n_tokens, int n_threads) except -1:
+    """Deals out the tiles, and their ranges where that gives every thread something to do."""
+    cdef Py_ssize_t most = max(<Py_ssize_t>1, TILE_ROWS // w.per_group), t = 0, n_tiles = 0
+    cdef Py_ssize_t n_rows = min(most, n_tokens) * w.per_group, n_ranges = 1, n_states, job
+    cdef Py_ssize_t state = state_size(w, n_rows), scratch = scratch_size(w, n_rows)
+    cdef Tile* tiles = <Tile*>malloc(n_tokens * sizeof(Tile))
+    cdef float* room = NULL
+    cdef float* states
+    cdef bint split
+    if tiles == NULL:
+        raise MemoryError("attend")
+    while t < n_tokens:
+        tiles[n_tiles] = tile_at(w, t, n_tokens, most)
+        n_ranges = max(n_ranges, ranges_of(&tiles[n_tiles]))
+        t += tiles[n_tiles].n_tokens
+        n_tiles += 1
+    split = n_ranges > 1 and n_tiles * w.n_groups < 2 * n_threads
+    n_states = n_tiles * w.n_groups * n_ranges if split else n_threads
+    room = <float*>malloc((n_threads * (scratch + state) + n_states * state) * sizeof(float))
+    if room == NULL:
+        free(tiles)
+        raise MemoryError("attend")
+    states = room + n_threads * (scratch + state)
     with nogil:
-        for job in prange(
-            n_tokens * n_heads, num_threads=n_threads, schedule="dynamic", chunksize=4
-        ):
-            attend_one(
-                &q[job // n_heads, job % n_heads * width],
-                k + job % n_heads * n_groups // n_heads * head_bytes,
-                v + job % n_heads * n_groups // n_heads * head_bytes,
-                block_bytes, row_bytes,
-                &block_tables[sequences[job // n_heads], 0], size,
-                first[job // n_heads] if first != NULL else 0, lengths[job // n_heads],
-                width, scale, softcap, dot_f32, to_f32, chunk_bytes,
-                &out[job // n_heads, job % n_heads * width],
-            )
+        if split:
+            for job in prange(n_states, num_threads=n_threads, schedule="dynamic"):
+                one_range(
+                    w, &tiles[job // n_ranges // w.n_groups], job // n_ranges % w.n_groups,
+                    job % n_ranges, room + threadid() * (scratch + state), states + job * state,
+                )
+            for job in range(n_tiles * w.n_groups):
+                for t in range(1, n_ranges):
+                    merge_states(
+                        w, tiles[job // w.n_groups].n_tokens * w.per_group,
+                        states + (job * n_ranges + t) * state, states + job * n_ranges * state,
+                    )
+                finish(w, &tiles[job // w.n_groups], job % w.n_groups,
+                       states + job * n_ranges * state)
+        else:
+            for job in prange(
+                n_tiles * w.n_groups, num_threads=n_threads, schedule="dynamic"
+            ):
+                all_ranges(
+                    w, &tiles[job // w.n_groups], job % w.n_groups,
+                    room + threadid() * (scratch + state), scratch, states + threadid() * state,
+                )
+    free(room)
+    free(tiles)
+    return 0
+
+
+cdef inline Py_ssize_t ranges_of(const Tile* tile) noexcept nogil:
+    """How many ranges the keys of a tile touch."""
+    return max(<Py_ssize_t>1, (tile.end + RANGE - 1) // RANGE - tile.start // RANGE)
+
+
+cdef inline void one_range(
+    const Walk* w, const Tile* tile, Py_ssize_t g, Py_ssize_t i, float* scratch, float* state
+) noexcept nogil:
+    """The i-th of the ranges that a tile touches; one that it does not leaves nothing seen."""
+    cdef Py_ssize_t first = (tile.start // RANGE + i) * RANGE
+    attend_range(w, tile, g, first, first + RANGE, scratch, state)
+
+
+cdef void all_ranges(
+    const Walk* w, const Tile* tile, Py_ssize_t g, float* scratch, Py_ssize_t scratch_floats,
+    float* state,
+) noexcept nogil:
+    """All ranges of a tile one after the other."""
+    cdef Py_ssize_t i, n_rows = tile.n_tokens * w.per_group
+    one_range(w, tile, g, 0, scratch, state)
+    for i in range(1, ranges_of(tile)):
+        one_range(w, tile, g, i, scratch, scratch + scratch_floats)
+        merge_states(w, n_rows, scratch + scratch_floats, state)
+    finish(w, tile, g, state)
 
 
 cdef void add_mass_of(

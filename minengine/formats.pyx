@@ -42,6 +42,10 @@ from minengine.kquants cimport (
 )
 from minengine.sums cimport CHUNK
 
+cdef extern from "simd/halves.h" nogil:
+    Py_ssize_t halves_to_floats(const void* halves, float* y, Py_ssize_t n)
+    Py_ssize_t floats_to_halves(const float* x, void* halves, Py_ssize_t n)
+
 
 # F32, F16, BF16: one element a block --------------------------------------------------------------
 
@@ -60,14 +64,14 @@ cdef float dot_f32(const void* blocks, const float* x, Py_ssize_t n) noexcept no
 cdef void dequantize_f16(const void* blocks, float* y, Py_ssize_t n) noexcept nogil:
     cdef const BlockF16* b = <const BlockF16*>blocks
     cdef Py_ssize_t i
-    for i in range(n):
+    for i in range(halves_to_floats(blocks, y, n), n):
         y[i] = half_to_float(b[i].x)
 
 
 cdef void quantize_f16(const float* x, void* blocks, Py_ssize_t n) noexcept nogil:
     cdef BlockF16* b = <BlockF16*>blocks
     cdef Py_ssize_t i
-    for i in range(n):
+    for i in range(floats_to_halves(x, blocks, n), n):
         b[i].x = float_to_half(x[i])
 
 

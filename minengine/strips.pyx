@@ -31,7 +31,7 @@ from minengine.integer cimport (
 )
 from minengine.threads cimport team
 
-cdef extern from "simd/choose.h" nogil:
+cdef extern from "simd/products.h" nogil:
     enum:
         STRIP_ROWS
         PANEL_GROUPS

@@ -1,6 +1,6 @@
 /* AVX2: 8 rows in a vector; four products and their sum take two instructions, for sums in 16 bits.
  *
- * Owns: the few operations that unpack.h and product.h want of an instruction set, and the rounding
+ * Owns: the few operations that unpack.h, product.h and attend.h want, and the rounding
  * of activations. vpmaddubsw multiplies unsigned by signed bytes and adds pairs, which must not
  * leave 16 bits: codes of 8 bits keep their sign and give it to the activation (FLIP is 0).
  */
@@ -12,6 +12,9 @@
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 8
 #define TILE 4  /* tokens: their sums, 8 vectors of weights and the rest fill 16 registers */
+#define SCORE_ROWS 2  /* by 2 keys: 8 vectors of sums */
+#define SCORE_KEYS 2
+#define GATHER_VECTORS 2  /* of 4 rows: 8 sums */
 #define FLIP 0u
 #define PIN(x) __asm__("" : "+x"(x))
 #define Ints Ints_avx2
@@ -114,10 +117,21 @@ INLINE void ISA(transpose)(const uint8_t *first, ptrdiff_t stride, uint8_t *out)
     }
 }
 
-#include "unpack.h"
-#include "product.h"
-#include "ceiling.h"
+/* Sums of the lanes of each vector, added in halves: lane l + lane l + 8, then 4, 2, 1. */
+INLINE void ISA(sums)(const Floats *x, float *out)
+{
+    __m256 a = (__m256)x[0], b = (__m256)x[1], c = (__m256)x[2], d = (__m256)x[3];
+    a = _mm256_permute2f128_ps(a, b, 0x20) + _mm256_permute2f128_ps(a, b, 0x31);
+    c = _mm256_permute2f128_ps(c, d, 0x20) + _mm256_permute2f128_ps(c, d, 0x31);
+    __m256d u = _mm256_castps_pd(a), w = _mm256_castps_pd(c);
+    a = _mm256_castpd_ps(_mm256_unpacklo_pd(u, w)) + _mm256_castpd_ps(_mm256_unpackhi_pd(u, w));
+    a = _mm256_shuffle_ps(a, a, 0x88) + _mm256_shuffle_ps(a, a, 0xDD);
+    out[0] = a[0], out[1] = a[4], out[2] = a[1], out[3] = a[5];
+}
 
+#include KERNELS
+
+#ifdef MINENGINE_SIMD_PRODUCTS_H
 /* integer.pyx, quantize_row, to the bit */
 KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptrdiff_t stride)
 {
@@ -153,6 +167,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
                                       groups->sum[0]);
     }
 }
+#endif
 
 #undef ISA
 #undef TARGET
@@ -160,6 +175,9 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef KERNEL
 #undef LANES
 #undef TILE
+#undef SCORE_ROWS
+#undef SCORE_KEYS
+#undef GATHER_VECTORS
 #undef FLIP
 #undef PIN
 #undef Ints

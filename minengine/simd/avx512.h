@@ -1,6 +1,6 @@
 /* AVX-512 with VNNI: 16 rows in a vector, four products and their sum in an instruction.
  *
- * Owns: the few operations that unpack.h and product.h want of an instruction set, and the rounding
+ * Owns: the few operations that unpack.h, product.h and attend.h want, and the rounding
  * of activations. vpdpbusd multiplies unsigned weights by signed activations: weights with a sign
  * get 128 added (FLIP), which the group's negative sum takes away again.
  */
@@ -12,6 +12,9 @@
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 16
 #define TILE 16  /* tokens: their sums and 8 vectors of weights fill 24 of 32 registers */
+#define SCORE_ROWS 4  /* by 4 keys: 16 sums */
+#define SCORE_KEYS 4
+#define GATHER_VECTORS 4  /* of 4 rows: 16 sums */
 #define FLIP 0x80808080u
 #define PIN(x) __asm__("" : "+v"(x))
 #define Ints Ints_avx512
@@ -97,10 +100,28 @@ INLINE void ISA(transpose)(const uint8_t *first, ptrdiff_t stride, uint8_t *out)
     _mm512_storeu_si512(out + 192, _mm512_unpackhi_epi64(b, d));
 }
 
-#include "unpack.h"
-#include "product.h"
-#include "ceiling.h"
+/* Sums of the lanes of each vector, added in halves: lane l + lane l + 8, then 4, 2, 1. */
+INLINE void ISA(sums)(const Floats *x, float *out)
+{
+    __m512 key[4], pair[2];
+    UNROLL for (int k = 0; k < 4; k++) {  /* quarter r of key[k] has row r's */
+        __m512 a = (__m512)x[k], b = (__m512)x[4 + k], c = (__m512)x[8 + k], d = (__m512)x[12 + k];
+        a = _mm512_shuffle_f32x4(a, b, 0x44) + _mm512_shuffle_f32x4(a, b, 0xEE);
+        c = _mm512_shuffle_f32x4(c, d, 0x44) + _mm512_shuffle_f32x4(c, d, 0xEE);
+        key[k] = _mm512_shuffle_f32x4(a, c, 0x88) + _mm512_shuffle_f32x4(a, c, 0xDD);
+    }
+    UNROLL for (int i = 0; i < 2; i++) {
+        __m512d a = _mm512_castps_pd(key[2 * i]), b = _mm512_castps_pd(key[2 * i + 1]);
+        pair[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b))
+                  + _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+    }
+    _mm512_storeu_ps(out, _mm512_shuffle_ps(pair[0], pair[1], 0x88)
+                              + _mm512_shuffle_ps(pair[0], pair[1], 0xDD));
+}
 
+#include KERNELS
+
+#ifdef MINENGINE_SIMD_PRODUCTS_H
 /* integer.pyx, quantize_row, to the bit */
 KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptrdiff_t stride)
 {
@@ -122,6 +143,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
                                       groups->sum[0]);
     }
 }
+#endif
 
 #undef ISA
 #undef TARGET
@@ -129,6 +151,9 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef KERNEL
 #undef LANES
 #undef TILE
+#undef SCORE_ROWS
+#undef SCORE_KEYS
+#undef GATHER_VECTORS
 #undef FLIP
 #undef PIN
 #undef Ints

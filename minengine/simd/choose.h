@@ -2,15 +2,13 @@
  *
  * Owns: the list, the fastest first. Every variant is compiled into every build for its family of
  * processors, whatever machine builds it; what is asked here is asked of the machine that runs.
+ * Included with KERNELS, the header that is compiled for each of them: by products.h and spans.h.
  */
-#include "layout.h"
-
-#define VARIANT(isa) {#isa, interleave_##isa, quantize_##isa, kernels_##isa, read_##isa, dots_##isa}
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include "avx512.h"
 #include "avx2.h"
-static const Variant VARIANTS[] = {VARIANT(avx512), VARIANT(avx2)};
+#define EACH_VARIANT(X) X(avx512) X(avx2)
 enum { N_VARIANTS = 2 };
 
 static int variant_runs(int i)
@@ -26,7 +24,7 @@ static int variant_runs(int i)
 #elif defined(__aarch64__) && defined(__GNUC__) && (defined(__linux__) || defined(__APPLE__)) \
     && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #include "neon.h"
-static const Variant VARIANTS[] = {VARIANT(neon)};
+#define EACH_VARIANT(X) X(neon)
 enum { N_VARIANTS = 1 };
 
 #if defined(__APPLE__)
@@ -41,7 +39,7 @@ static int variant_runs(int i)
 #endif
 
 #else
-static const Variant VARIANTS[1];
+#define EACH_VARIANT(X)
 enum { N_VARIANTS = 0 };
 static int variant_runs(int i) { return (void)i, 0; }
 #endif

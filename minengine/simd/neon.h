@@ -1,6 +1,6 @@
 /* NEON with the dot product of ARMv8.2: 4 rows in a vector, four products and their sum at once.
  *
- * Owns: the few operations that unpack.h and product.h want of an instruction set, and the rounding
+ * Owns: the few operations that unpack.h, product.h and attend.h want, and the rounding
  * of activations. sdot multiplies signed by signed bytes and takes one of the four words of its
  * second vector for all lanes, so that a token's 16 codes are loaded once; codes keep their sign.
  */
@@ -16,6 +16,9 @@
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 4
 #define TILE 8  /* tokens: their sums, 8 vectors of weights and the rest fill 32 registers */
+#define SCORE_ROWS 2  /* by 2 keys: 16 vectors of sums */
+#define SCORE_KEYS 2
+#define GATHER_VECTORS 4  /* of 4 rows: 16 sums */
 #define FLIP 0u
 #define PIN(x) __asm__("" : "+w"(x))
 #define Ints Ints_neon
@@ -103,10 +106,18 @@ INLINE void ISA(transpose)(const uint8_t *first, ptrdiff_t stride, uint8_t *out)
     }
 }
 
-#include "unpack.h"
-#include "product.h"
-#include "ceiling.h"
+/* Sums of the lanes of each vector, added in halves: lane l + lane l + 8, then 4, 2, 1. */
+INLINE void ISA(sums)(const Floats *x, float *out)
+{
+    float32x2_t half[4];
+    UNROLL for (int i = 0; i < 4; i++)
+        half[i] = vadd_f32(vget_low_f32((float32x4_t)x[i]), vget_high_f32((float32x4_t)x[i]));
+    vst1q_f32(out, vcombine_f32(vpadd_f32(half[0], half[1]), vpadd_f32(half[2], half[3])));
+}
 
+#include KERNELS
+
+#ifdef MINENGINE_SIMD_PRODUCTS_H
 /* integer.pyx, quantize_row, to the bit */
 KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptrdiff_t stride)
 {
@@ -144,6 +155,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
                                       groups->sum[0]);
     }
 }
+#endif
 
 #undef ISA
 #undef TARGET
@@ -151,6 +163,9 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef KERNEL
 #undef LANES
 #undef TILE
+#undef SCORE_ROWS
+#undef SCORE_KEYS
+#undef GATHER_VECTORS
 #undef FLIP
 #undef PIN
 #undef Ints

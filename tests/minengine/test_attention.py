@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minengine import attention, oracle, oracle_formats
+from minengine import attention, oracle, oracle_formats, strips
 from minengine.formats import FORMATS
 
 F32 = FORMATS["F32"]
@@ -179,6 +179,83 @@ def test_any_split_of_tokens_into_sequences_and_blocks_is_the_oracles(data):
         wanted.append(oracle.attention(q, k, v))
     got = cache.attend(np.concatenate(queries), range(n), tables, lengths)
     assert np.allclose(got, np.concatenate(wanted), **TOLERANCE)
+
+
+def a_long_text(E, form=F32, B=32, S=700, H=6, G=2):
+    """-> its cache and table, queries of its last 45 tokens, and the options of a window."""
+    q, k, v = qkv(45, S, H, G, E, seed=E)
+    table = list(np.random.default_rng(2).permutation(-(-S // B)))
+    cache = Cache(len(table), B, G, E, form)
+    cache.store(k, v, table)
+    lengths = np.arange(S - 44, S + 1, dtype=np.int32)
+    return cache, table, q, lengths, {"starts": lengths - 300, "softcap": 20.0}
+
+
+@pytest.mark.parametrize("variant", strips.runs()[:-1])
+@pytest.mark.parametrize("name", ["F32", "F16", "Q8_0"])
+@pytest.mark.parametrize("E", [32, 96, 256])
+def test_every_variant_has_the_bits_of_the_readable_products(E, name, variant):
+    cache, table, q, lengths, options = a_long_text(E, FORMATS[name])
+    for n in (1, 2, 3, 45):
+        for how in ({}, options):
+            part = {k: o[-n:] if k == "starts" else o for k, o in how.items()}
+            want, got = (
+                cache.attend(q[-n:], [0] * n, [table], lengths[-n:], variant=v, **part)
+                for v in ("portable", variant)
+            )
+            assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("variant", strips.runs()[:-1])
+@pytest.mark.parametrize("E", [1, 4, 17, 80])
+def test_heads_of_any_width_have_the_same_bits(E, variant):
+    cache, table, q, lengths, _ = a_long_text(E, S=80)
+    got = cache.attend(q, [0] * 45, [table], lengths, variant=variant)
+    assert np.array_equal(got, cache.attend(q, [0] * 45, [table], lengths, variant="portable"))
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+def test_a_token_has_the_same_bits_alone_and_among_others(windowed):
+    cache, table, q, lengths, options = a_long_text(32)
+    options = options if windowed else {}
+    whole = cache.attend(q, [0] * 45, [table], lengths, **options)
+    for t in (0, 1, 31, 32, 44):
+        part = {k: o[t : t + 1] if k == "starts" else o for k, o in options.items()}
+        alone = cache.attend(q[t : t + 1], [0], [table], lengths[t : t + 1], **part)
+        assert np.array_equal(alone[0], whole[t])
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_ranges_of_a_long_text_on_many_threads_have_the_same_bits(n):
+    cache, table, q, lengths, options = a_long_text(256)
+    one, three = (
+        cache.attend(q[:n], [0] * n, [table], lengths[:n], n_threads=threads) for threads in (1, 3)
+    )
+    assert np.array_equal(one, three)
+    window = {"starts": options["starts"][:n]}
+    one, three = (
+        cache.attend(q[:n], [0] * n, [table], lengths[:n], n_threads=threads, **window)
+        for threads in (1, 3)
+    )
+    assert np.array_equal(one, three)
+
+
+def test_the_size_of_a_block_changes_no_bit():
+    results = []
+    for B in (1, 7, 64, 256):
+        cache, table, q, lengths, options = a_long_text(16, B=B)
+        results.append(cache.attend(q, [0] * 45, [table], lengths, **options))
+    assert all(np.array_equal(r, results[0]) for r in results)
+
+
+def test_a_long_text_is_the_oracles():
+    cache, table, q, lengths, options = a_long_text(64)
+    _, k, v = qkv(45, 700, 6, 2, 64, seed=64)
+    got = cache.attend(q, [0] * 45, [table], lengths, **options)
+    for t in (0, 20, 44):
+        a, b = options["starts"][t], lengths[t]
+        want = oracle.attention(q[t : t + 1], k[a:b], v[a:b], cap=20.0)
+        assert np.allclose(got[t], want[0], **TOLERANCE)
 
 
 @pytest.mark.parametrize("slot", [-1, 12, 2**31 - 1])
