@@ -16,6 +16,7 @@ Reading order. What everything means, then from the bytes of a file to the text 
                         (integer.pyx: the product of fast mode, on the codes of codes.pyx;
                         strips.pyx: the same bits in the processor's instructions, of simd/)
      6  attention.pyx   keys and values into the cache, attention over its blocks
+                        (spans.pyx: its arithmetic, with exponential.pxd)
      7  kvcache.py      the pool of blocks: who holds which, sharing, copy-on-write, prefixes
                         (eviction.py: which goes first); cells.py: the stored tokens of a sequence
      8  arch.py         what is special about a family of models, one row each
