@@ -29,10 +29,11 @@ from pathlib import Path
 import numpy as np
 
 from minengine import gguf, random_model
+from minengine.batch import Batch
 from minengine.engine import Engine
 from minengine.errors import EngineError
 from minengine.formats import FORMATS
-from minengine.graph import Batch, forward
+from minengine.graph import forward
 from minengine.kvcache import BlockPool
 from minengine.model import Model
 

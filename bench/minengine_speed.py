@@ -19,7 +19,8 @@ from clean import machine
 from contestant import Job, serve
 
 from minengine import repacking, strips
-from minengine.graph import Batch, Piece, forward
+from minengine.batch import Batch, Piece
+from minengine.graph import forward
 from minengine.kvcache import BlockPool
 from minengine.model import Model, Tensor
 

@@ -139,7 +139,7 @@ def unpacked(run: Run, place: Path, wheel: Path) -> Path:
         code = "import minengine.oracle as o; print(o.__file__)"
         where = command(home / ".venv/bin/python", "-c", code, cwd=home, env=ENV).strip()
         run.want(f"the oracle is compiled: {Path(where).name}", not where.endswith(".py"))
-        closed = ["oracle.py", "oracle_models.py", "oracle_cache.py", "graph.py"]
+        closed = ["oracle.py", "oracle_models.py", "oracle_cache.py", "batch.py"]
         there = [name for name in closed if Path(where).with_name(name).exists()]
         run.want("no source of what is closed came along", not there)
     return home

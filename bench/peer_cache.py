@@ -21,8 +21,9 @@ from peer import ask, finish, nrms, parser
 from peer_architectures import SEED, SIZES, gate, make
 
 from minengine import Engine, ops, random_model
+from minengine.batch import Batch, Piece
 from minengine.cells import Cells
-from minengine.graph import Batch, Piece, forward
+from minengine.graph import forward
 from minengine.sequence import Sequence
 
 IDS = np.random.default_rng(6).integers(3, SIZES["V"], 100).tolist()

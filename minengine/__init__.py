@@ -22,7 +22,7 @@ Reading order. What everything means, then from the bytes of a file to the text 
      8  arch.py         what is special about a family of models, one row each
      9  hparams.py      the numbers of a model; model.py binds its tensors, every shape checked
                         (repacking.py: a copy of them for speed)
-    10  graph.py        one forward pass: prefill, decode, one sequence or many
+    10  graph.pyx       one forward pass: prefill, decode, one sequence or many
     11  tokenizer.py    text to ids and back (spm.py; bpe.py with pretokenizers.py)
     12  sampling.py     logits to an id (candidates.py, penalties.py, draws.py)
                         grammar.py: which ids keep within a grammar (its notation: gbnf.py;

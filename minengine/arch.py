@@ -2,12 +2,12 @@
 row each.
 
 Owns: ARCHITECTURES. Must not know: files, kernels, caches. Read before: nothing; read after:
-`hparams.py`, `model.py`, `graph.py`.
+`hparams.py`, `model.py`, `graph.pyx`.
 
 Shapes are products of the letters D (model width), H (query heads), G (key/value heads), E (head
 width), F (feed-forward width), V (vocabulary), R (n_rot / 2), written out as in the file: (out,
 in). A row is all that the loader and the graph know of an architecture; a new operation adds a
-field here and one `if` in `graph.py`. Sources: the papers and published code of each family, and
+field here and one `if` in `graph.pyx`. Sources: the papers and published code of each family, and
 llama.cpp's graphs, against whose logits every row is held (tests/golden).
 """
 

@@ -54,14 +54,13 @@ cdef int check_cache(
     return 0
 
 
-def store_kv(
+cpdef store_kv(
     const float[:, ::1] k,                # IN (T, G * E)
     const float[:, ::1] v,                # IN (T, G * E)
     const int[::1] slots,                 # IN (T,)
     Format format,
     unsigned char[:, :, :, ::1] keys,     # INOUT (n_blocks, G, B, row_bytes)
     unsigned char[:, :, :, ::1] values,   # INOUT (n_blocks, G, B, row_bytes)
-    *,
     int n_threads=1,
 ):
     """Writes the key and value rows of T tokens into their slots, in the cache's format.
@@ -95,7 +94,7 @@ def store_kv(
                 format.from_f32(&v[t, g * width], &values[block, g, offset, 0], width)
 
 
-def attend(
+cpdef attend(
     const float[:, ::1] q,                      # IN (T, H * E)
     const unsigned char[:, :, :, ::1] keys,     # IN (n_blocks, G, B, row_bytes)
     const unsigned char[:, :, :, ::1] values,   # IN (n_blocks, G, B, row_bytes)
@@ -105,7 +104,6 @@ def attend(
     const int[::1] lengths,                     # IN (T,) how many keys token t sees, with its own
     Py_ssize_t n_heads,                         # H
     float[:, ::1] out,                          # OUT (T, H * E)
-    *,
     const int[::1] starts=None,                 # IN (T,) the first key token t sees; None is 0
     float scale=0,
     float softcap=0,
@@ -255,7 +253,7 @@ cdef void add_mass_of(
             mass[j] += scores[j] / l
 
 
-def add_mass(
+cpdef add_mass(
     const float[:, ::1] q,                      # IN (T, H * E)
     const unsigned char[:, :, :, ::1] keys,     # IN (n_blocks, G, B, row_bytes)
     Format format,
@@ -265,7 +263,6 @@ def add_mass(
     Py_ssize_t n_heads,                         # H
     float[:, ::1] scores,                       # OUT (T, at least the longest length) scratch
     float[:, ::1] mass,                         # INOUT of the same shape
-    *,
     const int[::1] starts=None,
     float scale=0,
     float softcap=0,

@@ -6,7 +6,7 @@ other positions. Must not know: texts, scheduling, kernels. Read before: ``kvcac
 A *cell* holds the keys and values of one token in all layers, turned by rope to the token's
 *position*. Cell i of a sequence lies in block ``table[i // B]`` at offset ``i % B``: cells have no
 holes. Positions increase from cell to cell and are 0, 1, 2, ... until something is forgotten; then
-they may have holes, and attention asks for them (``graph.Batch.key_positions``). The terms are
+they may have holes, and attention asks for them (``Batch.key_positions``). The terms are
 llama.cpp's; what it marks in one table of cells for all sequences is here one list a sequence.
 """
 

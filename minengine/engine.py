@@ -1,7 +1,7 @@
 """The engine as a whole: a model, its tokenizer, a cache and a scheduler behind a few calls.
 
 Owns: how they are put together, streaming. Must not know: kernels, block layouts, the command line.
-Read before: ``model.py``, ``tokenizer.py``, ``scheduler.py``, ``graph.py``. Read after:
+Read before: ``model.py``, ``tokenizer.py``, ``scheduler.py``, ``graph.pyx``. Read after:
 ``perplexity.py``, ``embeddings.py``.
 """
 
@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 
 import minengine.state as state
+from minengine.batch import Batch
 from minengine.embeddings import embed
 from minengine.errors import RequestError
 from minengine.eviction import EVICTION
 from minengine.formats import FORMATS
 from minengine.generation import Generation
 from minengine.grammar import Grammar, Matcher, Vocabulary
-from minengine.graph import MODES, Batch, forward
+from minengine.graph import MODES, forward
 from minengine.kvcache import BlockPool
 from minengine.memory import Memory
 from minengine.model import Model

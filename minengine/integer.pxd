@@ -25,7 +25,8 @@ ctypedef void (*quantize_fn)(
 
 cdef class Activations:
     cdef readonly Py_ssize_t n_tokens, n
-    cdef readonly object groups  # numpy, (T * n / 32,) of GROUP
+    cdef readonly object groups  # numpy of GROUP, the first T * n / 32 count; None before any
+    cdef Py_ssize_t room         # how many there are
     cdef Group* data             # the same
     cdef int fill(self, const float[:, ::1] x, quantize_fn quantize, int n_threads) except -1
 

@@ -63,11 +63,13 @@ cdef class Activations:
         if n_threads < 1:
             raise ValueError(f"activations: n_threads {n_threads}, want at least 1")
         self.n_tokens, self.n = x.shape[0], x.shape[1]
-        self.groups = np.empty(self.n_tokens * n_groups, GROUP)
-        if self.groups.size == 0:
+        if self.room < self.n_tokens * n_groups:
+            self.room = self.n_tokens * n_groups
+            self.groups = np.empty(self.room, GROUP)
+            raw = self.groups.view(np.uint8)
+            self.data = <Group*>&raw[0]
+        if self.n_tokens * n_groups == 0:
             return 0
-        raw = self.groups.view(np.uint8)
-        self.data = <Group*>&raw[0]
         n_threads = team(n_threads, 4 * self.n_tokens * self.n)
         with nogil:
             for t in prange(self.n_tokens, num_threads=n_threads, schedule="static"):
@@ -79,8 +81,10 @@ cdef class Activations:
     def rows(self):
         """The groups by token: an array (T, n / 32) of GROUP."""
         n_groups, whole = self.n // GROUP_SIZE, self.n_tokens // TILE_TOKENS * TILE_TOKENS
-        tiles = self.groups[: whole * n_groups].reshape(-1, n_groups, TILE_TOKENS)
-        last = self.groups[whole * n_groups :].reshape(n_groups, self.n_tokens - whole)
+        groups = np.empty(0, GROUP) if self.groups is None else self.groups
+        tiles = groups[: whole * n_groups].reshape(-1, n_groups, TILE_TOKENS)
+        last = groups[whole * n_groups : self.n_tokens * n_groups]
+        last = last.reshape(n_groups, self.n_tokens - whole)
         return np.concatenate([tiles.swapaxes(1, 2).reshape(whole, n_groups), last.T])
 
 

@@ -3,7 +3,8 @@
 Owns: every such loop but attention's. Must not know: files, tensor names, caches, architectures.
 Read before: `oracle.py` (what each operation means), `formats.pyx`, `sums.pxd`.
 
-Each operation is a thin checked `def` over a `nogil` core. The caller allocates; outputs come last.
+Each operation is a thin checked door over a `nogil` core, called from Python and, for less, from the
+compiled graph. The caller allocates; outputs come last.
 Shapes: T tokens, D model width, H heads, E head width, F feed-forward width, V vocabulary.
 
 Loops that take time are parallel (a norm is not worth waking a thread for). They run over output
@@ -34,7 +35,7 @@ cdef int same(str what, Py_ssize_t got, str name, Py_ssize_t want) except -1:
 
 # Rows of a matrix ---------------------------------------------------------------------------------
 
-def embed(const unsigned char[:, ::1] table, Format format, const int[::1] ids, float[:, ::1] out):
+cpdef embed(const unsigned char[:, ::1] table, Format format, const int[::1] ids, float[:, ::1] out):
     """Rows of the embedding table: raw (V, row_bytes), ids (T,) -> out (T, D).
 
     ValueError where shapes differ or an id is not in 0 .. V - 1 (nothing is written then).
@@ -76,12 +77,11 @@ cdef void row_times(
         i += CHUNK
 
 
-def matmul(
+cpdef matmul(
     const float[:, ::1] x,                # IN (T, n)
     const unsigned char[:, ::1] weight,   # IN (R, row_bytes)
     Format format,
     float[:, ::1] out,                    # OUT (T, R)
-    *,
     int n_threads=1,
 ):
     """``out[t, r] = sum_i weight[r, i] x[t, i]``, the weights dequantized inside the sum (exact
@@ -127,7 +127,7 @@ def matmul(
 
 # Rows of activations ------------------------------------------------------------------------------
 
-def rms_norm(
+cpdef rms_norm(
     const float[:, ::1] x,       # IN (T, D)
     const float[::1] weight,     # IN (D,)
     float eps,
@@ -162,7 +162,7 @@ cdef void rotate(
         head[i * step + apart] = a * sin[i] + b * cos[i]
 
 
-def rope(
+cpdef rope(
     float[:, ::1] x,                # INOUT (T, n_heads * E)
     const float[:, ::1] cos,        # IN (T, n_rot / 2)
     const float[:, ::1] sin,        # IN (T, n_rot / 2)
@@ -244,11 +244,10 @@ cdef int check_gate(
     return 0
 
 
-def silu_mul(
+cpdef silu_mul(
     const float[:, ::1] gate,   # IN (T, F)
     const float[:, ::1] up,     # IN (T, F)
     float[:, ::1] out,          # OUT (T, F), may be gate or up
-    *,
     int n_threads=1,
 ):
     """``out = silu(gate) * up`` with silu(x) = x / (1 + exp(-x)), elementwise on (T, F); out may be
@@ -264,11 +263,10 @@ def silu_mul(
             gate_row(silu, &gate[t, 0], &up[t, 0], &out[t, 0], n)
 
 
-def gelu_mul(
+cpdef gelu_mul(
     const float[:, ::1] gate,   # IN (T, F)
     const float[:, ::1] up,     # IN (T, F)
     float[:, ::1] out,          # OUT (T, F), may be gate or up
-    *,
     int n_threads=1,
 ):
     """``out = gelu(gate) * up``, gelu in its tanh form, elementwise on (T, F); out may be gate or
@@ -284,7 +282,7 @@ def gelu_mul(
             gate_row(gelu, &gate[t, 0], &up[t, 0], &out[t, 0], n)
 
 
-def add_bias(float[:, ::1] x, const float[::1] bias):
+cpdef add_bias(float[:, ::1] x, const float[::1] bias):
     """``x += bias`` on every row: (T, n), (n,)."""
     cdef Py_ssize_t t, i
     same("add_bias: width of bias", bias.shape[0], "n", x.shape[1])
@@ -294,7 +292,7 @@ def add_bias(float[:, ::1] x, const float[::1] bias):
                 x[t, i] += bias[i]
 
 
-def scale(float[:, ::1] x, float factor):
+cpdef scale(float[:, ::1] x, float factor):
     """``x *= factor`` on (T, n)."""
     cdef Py_ssize_t t, i
     with nogil:
@@ -303,7 +301,7 @@ def scale(float[:, ::1] x, float factor):
                 x[t, i] *= factor
 
 
-def softcap(float[:, ::1] x, float cap):
+cpdef softcap(float[:, ::1] x, float cap):
     """``x = cap tanh(x / cap)`` on (T, n): near the identity for small x, never beyond the cap."""
     cdef Py_ssize_t t, i
     with nogil:
@@ -312,7 +310,7 @@ def softcap(float[:, ::1] x, float cap):
                 x[t, i] = cap * tanhf(x[t, i] / cap)
 
 
-def add(float[:, ::1] x, const float[:, ::1] y):
+cpdef add(float[:, ::1] x, const float[:, ::1] y):
     """``x += y`` on (T, D): the residual connection."""
     cdef Py_ssize_t t, d
     same("add: rows of y", y.shape[0], "T", x.shape[0])

@@ -1,7 +1,7 @@
 """Whole texts through the network, to be scored or pooled: nothing is sampled, nothing stays.
 
 Owns: which tokens of which texts share a pass. Must not know: weights, what the rows are used for.
-Read before: ``kvcache.py``, ``graph.py`` (Batch).
+Read before: ``kvcache.py``, ``batch.py``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from minengine.graph import Batch
+from minengine.batch import Batch
 from minengine.kvcache import BlockPool
 
 

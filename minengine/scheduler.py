@@ -2,7 +2,7 @@
 
 Owns: the waiting and the running, in which order they are admitted (``QUEUES``), when a sequence
 gets blocks and when it loses them. Must not know: weights, logits, text. Read before:
-``kvcache.py``, ``cells.py``, ``sequence.py``, ``graph.py`` (Batch).
+``kvcache.py``, ``cells.py``, ``sequence.py``, ``batch.py``.
 
 Every pass of the network takes one batch. Sequences that decode put in one token each and their
 draft, those still in their prompt put in a chunk of it, until ``n_batch`` tokens are together: so a
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minengine.batch import Batch, Piece
 from minengine.cells import Cells
 from minengine.errors import OutOfBlocks, RequestError
-from minengine.graph import Batch, Piece
 from minengine.kvcache import BlockPool
 from minengine.sequence import Sequence
 

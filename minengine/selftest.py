@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from minengine import attention, ops, oracle, oracle_formats, oracle_models, random_model, strips
+from minengine.batch import Batch
 from minengine.engine import Engine
 from minengine.formats import FORMATS
-from minengine.graph import GATES, Batch
+from minengine.graph import GATES
 from minengine.kvcache import BlockPool
 
 # float32 sums of a few hundred products: errors of some 1e-7 of the largest value, with a margin of

@@ -14,10 +14,11 @@ from collections.abc import Sequence as Ids
 
 import numpy as np
 
+from minengine.batch import Batch, Piece
 from minengine.cells import Cells
 from minengine.engine import Engine
 from minengine.errors import RequestError
-from minengine.graph import Batch, Piece, forward
+from minengine.graph import forward
 
 
 class PromptLookup:

@@ -96,11 +96,16 @@ CHOSEN = choose(os.environ.get("MINENGINE_SIMD"))
 cdef const Variant* variant_of(name) except? NULL:
     """NULL is the portable one."""
     cdef int i
-    name = CHOSEN if name is None else choose(name)
+    if name is None:
+        return BEST
+    choose(name)
     for i in range(N_VARIANTS):
         if name == VARIANTS[i].name.decode():
             return &VARIANTS[i]
     return NULL
+
+
+cdef const Variant* BEST = variant_of(CHOSEN)
 
 
 cdef int cut_of(Format format) except -1:
@@ -114,9 +119,14 @@ cdef int cut_of(Format format) except -1:
 def rounded(const float[:, ::1] x, *, int n_threads=1, variant=None):
     """Activations of x (T, n), the same bits as `integer.Activations` gives."""
     cdef Activations found = Activations.__new__(Activations)
+    round_into(found, x, n_threads, variant)
+    return found
+
+
+cpdef round_into(Activations found, const float[:, ::1] x, int n_threads=1, variant=None):
+    """The same into activations that are there, whose room is used again where it is enough."""
     cdef const Variant* v = variant_of(variant)
     found.fill(x, quantize_row if v == NULL else v.quantize, n_threads)
-    return found
 
 
 def strip_rows(Py_ssize_t n_rows):
@@ -252,12 +262,11 @@ cdef void strip_times(
         memcpy(out + t * w.n_rows, acc + t * STRIP_ROWS, n_rows * sizeof(float))
 
 
-def matmul(
+cpdef matmul(
     Activations x,                        # IN (T, n)
     const unsigned char[:, ::1] weight,   # IN (R, row_bytes)
     Format format,
     float[:, ::1] out,                    # OUT (T, R)
-    *,
     bint interleaved=False,
     int n_threads=1,
     variant=None,

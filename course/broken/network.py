@@ -7,7 +7,7 @@ Everything that is not exchanged is the engine's own: scheduler, cache, sampler,
 forward pass is NumPy in float32, over the same blocks of the same cache, so that a part may be a
 Python function; without an exchanged part its logits are those of ``Engine`` but for rounding.
 Owns: ``Parts`` (what each part gets and gives), where a part is called. Must not know: which parts
-are broken. Read before: ``minengine/oracle.py``, ``graph.py``, ``engine.py``.
+are broken. Read before: ``minengine/oracle.py``, ``graph.pyx``, ``engine.py``.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import numpy as np
 
 import minengine.attention as attention
 from minengine import Engine, oracle, spm
+from minengine.batch import Batch, Piece
 from minengine.cells import Cells
 from minengine.draws import Mirostat
 from minengine.errors import RequestError
 from minengine.formats import FORMATS
-from minengine.graph import Batch, Piece
 from minengine.kvcache import BlockPool
 from minengine.memory import Memory
 from minengine.penalties import penalties

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minengine import oracle_formats, oracle_models
+from minengine.batch import Batch
 from minengine.errors import RequestError
 from minengine.formats import FORMATS
-from minengine.graph import Batch, forward
+from minengine.graph import forward
 from minengine.kvcache import BlockPool
 from minengine.model import Model
 from minengine.random_model import VARIANTS, YARN
