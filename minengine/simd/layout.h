@@ -24,9 +24,6 @@
 #include <string.h>
 
 /* loops over registers: written short, compiled as if they were written out */
-#ifndef AHEAD
-#define AHEAD 3072  /* bytes asked for before they are wanted */
-#endif
 #define UNROLL _Pragma("GCC unroll 16")
 
 enum {
@@ -55,17 +52,11 @@ typedef struct {
 } Panel;
 enum { PANEL_BYTES = sizeof(Panel) };
 
-/* Copies n bytes, a multiple of 32, in order. What is wanted from here and there in a block comes
- * in at a quarter of the memory's speed; in order at all of it. */
+/* Copies n bytes, a multiple of 32, in order: for formats whose blocks are read here and there, which
+ * came in at a quarter of the memory's speed (Cut.scattered). */
 static inline void fetch_in_order(uint8_t *to, const uint8_t *from, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i += 32) memcpy(to + i, from + i, 32);
-}
-
-/* Asks for n bytes in order, a little before they are wanted. */
-static inline __attribute__((always_inline)) void ask_soon(const uint8_t *from, const ptrdiff_t n)
-{
-    UNROLL for (ptrdiff_t i = 0; i < n; i += 64) __builtin_prefetch(from + i);
 }
 
 /* Asks for n bytes in order that are wanted after as much as the first-level cache holds: for the
@@ -81,24 +72,25 @@ typedef struct {
     int block_size, block_bytes;
     int words_at, n_words;
     int odd_at, odd_bytes;
+    int scattered;      /* read in places so far apart that a strip comes from memory slowly */
 } Cut;
 
 static const Cut CUTS[] = {
-    {2, 32, 18, 2, 4, 0, 2},         /* Q4_0 */
-    {3, 32, 20, 0, 5, 0, 0},         /* Q4_1 */
-    {6, 32, 22, 2, 5, 0, 2},         /* Q5_0 */
-    {7, 32, 24, 0, 6, 0, 0},         /* Q5_1 */
-    {8, 32, 34, 2, 8, 0, 2},         /* Q8_0 */
-    {10, 256, 84, 0, 21, 0, 0},      /* Q2_K */
-    {11, 256, 110, 0, 27, 108, 2},   /* Q3_K */
-    {12, 256, 144, 0, 36, 0, 0},     /* Q4_K */
-    {13, 256, 176, 0, 44, 0, 0},     /* Q5_K */
-    {14, 256, 210, 0, 52, 208, 2},   /* Q6_K */
-    {20, 32, 18, 2, 4, 0, 2},        /* IQ4_NL */
-    {23, 256, 136, 0, 34, 0, 0},     /* IQ4_XS */
-    {34, 256, 54, 0, 13, 52, 2},     /* TQ1_0 */
-    {35, 256, 66, 0, 16, 64, 2},     /* TQ2_0 */
-    {39, 32, 17, 1, 4, 0, 1},        /* MXFP4 */
+    {2, 32, 18, 2, 4, 0, 2, 0}, /* Q4_0 */
+    {3, 32, 20, 0, 5, 0, 0, 0}, /* Q4_1 */
+    {6, 32, 22, 2, 5, 0, 2, 0}, /* Q5_0 */
+    {7, 32, 24, 0, 6, 0, 0, 0}, /* Q5_1 */
+    {8, 32, 34, 2, 8, 0, 2, 0}, /* Q8_0 */
+    {10, 256, 84, 0, 21, 0, 0, 0}, /* Q2_K */
+    {11, 256, 110, 0, 27, 108, 2, 1}, /* Q3_K */
+    {12, 256, 144, 0, 36, 0, 0, 0}, /* Q4_K */
+    {13, 256, 176, 0, 44, 0, 0, 0}, /* Q5_K */
+    {14, 256, 210, 0, 52, 208, 2, 1}, /* Q6_K */
+    {20, 32, 18, 2, 4, 0, 2, 0}, /* IQ4_NL */
+    {23, 256, 136, 0, 34, 0, 0, 0}, /* IQ4_XS */
+    {34, 256, 54, 0, 13, 52, 2, 0}, /* TQ1_0 */
+    {35, 256, 66, 0, 16, 64, 2, 0}, /* TQ2_0 */
+    {39, 32, 17, 1, 4, 0, 1, 0}, /* MXFP4 */
 };
 enum { N_CUTS = sizeof CUTS / sizeof CUTS[0] };
 

@@ -72,7 +72,6 @@ INLINE void ISA(times_n)(const ISA(Format) f, const int n_tokens, const uint8_t 
             f.head(block, part, &h);
             UNROLL for (int j = 0; j < f.groups; j++) {
                 ISA(Codes) c;
-                if (f.groups == 1) ask_soon(block + AHEAD, block_bytes);
                 f.group(&h, j, &c);
                 UNROLL for (int t = 0; t < n_tokens; t++)
                     total[t] = ISA(add)(f, &c, a + j * n_tokens + t, total[t]);
