@@ -48,14 +48,15 @@ class Passes:
         for first in range(0, job.depth, 512):
             self.run(first, min(512, job.depth - first))
 
-    def run(self, first: int, n: int) -> None:
+    def run(self, first: int, n: int, **options) -> None:
         """Tokens first .. first + n - 1 of every sequence in one pass."""
         pieces = [
             Piece(ids[first : first + n], first, table)
             for ids, table in zip(self.ids, self.tables, strict=True)
         ]
         batch = Batch.of(pieces, self.job.block_size)
-        logits = forward(self.model, batch, self.pool, mode="fast", n_threads=self.job.threads)
+        how = {"mode": "fast", "n_threads": self.job.threads, **options}
+        logits = forward(self.model, batch, self.pool, **how)
         if not np.isfinite(logits[:, 0]).all():
             raise ValueError("logits that are no numbers")
 
@@ -65,8 +66,8 @@ class Passes:
     def warm(self, i: int) -> None:
         self.run(self.job.depth + i * self.job.n_warm, self.job.n_warm)
 
-    def step(self, i: int) -> None:
-        self.run(self.job.depth + i * self.job.n_tokens, self.job.n_tokens)
+    def step(self, i: int, **options) -> None:
+        self.run(self.job.depth + i * self.job.n_tokens, self.job.n_tokens, **options)
 
     def close(self) -> None:
         del self.pool

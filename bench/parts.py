@@ -3,8 +3,8 @@
     python bench/parts.py [--model gemma] [--phase decode|prefill|together] [--threads 1]
                           [--turns 5] [--mapped] [--top N] [--csv FILE]
 
-The jobs are those of ``peer_speed.py``. The functions that the graph calls are timed one by one;
-what is left over is the graph's own Python, NumPy, and the clock. The turn that took least counts.
+The jobs are those of ``peer_speed.py``. The graph calls a watch after every operation, which looks
+at the clock; what is left over is making the batch, and the clock. The turn that took least counts.
 On one thread a millisecond is one in which it ran, so what else the machine does matters little.
 """
 
@@ -14,9 +14,6 @@ import argparse
 import csv
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import minengine_speed
@@ -25,95 +22,53 @@ from peer import folder
 from peer_speed import PHASES, phase_jobs
 from speed_models import MODELS
 
-from minengine import graph
-from minengine.hparams import Rotation
 from minengine.model import Model, Tensor
 
-# where the graph's calls are found: (object, names)
-CALLS = (
-    (graph.ops, ("embed", "matmul", "rms_norm", "rope", "scale", "add", "softcap", "add_bias")),
-    (graph.strips, ("matmul", "rounded")),
-    (graph.attention, ("store_kv", "attend")),
-    (graph.Batch, ("of", "starts")),
-    (Rotation, ("angles",)),
-)
-REST = "Python, NumPy, the clock"
+REST = "the batch, the clock"
 COLUMNS = ("part", "ms", "share", "calls")
 
 
-@dataclass
-class Parts:
-    """Seconds and calls by part, of one turn; ``names`` says which matrix starts at an address."""
-
-    names: dict[int, str]
-    clock: Callable[[], float]
-    seconds: Counter = field(default_factory=Counter)
-    calls: Counter = field(default_factory=Counter)
-
-    def timed(self, part: str, call: Callable) -> Callable:
-        def found(*args, **options):
-            start = self.clock()
-            result = call(*args, **options)
-            spent, key = self.clock() - start, part
-            if part == "matmul":
-                key = self.names.get(args[1].ctypes.data, part)
-            self.seconds[key] += spent
-            self.calls[key] += 1
-            return result
-
-        return found
-
-    @contextmanager
-    def watch(self) -> Iterator[None]:
-        """While it lasts the graph's calls are timed."""
-        old = [(where, name, vars(where)[name]) for where, names in CALLS for name in names]
-        gates = dict(graph.GATES)
-        for where, name, _ in old:
-            setattr(where, name, self.timed(name, getattr(where, name)))
-        graph.GATES.update({name: self.timed(name, gate) for name, gate in gates.items()})
-        try:
-            yield
-        finally:
-            for where, name, call in old:
-                setattr(where, name, call)
-            graph.GATES.update(gates)
-
-
-def matrices(model: Model) -> dict[int, str]:
-    """The address that a product reads from -> the matrix: its name, format, shape."""
+def matrices(model: Model) -> dict[tuple[str, int], str]:
+    """What the graph calls a matrix, and its layer -> its name, format and shape."""
     found = {}
-    for layer in (*model.layers, model):
+    for i, layer in enumerate((*model.layers, model)):
         for name, t in vars(layer).items():
             if isinstance(t, Tensor):
-                data = t.data if t.strips is None else t.strips
                 label = "head" if name == "output" else name
-                found[data.ctypes.data] = f"{label} {t.format.name} {t.shape[0]} x {t.shape[1]}"
+                found[name, i] = f"{label} {t.format.name} {t.shape[0]} x {t.shape[1]}"
     return found
 
 
 def measure(job: Job, turns: int) -> list[dict]:
     """The rows of the table for one step, what takes most first."""
-    passes = minengine_speed.Passes(job)
     clock = time.process_time if job.threads == 1 else time.perf_counter
+    passes = minengine_speed.Passes(job)
     names, best = matrices(passes.model), None
+    seconds, calls, last = Counter(), Counter(), clock()
+
+    def watch(what: str, layer: int) -> None:
+        nonlocal last
+        now, part = clock(), names.get((what, layer), what)
+        seconds[part] += now - last
+        calls[part] += 1
+        last = now
+
     for _ in range(turns):
-        parts = Parts(names, clock)
-        with parts.watch():
-            start = clock()
-            for i in range(job.n_steps):
-                passes.step(i)
-            total = clock() - start
-        if best is None or total < best[0]:
-            best = (total, parts)
-    total, parts = best
-    parts.seconds[REST] = total - sum(parts.seconds.values())
-    parts.calls[REST] = job.n_steps
+        seconds.clear()
+        calls.clear()
+        start = last = clock()
+        for i in range(job.n_steps):
+            passes.step(i, watch=watch)
+            watch(REST, -1)
+        if best is None or last - start < best[0]:
+            best = (last - start, Counter(seconds), Counter(calls))
+    total, seconds, calls = best
     return [
         {
-            "part": part, "ms": 1e3 * seconds / job.n_steps, "share": seconds / total,
-            "calls": parts.calls[part] / job.n_steps,
+            "part": part, "ms": 1e3 * s / job.n_steps, "share": s / total,
+            "calls": calls[part] / job.n_steps,
         }
-        for part, seconds in parts.seconds.most_common()
+        for part, s in seconds.most_common()
     ]  # fmt: skip
 
 

@@ -121,16 +121,20 @@ cdef Kernels CHOSEN = kernels_of(strips.CHOSEN)
 
 cdef float weigh(
     float* s,            # IN products q . k (SPAN,), OUT exp(score - m), 0 outside a .. b - 1
-    Py_ssize_t a, Py_ssize_t b,
+    int a, int b,
     float scale, float cap,
     float* top,          # OUT m, -inf where no score is greater
 ) noexcept nogil:
     """-> l"""
     cdef float lane[16]
     cdef float m = -INFINITY, base
-    cdef Py_ssize_t i, l
+    cdef int i, l
     for i in range(SPAN):
-        s[i] = s[i] * scale if a <= i and i < b else -INFINITY
+        s[i] *= scale
+    for i in range(a):
+        s[i] = -INFINITY
+    for i in range(b, SPAN):
+        s[i] = -INFINITY
     if cap != 0:
         for i in range(a, b):
             s[i] = cap * tanhf(s[i] / cap)
@@ -179,15 +183,23 @@ cdef void rows_of(
 ) noexcept nogil:
     """Where the rows first .. first + n - 1 of a sequence are, as float32."""
     cdef const unsigned char* row
-    cdef Py_ssize_t i, j
-    for i in range(n):
-        j = first + i
-        row = head + table[j // w.size] * w.block_bytes + j % w.size * w.row_bytes
-        if w.in_place:
-            rows[i] = <const float*>row
-        else:
-            w.to_f32(row, room + i * w.padded, w.width)
-            rows[i] = room + i * w.padded
+    cdef Py_ssize_t i = 0, j, at, together
+    while i < n:  # as many as lie together in a block
+        at = (first + i) % w.size
+        together = min(n - i, w.size - at)
+        row = head + table[(first + i) // w.size] * w.block_bytes + at * w.row_bytes
+        if not w.in_place and w.padded == w.width:
+            w.to_f32(row, room + i * w.padded, together * w.width)
+        for j in range(i, i + together):
+            if w.in_place:
+                rows[j] = <const float*>row
+                row += w.row_bytes
+                continue
+            if w.padded > w.width:
+                w.to_f32(row, room + j * w.padded, w.width)
+                row += w.row_bytes
+            rows[j] = room + j * w.padded
+        i += together
 
 
 cdef inline Py_ssize_t start_of(const Walk* w, Py_ssize_t t) noexcept nogil:
@@ -317,7 +329,9 @@ cdef void attend_span(
             t += 1
         if a < b:
             for i in range(r, r + rows):
-                total[i] = weigh(p + i * SPAN, a - base, b - base, w.scale, w.cap, top + i)
+                total[i] = weigh(
+                    p + i * SPAN, <int>(a - base), <int>(b - base), w.scale, w.cap, top + i
+                )
             w.kernels.gather(
                 p + r * SPAN + a - base, rows, SPAN, values + (a - lo), b - a, o, w.padded
             )
