@@ -16,7 +16,8 @@ read here and there came in at a quarter of the speed; they are copied in order 
 
 Up to 4 tokens a strip is unpacked into registers and multiplied at once: what takes time is reading
 it. From 5 on a chunk of it is unpacked into a panel in the first-level cache, which then meets all
-tokens: what takes time is multiplying.
+tokens: what takes time is multiplying, and memory is asked meanwhile for the next chunk and for the
+lines of the result.
 """
 
 import os
@@ -70,9 +71,12 @@ cdef extern from "simd/products.h" nogil:
     int variant_runs(int i)
     void fetch_in_order(uint8_t* to, const uint8_t* first, Py_ssize_t n)
     void ask_for(const uint8_t* first, Py_ssize_t n)
+    void ask_to_write(const float* to, Py_ssize_t stride, Py_ssize_t n)
 
 cdef enum:
-    TOKENS = 128          # that meet a panel: their groups of 2048 elements fill 384 KiB
+    TOKENS = 128          # that meet a panel, at most
+    FEWEST = 32           # and at least, however long their rows are
+    BLOCK_BYTES = 786432  # of groups: every strip reads them again, from the second-level cache
     CHUNK_GROUPS = 8      # 256 elements: of a strip brought together on the way, for few tokens
     PIECE = 1024          # elements of a strip that lie together, see `interleave`
     CHUNK_ROW = 16 * 34   # bytes of 512 elements in the widest format
@@ -285,6 +289,43 @@ cdef inline void piece_times(
         groups += w.cut.block_size // GROUP_SIZE * n_tokens
 
 
+cdef Py_ssize_t tokens_at_once(Py_ssize_t n) noexcept nogil:
+    """Tokens of n elements that meet a panel: whole tiles."""
+    cdef Py_ssize_t row = n // GROUP_SIZE * <Py_ssize_t>sizeof(Group)
+    cdef Py_ssize_t fit = BLOCK_BYTES // row // TILE_TOKENS * TILE_TOKENS
+    return max(<Py_ssize_t>FEWEST, min(fit, <Py_ssize_t>TOKENS))
+
+
+cdef void panel_times(
+    const Weight* w,
+    const Panel* panel,          # IN m groups from g on
+    Py_ssize_t m,
+    Py_ssize_t g,
+    const Group* groups,         # IN tiles of (n / 32, up to 16 tokens)
+    Py_ssize_t n_tokens,
+    float* acc,                  # INOUT (T, 16)
+    const uint8_t* ahead,        # what the next panel is made of,
+    Py_ssize_t n_ahead,          # in bytes
+    const float* out,            # where acc goes after this panel, or NULL
+) noexcept nogil:
+    """acc[t] += panel . activations[t], tile by tile; with each of them a share of the memory that
+    is wanted next is asked for.
+    """
+    cdef Py_ssize_t t = 0, wide, n_groups = w.n // GROUP_SIZE
+    cdef Py_ssize_t share = (n_ahead * TILE_TOKENS // n_tokens + 63) & ~<Py_ssize_t>63
+    while t < n_tokens:
+        wide = min(n_tokens - t, <Py_ssize_t>TILE_TOKENS)
+        ask_for(ahead, min(share, n_ahead))
+        ahead += share
+        n_ahead -= share
+        if out != NULL:
+            ask_to_write(out + t * w.n_rows, w.n_rows, wide)
+        w.kernels.multiply(
+            panel, m, groups + t * n_groups + g * wide, wide, <int>wide, acc + t * STRIP_ROWS
+        )
+        t += wide
+
+
 cdef void strip_times(
     const Weight* w,
     Py_ssize_t s,                # which strip
@@ -301,18 +342,20 @@ cdef void strip_times(
     cdef uint8_t* chunk = line(chunk_bytes)
     cdef Py_ssize_t per_block = w.cut.block_size // GROUP_SIZE, n_groups = w.n // GROUP_SIZE
     cdef Py_ssize_t n_rows = min(w.n_rows - s * STRIP_ROWS, <Py_ssize_t>STRIP_ROWS)
-    cdef Py_ssize_t g = 0, m, t, wide, step
+    cdef Py_ssize_t g = 0, m, t, step, end, n_blocks = w.n // w.cut.block_size
     cdef bint few = n_tokens <= FEW_TOKENS
     cdef const uint8_t* data = w.data + s * STRIP_ROWS * w.row_bytes
     cdef const uint8_t* here
-    cdef Py_ssize_t strip_bytes = STRIP_ROWS * w.row_bytes, next_bytes
+    cdef Py_ssize_t strip_bytes = STRIP_ROWS * w.row_bytes, step_bytes, next_bytes
+    cdef const uint8_t* last = w.data + w.n_strips * strip_bytes
     memset(acc, 0, n_tokens * STRIP_ROWS * sizeof(float))
     step = CHUNK_GROUPS if few else PANEL_GROUPS
-    next_bytes = strip_bytes * min(step, n_groups) // n_groups if s + 1 < w.n_strips else 0
+    step_bytes = strip_bytes * min(step, n_groups) // n_groups
+    next_bytes = step_bytes if s + 1 < w.n_strips else 0
     while g < n_groups:
         m = min(n_groups - g, step)
         if w.interleaved:
-            here = w.data + piece_at(w.cut, g // per_block, n_groups // per_block, s, w.n_strips)
+            here = w.data + piece_at(w.cut, g // per_block, n_blocks, s, w.n_strips)
         else:
             # rows are read 16 at a time, each a little further: in this order memory is slow
             ask_for(data + strip_bytes + strip_bytes * g // n_groups, next_bytes)
@@ -325,15 +368,21 @@ cdef void strip_times(
             w.kernels.times(here, m // per_block, groups + g * n_tokens, <int>n_tokens, acc)
         else:
             w.kernels.unpack(here, m // per_block, panel)
-            t = 0
-            while t < n_tokens:
-                wide = min(n_tokens - t, <Py_ssize_t>TILE_TOKENS)
-                w.kernels.multiply(
-                    panel, m, groups + t * n_groups + g * wide, wide, <int>wide,
-                    acc + t * STRIP_ROWS,
-                )
-                t += wide
+            end = g + m
+            here = w.data + (
+                piece_at(w.cut, end // per_block, n_blocks, s, w.n_strips) if end < n_groups
+                else piece_at(w.cut, 0, n_blocks, s + 1, w.n_strips)
+            )
+            panel_times(
+                w, panel, m, g, groups, n_tokens, acc, here,
+                min(step_bytes, last - here) if w.interleaved else 0,
+                out if end == n_groups else NULL,
+            )
         g += m
+    if n_rows == STRIP_ROWS:  # a size that the compiler knows: no calls
+        for t in range(n_tokens):
+            memcpy(out + t * w.n_rows, acc + t * STRIP_ROWS, STRIP_ROWS * sizeof(float))
+        return
     for t in range(n_tokens):
         memcpy(out + t * w.n_rows, acc + t * STRIP_ROWS, n_rows * sizeof(float))
 
@@ -354,7 +403,7 @@ cpdef matmul(
     """
     cdef Weight w
     cdef const Variant* v = variant_of(variant)
-    cdef Py_ssize_t n_strips, n_blocks, job, s, t
+    cdef Py_ssize_t n_strips, n_blocks, at_once, job, s, t
     cdef Py_ssize_t n_tokens = x.n_tokens, n = x.n, n_rows = out.shape[1]
     cdef int cut
     if v == NULL:
@@ -374,7 +423,9 @@ cpdef matmul(
     w.data, w.interleaved = &weight[0, 0], interleaved
     w.row_bytes, w.n_rows, w.n = weight.shape[1], n_rows, n
     n_strips = w.n_strips = (n_rows + STRIP_ROWS - 1) // STRIP_ROWS
-    n_blocks = (n_tokens + TOKENS - 1) // TOKENS
+    # rows of a file are laid side by side again for each block: that costs more than it gives
+    at_once = tokens_at_once(n) if interleaved else <Py_ssize_t>TOKENS
+    n_blocks = (n_tokens + at_once - 1) // at_once
     n_threads = team(n_threads, n_tokens * n_rows * n)
     with nogil:
         if interleaved and n_tokens <= FEW_TOKENS:
@@ -386,9 +437,9 @@ cpdef matmul(
             n_blocks = 0
         for job in prange(n_strips * n_blocks, num_threads=n_threads, schedule="static"):
             s = job % n_strips
-            t = job // n_strips * TOKENS
+            t = job // n_strips * at_once
             strip_times(
-                &w, s, x.data + t * (n // GROUP_SIZE), min(n_tokens - t, <Py_ssize_t>TOKENS),
+                &w, s, x.data + t * (n // GROUP_SIZE), min(n_tokens - t, at_once),
                 &out[t, s * STRIP_ROWS],
             )
 

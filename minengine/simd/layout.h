@@ -66,6 +66,12 @@ static inline void ask_for(const uint8_t *from, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i += 64) __builtin_prefetch(from + i, 0, 2);
 }
 
+/* Asks for the lines that n rows of floats, `stride` apart, will be written to: one each. */
+static inline void ask_to_write(const float *to, ptrdiff_t stride, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) __builtin_prefetch(to + i * stride, 1);
+}
+
 /* How a block is cut: [words_at, words_at + 4 n_words) are words, odd_bytes at odd_at. */
 typedef struct {
     int id;             /* of GGUF */

@@ -90,6 +90,16 @@ def test_every_variant_has_the_bits_of_the_readable_product(form, variant):
 
 
 @EACH
+@pytest.mark.parametrize("n", [4096, 8192, 16384])
+def test_fewer_tokens_at_once_for_long_rows_give_the_same_bits(variant, n):
+    form = FORMATS["Q4_K"]
+    raw = random_blocks(form, 17, n, 4)
+    x = np.random.default_rng(7).standard_normal((101, n)).astype(np.float32)
+    for got in products(x, raw, form, variant):
+        assert np.array_equal(got, readable(x, raw, form))
+
+
+@EACH
 @ROWS
 def test_rows_that_are_no_whole_chunk_lose_nothing(form, variant):
     n = 256 + form.block_size if form.block_size == 32 else 512
