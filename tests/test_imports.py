@@ -43,6 +43,8 @@ MAY_IMPORT = {
     "assignments": {"autograder", "minengine", "cudasim"},
     "solutions": set(),
     "course": {"minengine", "autograder", "quizzes", "course"},
+    "course/experiments/kernels.py": {"minengine", "cudasim", "course"},
+    "course/examples/cuda": {"minengine", "cudasim", "course"},
     "course/charts.py": set(),
     "course/lab/native.py": set(),  # its text runs in the place of a submission
     "labs": {"minengine", "cudasim", "course", "autograder"},
