@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "cudasim": {"cudasim"},
     "autograder": {"autograder"},
     "autograder/child.py": set(),
+    "autograder/kernels.py": {"autograder", "cudasim"},
+    "autograder/kernel_checks.py": {"autograder", "cudasim"},
     "autograder/lent.py": set(),
     "quizzes": {"quizzes", "minengine"},
     # the interview bank lies in course/, and its debugging questions start an engine from there
