@@ -1,6 +1,8 @@
-// Greedy sampling, the place of the largest of V logits: a tree whose partners move apart.
-// In the first step threads 0, 2, 4, ... compare with their right neighbour, then 0, 4, 8, ... with the
-// one two places on. In every step all warps have something to do, and most of their lanes nothing.
+// Greedy sampling, the place of the largest of V logits: a tree whose partners
+// move apart.
+// In the first step threads 0, 2, 4, ... compare with their right neighbour, then
+// 0, 4, 8, ... with the one two places on. In every step all warps have something
+// to do, and most of their lanes nothing.
 // Launch: a block of 256 for each row.
 
 extern "C" __global__ void argmax(const float* logits, int* out, int V) {

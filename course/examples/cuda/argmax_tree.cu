@@ -1,6 +1,7 @@
 // Greedy sampling: a tree whose partners move together.
-// The first half of the threads compares with the second half, then the first quarter with the second.
-// Those that have work are neighbours, so whole warps are busy and whole warps are done.
+// The first half of the threads compares with the second half, then the first
+// quarter with the second. Those that have work are neighbours, so whole warps
+// are busy and whole warps are done.
 // Launch: a block of 256 for each row.
 
 extern "C" __global__ void argmax(const float* logits, int* out, int V) {

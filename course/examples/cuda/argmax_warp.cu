@@ -1,6 +1,7 @@
 // Greedy sampling: warps agree by exchanging registers.
-// Five shuffles bring a warp's 32 candidates together without memory and without a barrier. One barrier
-// is left, between the eight warps that write their winner and the one that compares these eight.
+// Five shuffles bring a warp's 32 candidates together without memory and without
+// a barrier. One barrier is left, between the eight warps that write their winner
+// and the one that compares these eight.
 // Launch: a block of 256 for each row.
 
 struct Candidate {

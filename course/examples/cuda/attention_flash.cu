@@ -1,9 +1,10 @@
-// The same by FlashAttention: eight queries share each tile of keys and values, and no row is kept.
-// A warp has a query, its lanes the 32 keys of a tile. When a tile brings a larger score than all
-// before it, what was summed is made smaller once for the whole tile. Shared memory is the same for any
-// S, and what crosses the bus falls by the number of queries that share a tile.
-// Dao et al. 2022, "FlashAttention", algorithm 1; there tiles are larger and products are by matrix
-// units.
+// The same by FlashAttention: eight queries share each tile of keys and values,
+// and no row is kept.
+// A warp has a query, its lanes the 32 keys of a tile. When a tile brings a
+// larger score than all before it, what was summed is made smaller once for the
+// whole tile. Shared memory is the same for any S, and what crosses the bus falls
+// by the number of queries that share a tile. Dao et al. 2022, "FlashAttention",
+// algorithm 1; there tiles are larger and products are by matrix units.
 // Launch: grid (T / 8 rounded up, H), blocks of (32, 8); E is 64.
 
 #define E 64

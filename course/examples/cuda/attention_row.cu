@@ -1,7 +1,10 @@
-// The same in one kernel: a block for each query and head keeps its row of scores in shared memory.
-// No score crosses the bus. But the row must fit: S floats, and a block has 48 KB unless it asks for
-// more. And every query still reads all keys and values that it sees.
-// Launch: grid (T, H), blocks of 64 (E at most 64), S * 4 bytes of dynamic shared memory.
+// The same in one kernel: a block for each query and head keeps its row of scores
+// in shared memory.
+// No score crosses the bus. But the row must fit: S floats, and a block has 48 KB
+// unless it asks for more. And every query still reads all keys and values that
+// it sees.
+// Launch: grid (T, H), blocks of 64 (E at most 64), S * 4 bytes of dynamic shared
+// memory.
 
 // max (or sum) over a block of 64, for all its threads
 __device__ float both(float v, bool is_max) {

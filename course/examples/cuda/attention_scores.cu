@@ -1,10 +1,12 @@
-// T queries over a cache of S keys, causal: three kernels, and all scores in global memory.
-// q and out are (T, H, E), k and v (S, G, E), p (H, T, S); query t stands at S - T + t.
-// The matrix of scores grows with T times S, is written three times and read four times. In the first
-// kernel neighbours have neighbouring keys, which lie G E numbers apart; in the last all threads of a
-// block want the same score, and a sector of eight comes for it.
-// Launch: scores with grid (S / 128 rounded up, T, H), normalise with grid (T, H) and blocks of 32,
-// mix with grid (T, H) and blocks of E.
+// T queries over a cache of S keys, causal: three kernels, and all scores in
+// global memory. q and out are (T, H, E), k and v (S, G, E), p (H, T, S); query t
+// stands at S - T + t.
+// The matrix of scores grows with T times S, is written three times and read four
+// times. In the first kernel neighbours have neighbouring keys, which lie G E
+// numbers apart; in the last all threads of a block want the same score, and a
+// sector of eight comes for it.
+// Launch: scores with grid (S / 128 rounded up, T, H), normalise with grid (T, H)
+// and blocks of 32, mix with grid (T, H) and blocks of E.
 
 extern "C" __global__ void scores(const float* q, const float* k, float* p, int T, int S, int H,
                                   int G, int E) {

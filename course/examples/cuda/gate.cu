@@ -1,6 +1,7 @@
 // SwiGLU's gate: neighbours read neighbours.
-// In one step a warp reads 32 floats in a row, 128 bytes, four whole sectors. A thread goes on by the
-// number of all threads, so any grid will do (a "grid-stride loop").
+// In one step a warp reads 32 floats in a row, 128 bytes, four whole sectors. A
+// thread goes on by the number of all threads, so any grid will do (a "grid-
+// stride loop").
 // Launch: any grid and block.
 
 extern "C" __global__ void gate(const float* g, const float* u, float* out, int n) {

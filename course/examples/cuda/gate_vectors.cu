@@ -1,6 +1,7 @@
 // SwiGLU's gate: four floats in one request.
-// The bytes are those of gate.cu, but a warp asks a quarter as often. A float4 must lie at a multiple
-// of 16 bytes: what cudaMalloc gives does, a row whose length is no multiple of four need not.
+// The bytes are those of gate.cu, but a warp asks a quarter as often. A float4
+// must lie at a multiple of 16 bytes: what cudaMalloc gives does, a row whose
+// length is no multiple of four need not.
 // Launch: any grid and block.
 
 __device__ float silu(float x) { return x / (1 + expf(-x)); }

@@ -1,7 +1,8 @@
 // Residual and LayerNorm in one kernel that keeps its row in registers.
-// Each number of x and r crosses the bus once, y and out are written once, and nothing is read back.
-// A thread keeps every 256th number of the row; the loop over them is unrolled, because only an array
-// whose indices are known to the compiler can lie in registers.
+// Each number of x and r crosses the bus once, y and out are written once, and
+// nothing is read back. A thread keeps every 256th number of the row; the loop
+// over them is unrolled, because only an array whose indices are known to the
+// compiler can lie in registers.
 // Launch: a block of 256 for each row; D at most 1024.
 
 // The sum of a number of each thread over a block of 256, for all its threads.

@@ -1,7 +1,10 @@
-// Residual and LayerNorm, an operation a kernel: y = x + r, then out = (y - mean) / deviation * w + b.
-// As a framework would launch it. Every kernel reads what the one before it wrote, and the norm reads
-// its row three times: for the mean, for the variance, for the result.
-// Launch: add with any grid and block, then layer_norm with a block of 256 for each row.
+// Residual and LayerNorm, an operation a kernel: y = x + r, then out = (y - mean)
+// / deviation * w + b.
+// As a framework would launch it. Every kernel reads what the one before it
+// wrote, and the norm reads its row three times: for the mean, for the variance,
+// for the result.
+// Launch: add with any grid and block, then layer_norm with a block of 256 for
+// each row.
 
 extern "C" __global__ void add(const float* x, const float* r, float* y, int n) {
     int thread = blockIdx.x * blockDim.x + threadIdx.x, threads = gridDim.x * blockDim.x;

@@ -1,6 +1,8 @@
-// Eight sequences, and x comes through shared memory: 64 columns at a time, read once by each block.
-// All threads of the block load, also those beyond N: they have to reach the barriers anyway. All lanes
-// of a warp read the same number of the tile, which costs no bank conflict: it is read once for all.
+// Eight sequences, and x comes through shared memory: 64 columns at a time, read
+// once by each block.
+// All threads of the block load, also those beyond N: they have to reach the
+// barriers anyway. All lanes of a warp read the same number of the tile, which
+// costs no bank conflict: it is read once for all.
 // Launch: grid N / 128 rounded up, blocks of 128; T is 8.
 
 extern "C" __global__ void product(const float* x, const float* w, float* out, int K, int N) {

@@ -1,7 +1,10 @@
-// A cache's keys turned over, (S, E) to (E, S): straight from one array to the other.
-// Reading is fine, a warp takes a row's neighbours; but what it writes lies a whole row apart, so each
-// of its 32 numbers costs a sector. Whichever way round the threads stand, one side is like that.
-// Launch: a thread for each number, blocks of (32, 8), a block does four of its rows of threads.
+// A cache's keys turned over, (S, E) to (E, S): straight from one array to the
+// other.
+// Reading is fine, a warp takes a row's neighbours; but what it writes lies a
+// whole row apart, so each of its 32 numbers costs a sector. Whichever way round
+// the threads stand, one side is like that.
+// Launch: a thread for each number, blocks of (32, 8), a block does four of its
+// rows of threads.
 
 extern "C" __global__ void transpose(const float* k, float* out, int S, int E) {
     int e = blockIdx.x * 32 + threadIdx.x;

@@ -1,7 +1,8 @@
 // The same, through a tile in shared memory: rows come in, columns go out.
-// Both sides of global memory are now read and written by neighbours. What was lost there is lost in
-// shared memory: it has 32 banks of four bytes, and the 32 numbers of a column of a tile 32 wide lie in
-// one and the same bank, so they come one after the other.
+// Both sides of global memory are now read and written by neighbours. What was
+// lost there is lost in shared memory: it has 32 banks of four bytes, and the 32
+// numbers of a column of a tile 32 wide lie in one and the same bank, so they
+// come one after the other.
 // Launch: blocks of (32, 8), one for each tile.
 
 extern "C" __global__ void transpose(const float* k, float* out, int S, int E) {
