@@ -280,7 +280,7 @@ def draw_predicted(predicted: Mapping[int, int], found: Mapping[int, int], title
         axes.bar(at + shift, values, 0.38, color=colour, label=name)
         for x, v in zip(at, values, strict=True):
             axes.text(x + shift, v, str(v), ha="center", va="bottom", fontsize=8, color=SOFT)
-    axes.set(title=title, xlabel="stride, in floats", ylim=(0, 1.3 * max(1, *found.values())))
+    axes.set(title=title, xlabel="stride, in floats", ylim=(0, 1.3 * max([1, *found.values()])))
     axes.set_xticks(at, [str(s) for s in strides])
     axes.legend(**LEGEND, ncols=2, loc="upper left")
     seen = ", ".join(f"stride {s}: {predicted[s]} and {found[s]}" for s in strides)
