@@ -230,4 +230,8 @@ def costs(student: Any, name: str, lengths: Sequence[int], seed: int) -> dict[in
     for length, said in zip(lengths, kernels.launch(student, name, asked), strict=True):
         moved = sum(sum(two) for two in said["traffic"].values())
         found[length] = [int(moved), *map(int, said["counts"])]
+    idle = [n for n, case in zip(lengths, asked, strict=True) if 2 * found[n][0] < case.least_bytes]
+    if idle:  # what costs nothing does nothing, and is no measurement
+        text = f"costs, {name}, {idle[0]}: the kernel moves {found[idle[0]][0]} bytes"
+        raise CheckFailed("nothing-done", text)
     return found
