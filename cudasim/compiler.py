@@ -31,6 +31,9 @@ ALLOWED = re.compile(
     r"|bcmp|bzero|vsnprintf|snprintf|mmap(64)?|munmap|mprotect|clock_gettime|madvise"
     r"|(get|make|swap)context|calloc|realloc|malloc|free|qsort"
 )
+# What both compilers call the code that makes variables when a library is loaded.
+INITIALISER = re.compile(r" (_?_GLOBAL__sub_[ID]_|__cxx_global_var_init)")
+VARIABLE = re.compile(r"\b__(?:device|constant|managed)__\s[^;{}()=]*?([;={(])")  # or, "(", no such
 
 
 def compiler() -> str:
@@ -175,6 +178,7 @@ def build(text: str, source: str, *, checked: bool) -> Path:
         made = run([*command, *plain, "-c", "-x", "c++", "kernel.cu", "-o", "k.o"], folder)
         if made.returncode:
             raise diagnostics.explain(made.stderr, source)
+        refuse_initialisers(folder, source)
         link = [cxx, "-shared", "k.o", str(runtime), "-lm", "-o", "k.so"]
         linked = run(link, folder)
         if linked.returncode:
@@ -182,6 +186,23 @@ def build(text: str, source: str, *, checked: bool) -> Path:
         refuse_foreign(folder, source)
         os.replace(folder / "k.so", target)
     return target
+
+
+def refuse_initialisers(folder: Path, source: str) -> None:
+    """Raises where variables of the module would be made by code.
+
+    It would run when the library is loaded, before a launch and its guards, and CUDA has no such
+    variables.
+    """
+    nm = shutil.which("nm")
+    said = run([nm, "k.o"], folder).stdout if nm else ""
+    if not INITIALISER.search(said):
+        return
+    declared = [m for m in VARIABLE.finditer(source) if m[1] != "("]
+    line = source.count("\n", 0, declared[0].start()) + 1 if len(declared) == 1 else 0
+    message = "dynamic initialization is not supported for a __device__ variable"
+    where = f"kernel.cu({line})" if line else "kernel.cu"
+    raise CompileException(f"{where}: error: {message}", ((line, 0, message),))
 
 
 def refuse_foreign(folder: Path, source: str) -> None:

@@ -63,7 +63,17 @@ WORDING = [
     (r"no (?:member|template) named '(?P<n>\w+)' in namespace '(?P<a>[\w:]+)'.*",
      'namespace "{a}" has no member "{n}"'),
     (r"return-statement with .*", "return value type does not match the function type"),
+    (r"void function .* should not return a value",
+     "return value type does not match the function type"),
     (r"control reaches end .*|no return statement .*", "missing return statement"),
+    (r"member reference base type '(?P<a>[^']+)' is not a structure or union",
+     'expression must have class type but it has type "{a}"'),
+    (r"redefinition of '(?P<n>\w+)'.*", '"{n}" has already been declared in the current scope'),
+    # clang does not name these: ``named`` adds what it points at
+    (r"invalid operands to binary expression .* at (?P<n>\W+)",
+     'no operator "{n}" matches these operands'),
+    (r"attempt to use a poisoned identifier at (?P<n>\w+)",
+     '"{n}" is not allowed in simulated device code'),
 ]  # fmt: skip
 
 
@@ -118,10 +128,33 @@ def parse(output: str) -> list[Diagnostic]:
         else:
             at = pending or following(lines[i + 1 :]) or (0, 0)
         pending = None
-        text = reword(message) if at[0] else f"{message} ({file}:{row})"
+        text = reword(named(message, lines[i + 1 :])) if at[0] else f"{message} ({file}:{row})"
         d = Diagnostic(kind, *at, text)
         found.setdefault((d.line, d.column) if d.column else (d.line, d.text), d)
     return list(found.values())
+
+
+def named(message: str, lines: list[str]) -> str:
+    """A message of clang with what it leaves to the lines below it.
+
+    A sign or a name that a caret points at, also where a macro has made it; how many arguments the
+    only function of a name wants.
+    """
+    errors = [n for n, line in enumerate(lines) if re.search(r": (fatal )?error: ", line)]
+    lines = lines[: errors[0]] if errors else lines
+    if message.startswith("no matching function"):
+        notes = [line for line in lines if "note: candidate" in line]
+        counts = re.search(r"requires (\d+) arguments?, but (\d+) w", notes[0]) if notes else None
+        if len(notes) == 1 and counts:
+            few = int(counts[2]) < int(counts[1])
+            return f"too {'few' if few else 'many'} arguments to function"
+    if message.startswith(("invalid operands to binary", "attempt to use a poisoned")):
+        made = [n for n, line in enumerate(lines) if line.startswith("<scratch space>")]
+        first = made[-1] + 1 if made else 0
+        if len(lines) > first + 1 and "^" in lines[first + 1]:
+            pointed = re.match(r"\w+|[^\w\s]+", lines[first][lines[first + 1].index("^") :])
+            return f"{message} at {pointed[0]}" if pointed else message
+    return message
 
 
 def following(lines: list[str]) -> tuple[int, int] | None:

@@ -75,7 +75,10 @@ class Token:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A ``__global__`` function. ``bounds``: the first expression of __launch_bounds__, or ""."""
+    """A ``__global__`` function. ``bounds``: the first expression of __launch_bounds__, or "".
+
+    ``signature``: its parameters as text, where a ``__device__`` function has the same name.
+    """
 
     name: str
     params: tuple[str, ...]
@@ -84,6 +87,7 @@ class Kernel:
     is_extern_c: bool
     line: int
     end: int  # where its body ends, 0 where this is a declaration alone
+    signature: str = ""
 
 
 @dataclass(frozen=True)
@@ -217,6 +221,7 @@ def host_functions(tokens: tuple[Token, ...]) -> Iterator[Token]:
 
 def find_kernels(text: str, tokens: tuple[Token, ...]) -> Iterator[Kernel]:
     seen: set[str] = set()
+    beside = device_functions(tokens)
     for i, token in enumerate(tokens):
         if token.text != "__global__":
             continue
@@ -248,7 +253,21 @@ def find_kernels(text: str, tokens: tuple[Token, ...]) -> Iterator[Kernel]:
             is_extern_c='"C"' in head or in_extern_c(text, tokens, i),
             line=text.count("\n", 0, token.at) + 1,
             end=body,
+            signature=" ".join(t.text for t in tokens[k + 1 : end])
+            if tokens[k - 1].text in beside
+            else "",
         )
+
+
+def device_functions(tokens: tuple[Token, ...]) -> set[str]:
+    """Names of ``__device__`` functions."""
+    found = set()
+    for i, token in enumerate(tokens):
+        if token.text == "__device__":
+            end = next((n for n in range(i, len(tokens)) if tokens[n].text in "({;="), len(tokens))
+            if end < len(tokens) and tokens[end].text == "(":
+                found.add(tokens[end - 1].text)
+    return found
 
 
 def is_name(word: str) -> bool:

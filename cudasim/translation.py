@@ -46,6 +46,8 @@ def translate(
     for i, kernel in enumerate(source.kernels):
         if not kernel.is_template:
             name = kernel.name.split("::")[-1]
+            if kernel.signature:  # which of those of this name
+                name = f"*static_cast<void (*)({kernel.signature})>({name})"
             edits.append((kernel.end, kernel.end, row(i, kernel.name, kernel.bounds, name)))
     text = source.text
     for a, b, new in sorted(edits, reverse=True):

@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "cudasim": {"cudasim"},
     "autograder": {"autograder"},
     "autograder/child.py": set(),
+    "autograder/kernels.py": {"autograder", "cudasim"},
+    "autograder/kernel_checks.py": {"autograder", "cudasim"},
     "autograder/lent.py": set(),
     "quizzes": {"quizzes", "minengine"},
     # the interview bank lies in course/, and its debugging questions start an engine from there
@@ -43,6 +45,8 @@ MAY_IMPORT = {
     "assignments": {"autograder", "minengine", "cudasim"},
     "solutions": set(),
     "course": {"minengine", "autograder", "quizzes", "course"},
+    "course/experiments/kernels.py": {"minengine", "cudasim", "course"},
+    "course/examples/cuda": {"minengine", "cudasim", "course"},
     "course/charts.py": set(),
     "course/lab/native.py": set(),  # its text runs in the place of a submission
     "labs": {"minengine", "cudasim", "course", "autograder"},

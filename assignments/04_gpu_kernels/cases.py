@@ -1,7 +1,8 @@
 """Launches that are asked for: inputs, what is right, what known mistakes give, the least traffic.
 
 Owns: one function for each task, ``(rng, *sizes) -> Case``. Must not know: points, tolerances,
-students. What is right comes from minengine.oracle and minengine.formats. Read before: launches.py.
+students. What is right comes from minengine.oracle and minengine.formats. Read before:
+autograder/kernels.py.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from launches import Case
 
+from autograder.kernels import Case
 from minengine import oracle
 from minengine.formats import FORMATS
 

@@ -6,18 +6,25 @@ Read before: autograder/handout.py, autograder/catalog.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from autograder import handout
 from autograder.catalog import Course
 from autograder.checks import Check
 from autograder.handout import Cell, Handout
 from course.site.closed import closed_by
-from course.site.lessons import links
+from course.site.lessons import Staged, links, stage
 
 SHOWN_BY_EXAMPLES = "minengine.oracle.attention"
-# folder of course/examples -> title; files of these kinds are shown
-PROGRAMS = {"cpp": "A transformer layer in C++", "cuda": "CUDA kernels"}
+# folder of course/examples -> title, and the text of its page where it has one; files of these
+# kinds are shown
+PROGRAMS = {
+    "cpp": ("A transformer layer in C++", ""),
+    "cuda": ("A ladder of CUDA kernels", "ladder.md"),
+}
+PLACE = re.compile(r"^<!-- ([\w.]+) -->$", re.M)  # of a file in such a text
 LANGUAGES = {"": "make", ".py": "python", ".cpp": "cpp", ".hpp": "cpp", ".cu": "cuda"}
 
 
@@ -37,7 +44,8 @@ def pages(course: Course) -> Iterator[tuple[str, str]]:
 
 
 def examples(course: Course, *, student: bool) -> Iterator[tuple[str, str]]:
-    """(path, text) of the code examples: a list, a page for each notebook and program.
+    """(path, text) of the list of code examples and of the notebooks among them; `programs` has
+    the pages of the others.
 
     They do what an assignment asks for, so students see them when its code is open.
     """
@@ -50,19 +58,38 @@ def examples(course: Course, *, student: bool) -> Iterator[tuple[str, str]]:
         file = text.path.relative_to(course.root).as_posix()
         note = f"This page is the text of `{file}`, which runs as a script and opens as a notebook."
         yield f"examples/{text.path.stem}.md", page(text, (), file, note)
-    for name, title in PROGRAMS.items():
-        files = [p for p in sorted((folder / name).glob("*")) if p.is_file()]
-        files = [p for p in files if p.suffix in LANGUAGES]
-        if files:
-            rows.append((name, title))
-            blocks = [f"## {p.name}\n\n{fenced(p.read_text(), LANGUAGES[p.suffix])}" for p in files]
-            opening = f"# {title}\n\nThe files of `course/examples/{name}`."
-            yield f"examples/{name}.md", "\n\n".join([opening, *blocks]) + "\n"
-    if rows:
-        links_ = "\n".join(f"- [{title}]({name}.md)" for name, title in rows)
-        tree = "\n".join(name for name, _ in rows)
-        text = f"# Code examples\n\n{links_}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
-        yield "examples/index.md", text
+    rows += [(name, title) for name, (title, _) in PROGRAMS.items()]
+    links_ = "\n".join(f"- [{title}]({name}.md)" for name, title in rows)
+    tree = "\n".join(name for name, _ in rows)
+    text = f"# Code examples\n\n{links_}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
+    yield "examples/index.md", text
+
+
+def programs(course: Course, *, student: bool) -> Iterator[tuple[str, str, Staged]]:
+    """(page, file, text made ready) of each folder of programs; its text may have cells.
+
+    In a folder's own text a line `<!-- FILE -->` is where a file stands; what it does not place
+    comes at the end.
+    """
+    if student and closed_by(course.syllabus, SHOWN_BY_EXAMPLES):
+        return
+    for name, (title, own) in PROGRAMS.items():
+        folder = course.root / "course" / "examples" / name
+        files = {p.name: p for p in sorted(folder.glob("*")) if p.suffix in LANGUAGES}
+        files = {file: p for file, p in files.items() if p.is_file()}
+        opening = f"# {title}\n\nThe files of `course/examples/{name}`.\n"
+        text = (folder / own).read_text(encoding="utf-8") if own else opening
+        rest = sorted(set(files) - set(PLACE.findall(text)))
+        shown = {file: listing(path) for file, path in files.items()}
+        text = PLACE.sub(lambda found, shown=shown: f"`{found[1]}`\n\n{shown[found[1]]}", text)
+        text = "\n\n".join([text.rstrip(), *(f"## {file}\n\n{shown[file]}" for file in rest)])
+        file = f"course/examples/{name}/{own or 'Makefile'}"
+        yield f"examples/{name}.md", file, stage(text + "\n", file)
+
+
+def listing(path: Path) -> str:
+    """A file as a block of code."""
+    return fenced(path.read_text(encoding="utf-8").rstrip(), LANGUAGES[path.suffix])
 
 
 def page(text: Handout, checks: Iterable[Check], file: str, note: str = "") -> str:

@@ -32,7 +32,7 @@ from course.site.symbols import ROOT
 
 # What a lesson's output depends on besides its own text.
 RUNS = ("minengine", "quizzes", "course", "cudasim", "autograder")
-RUN_SUFFIXES = {".py", ".pyx", ".pxd", ".h", ".gguf", ".yaml"}
+RUN_SUFFIXES = {".py", ".pyx", ".pxd", ".h", ".cpp", ".cu", ".gguf", ".yaml"}
 # What the side bar lists after the weeks; a page that this build does not have is left out.
 SECTIONS = (
     ("Practice", [("interview/index", "Interview questions"), ("examples/index", "Code examples")]),
@@ -72,6 +72,7 @@ def staged_lessons(*, student: bool = False) -> Iterator[tuple[str, str, Staged]
             yield f"{folder}/{path.name}", name, stage(path.read_text(encoding="utf-8"), name)
     for page, text in interviews.pages(student=student):
         yield page, f"page {page}", stage(text, "page")
+    yield from assignments.programs(Course(ROOT, syllabus()), student=student)
 
 
 def executed(folder: Path, *, student: bool) -> list[Shown]:

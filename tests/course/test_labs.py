@@ -16,6 +16,7 @@ from autograder.checks import Seeds
 from autograder.errors import AutograderError, CheckFailed
 from autograder.local import LocalStudent
 from course import lab
+from course.experiments import kernels
 from course.lab import main, report, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,10 +39,11 @@ SMALLER = {
                           "range(14, 27, 2)": "range(14, 21, 2)", "formats(1024": "formats(256"},
     "2.5_find_the_bug": {"see(\"": "(lambda name: None)(\"", "70,": "66,",
                          "wrong = broken.what_is_wrong(name, part)": "wrong = []"},
+    "2.6_gpu_kernels": {'sorted(chosen["lengths"])': 'sorted(chosen["lengths"])[:3]'},
 }  # fmt: skip
 CHARTS = {
     "2.1_attention": 1, "2.2_kv_cache": 5, "2.3_sampling": 3, "2.4_memory_layout": 7,
-    "2.5_find_the_bug": 0,
+    "2.5_find_the_bug": 0, "2.6_gpu_kernels": 3,
 }  # fmt: skip
 
 
@@ -124,7 +126,10 @@ def test_each_check_is_failed_by_some_wrong_file_and_each_tag_has_a_hint(id_):
     assert {c.id for c in one.checks} == failed
     for solution in one.solutions():
         assert set(solution.fails.values()) <= set(one.hints)
-    beside = "autograder/compiler.py", "course/broken/mistakes.py"
+    beside = (
+        *("autograder/compiler.py", "autograder/kernels.py", "autograder/kernel_checks.py"),
+        "course/broken/mistakes.py",
+    )
     files = [*one.parts.glob("*.py"), *(ROOT / name for name in beside)]
     said = "".join(p.read_text(encoding="utf-8") for p in files)
     for tag in set(one.hints) - set(checks.SHARED):
@@ -174,6 +179,24 @@ def test_what_is_noted_is_plain_and_finite():
         lab.plain(float("nan"))
     with pytest.raises(TypeError, match="set"):
         lab.plain({1, 2})
+
+
+def test_what_lab_2_6_predicts_of_strides_is_what_is_counted():
+    checks_ = LABS["2.6_gpu_kernels"].module
+    strides = [*range(18), 24, 31, 32, 33, 48, 64]
+    assert kernels.sectors(strides) == {s: checks_.right_sectors(s) for s in strides}
+    names: dict = {}
+    exec(LABS["2.6_gpu_kernels"].reference.sources["ways"], names)
+    assert kernels.ways(strides) == {s: names["ways"](s) for s in strides}
+
+
+def test_counts_of_a_kernel_that_is_not_clean_are_refused():
+    source = """extern "C" __global__ void late(float* x) { x[threadIdx.x] = 1; }"""
+    launch = kernels.Launch("late", 1, 8, ("x",))
+    with pytest.raises(ValueError, match=r"late: .*x"):
+        kernels.counted(source, [launch], {"x": np.zeros(7, np.float32)})
+    made = kernels.counted(source, [launch, launch], {"x": np.zeros(8, np.float32)})
+    assert (made.launches, made.moved_bytes, made.requests, made.sectors) == (2, 64, 2, 2)
 
 
 def test_a_compiler_of_hostile_text_sees_the_system_alone(tmp_path):

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from course.site import howto, interviews, reference, sources
+from autograder.catalog import Course
+from course.site import assignments, howto, interviews, reference, sources
 from course.site.__main__ import run_sphinx
 from course.site.directives import DIRECTIVES
 from course.site.lessons import links
@@ -107,6 +108,18 @@ def test_students_pages_have_no_line_of_a_closed_symbol(student_pages):
         alone = [line for line in body(name) if count(find(name), line) == 1]
         assert not [line for line in alone if line in lines], name
         assert "yours to write" in text
+
+
+def test_the_page_of_the_ladder_has_each_kernel_once_and_students_get_it_later():
+    course = Course(sources.ROOT, sources.syllabus())
+    page, _, staged = list(assignments.programs(course, student=False))[-1]
+    assert page == "examples/cuda.md"
+    for path in (sources.ROOT / "course" / "examples" / "cuda").glob("*.cu"):
+        assert staged.text.count(f"\n`{path.name}`\n") == 1
+        assert path.read_text(encoding="utf-8").rstrip() in staged.text
+    assert "<!--" not in staged.text
+    assert len(staged.claims) > 20
+    assert not list(assignments.programs(course, student=True))
 
 
 def count(symbol, line: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 import cudasim as cp
@@ -92,6 +93,42 @@ def test_functions_of_the_host_cannot_be_called(name):
     with pytest.raises(cp.CompileException, match="from device code is not allowed") as caught:
         cp.RawKernel(code, "f").compile()
     assert caught.value.errors[0][0] == 4
+
+
+MADE = """struct S { int v; __device__ S() { for (volatile int i = v = 0; i < 3; i++) v += i; } };
+__device__ int made() { return *(volatile int *)8; }
+"""
+
+
+@pytest.mark.parametrize("checked", [False, True])
+@pytest.mark.parametrize(
+    ("declared", "line"),
+    [
+        ("__device__ int one = made();", 3),  # would read memory that is nobody's
+        ("__device__ S one;", 3),
+        ("__device__ S one, two;\n__constant__ int three = made();", 0),  # which of them?
+        ("struct D { ~D() { for (;;) ; } };\nD left;", 0),  # would not end when all is done
+        ("template <int N> struct T { static int v; };\n"
+         "template <int N> int T<N>::v = made();\n__device__ int g() { return T<4>::v; }", 0),
+    ],
+)  # fmt: skip
+def test_no_code_of_a_kernel_runs_when_it_is_loaded(declared, line, checked):
+    code = MADE + declared + "\n" + source("x[i] = i;")
+    if "T<N>" in declared:
+        code = code.replace("x[i] = i;", "x[i] = g();")
+    with pytest.raises(cp.CompileException) as caught:
+        cp.RawKernel(code, "f").module.library(checked=checked)
+    said = "dynamic initialization is not supported for a __device__ variable"
+    assert caught.value.errors[0][::2] == (line, said)
+
+
+def test_variables_with_constant_values_are_made_without_code():
+    code = """struct P { int a; constexpr __device__ P(int q) : a(q) {} };
+    __device__ P p(4); __constant__ float t[3] = {1, 2, 3}; __device__ int n = 3 * 4;
+    """ + source("x[i] = n + p.a + t[2];")
+    y = cp.zeros(1, np.float32)
+    cp.RawKernel(code, "f")((1,), (1,), (y,))
+    assert cp.asnumpy(y)[0] == 19
 
 
 def test_options_that_are_no_options_of_a_kernel_are_refused():

@@ -174,3 +174,20 @@ def test_a_view_is_launched_in_place():
     MIXED.get_function("sums")((1,), (32,), (x[2],))
     assert x.get()[2].tolist() == [64, 31, 32 % 10, 0, 0, 0, 0, 0]
     assert not x.get()[[0, 1, 3]].any()
+
+
+def test_a_helper_may_have_the_kernels_name():
+    code = """
+__device__ float twice(float v) { return 2 * v; }
+extern "C" __global__ void twice(const float *__restrict__ x,
+                                 float *y /* as many */, const int n) {
+  int i = threadIdx.x;
+  if (i < n) y[i] = twice(x[i]);
+}
+__device__ int twice(int v) { return 2 * v; }
+"""
+    x, y = cp.asarray(np.arange(3, dtype=np.float32)), cp.zeros(3, np.float32)
+    cp.RawKernel(code, "twice")((1,), (32,), (x, y, np.int32(3)))
+    assert cp.asnumpy(y).tolist() == [0, 2, 4]
+    if cp.nvrtc.is_available():
+        assert cp.nvrtc.judge(code).costs

@@ -1,17 +1,25 @@
-"""What compiles and launches a student's kernel: run in a workshop, or in the student's notebook.
+"""A stranger's kernel compiled and launched for a grader, and what is said of it as plain data.
 
-Owns: launches on cudasim, and what is said of them as plain data. Must not know: expected values,
-points, students. It imports cudasim and NumPy alone, because it runs where the kernel runs: what it
-says counts as data of the submission. Read before: cudasim/__init__.py.
+It runs where the kernel runs, in a sandbox or in the kernel's author's own notebook, so what it
+says is data that the kernel could have spoilt. Owns: ``judge``. Must not know: expected values,
+points, who asks. Read before: kernels.py (``check``).
 """
 
+from __future__ import annotations
+
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-import cudasim
-from cudasim import compiler, geometry
+import cudasim.compiler as compiler
+import cudasim.geometry as geometry
+import cudasim.launching as launching
+from cudasim.arrays import asarray, asnumpy, empty
+from cudasim.errors import CudasimError
+from cudasim.kernels import RawKernel, check
 
 RUNTIME = "cudasim_runtime"  # a folder beside the package, in a workshop
 TIME_LIMIT_S = 3.0  # of one launch, which takes some hundredths
@@ -19,26 +27,28 @@ SHOWN = 20  # findings of one launch
 POISON = 0x7FC0BEEF  # a NaN that no arithmetic gives: what the output holds before the launch
 
 
-def judge(source, name, runs, kept):
+def judge(
+    source: str, name: str, runs: Sequence[Mapping[str, Any]], kept: Mapping[str, bytes]
+) -> dict[str, Any]:
     """Launch the kernel ``name`` of a source once for each run, as long as none fails.
 
     A run is a dict: grid, block, shared_bytes, arguments (arrays and NumPy scalars), output: which
     argument is written. ``kept`` are libraries built before, name -> bytes. Gives a dict: ``error``
-    (kind, message, line) or None, ``runs`` with the output, findings and traffic of each,
+    (kind, message, line) or None, ``runs`` with the output, findings, traffic and counts of each,
     ``built``: the libraries that were not kept. Launches are watched: arrays lie far apart there,
     so that a wild store breaks nothing else, and the output is memory that nobody wrote.
     """
     folder = compiler.cache_folder()
-    there = Path(cudasim.__file__).parents[1] / RUNTIME
+    there = Path(compiler.__file__).parents[1] / RUNTIME
     furnish(folder, there, kept)
     before = {p.name for p in folder.glob("*.so")}
     said, error = [], None
-    with cudasim.configured(threads=1, time_limit_s=TIME_LIMIT_S):
-        kernel = cudasim.RawKernel(source, name)
+    with launching.configured(threads=1, time_limit_s=TIME_LIMIT_S):
+        kernel = RawKernel(source, name)
         for run in runs:
             try:
                 said.append(launched(kernel, **run))
-            except cudasim.CudasimError as problem:
+            except CudasimError as problem:
                 error = [type(problem).__name__, str(problem)[:2000], getattr(problem, "line", 0)]
                 break
     built = {p.name: p.read_bytes() for p in folder.glob("*.so") if p.name not in before}
@@ -47,7 +57,7 @@ def judge(source, name, runs, kept):
     return {"error": error, "runs": said, "built": built}
 
 
-def furnish(folder, there, kept):
+def furnish(folder: Path, there: Path, kept: Mapping[str, bytes]) -> None:
     """Put what was compiled before where cudasim looks for it."""
     for file in there.glob("*") if there.is_dir() else ():
         if not (folder / file.name).exists():
@@ -57,15 +67,22 @@ def furnish(folder, there, kept):
             (folder / file).write_bytes(data)
 
 
-def launched(kernel, grid, block, shared_bytes, arguments, output):
+def launched(
+    kernel: RawKernel,
+    grid: tuple,
+    block: tuple,
+    shared_bytes: int,
+    arguments: Sequence,
+    output: int,
+) -> dict[str, Any]:
     """One launch: what came out, what the sanitizer found, what crossed the bus."""
     kernel.max_dynamic_shared_size_bytes = max(shared_bytes, geometry.STATIC_SHARED_BYTES)
-    given = [cudasim.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
-    given[output] = cudasim.empty(arguments[output].shape, arguments[output].dtype)
+    given = [asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    given[output] = empty(arguments[output].shape, arguments[output].dtype)
     given[output]._host.view(np.uint32).fill(POISON)  # and nobody has written it all the same
-    report = cudasim.check(kernel, grid, block, given, shared_mem=shared_bytes)
+    report = check(kernel, grid, block, given, shared_mem=shared_bytes)
     return {
-        "output": cudasim.asnumpy(given[output]),
+        "output": asnumpy(given[output]),
         "findings": [[f.kind, f.line, f.message] for f in report.findings[:SHOWN]],
         "traffic": {t.array: [t.read_bytes, t.written_bytes] for t in report.counters.traffic},
         "efficiency": [
@@ -73,4 +90,5 @@ def launched(kernel, grid, block, shared_bytes, arguments, output):
             for a in report.counters.accesses
             if a.space == "global"
         ],
+        "counts": [report.counters.n_barriers, report.counters.bank_conflicts],
     }

@@ -1,8 +1,9 @@
-"""From what a student's function says to what its kernel did.
+"""From what a student's function says of a CUDA kernel to what the kernel did.
 
 Owns: the plan (source, grid, block, shared bytes) as it may be, the workshop where it is launched,
-libraries kept between launches. Must not know: which kernel is right, points. Read before:
-judge.py (what runs beside the kernel).
+libraries kept between launches. Must not know: which kernel is right, points. It and
+kernel_checks.py are the grader's files that know cudasim. Read before: cudasim/judging.py (what
+runs beside the kernel), sandbox.py (``Student.workshop``).
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from typing import Any
 
 import numpy as np
 
-import cudasim
 from autograder.checks import CheckFailed, require
 from cudasim import compiler
 
-HERE = Path(__file__).resolve().parent
+PROGRAM = "from cudasim.judging import judge"  # what a workshop runs
 MAX_SOURCE = 64 << 10  # characters
 # Names of the simulator's own, with which a kernel could blind what watches it; and what would
 # spell them or turn the watching off.
@@ -32,7 +32,7 @@ RESERVED = re.compile(
     r"|site_of|in_stacks|_Pragma)\b|(##|%:%:|#\s*pragma\s+GCC)"
 )
 KEPT = 64  # sources whose libraries are remembered, some 300 KB each
-SAID = {"output", "findings", "traffic", "efficiency"}
+SAID = {"output", "findings", "traffic", "efficiency", "counts"}
 _kept: OrderedDict[str, dict[str, bytes]] = OrderedDict()
 _refused: OrderedDict[str, tuple[str, str]] = OrderedDict()  # of a source, or a launch: tag, words
 # how cudasim's exceptions are named to a student
@@ -107,7 +107,7 @@ def whole(what: str, given: Any) -> tuple[int, ...]:
 
 
 def launch(student: Any, hole: str, cases: list[Case]) -> list[dict]:
-    """Launch a student's kernel on each case: its output, findings and traffic (judge.py).
+    """Launch a student's kernel on each case: its output, findings, traffic (judging.py).
 
     CheckFailed where it does not compile, is refused or is stopped, with cudasim's words.
     """
@@ -136,7 +136,7 @@ def judged(student: Any, hole: str, source: str, asked: list[tuple[Case, Plan]])
     for known in (key, *launches):
         if known in _refused:
             raise CheckFailed(*_refused[known])
-    shop = student.workshop(hole, (HERE / "judge.py").read_text(encoding="utf-8"), packages())
+    shop = student.workshop(hole, PROGRAM, packages())
     runs = [run(case, plan) for case, plan in asked]
     reply = shop.judge(source, hole, runs, _kept.get(key, {}))
     fits = isinstance(reply, dict) and isinstance(reply.get("runs"), list)
@@ -180,4 +180,4 @@ def packages() -> tuple[Path, Path]:
         if not (folder / file.name).exists():
             shutil.copyfile(file, folder / f"{file.name}.new")
             (folder / f"{file.name}.new").replace(folder / file.name)
-    return Path(cudasim.__file__).resolve().parent, folder
+    return Path(compiler.__file__).resolve().parent, folder

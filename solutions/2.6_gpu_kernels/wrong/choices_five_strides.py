@@ -1,0 +1,11 @@
+"""Five strides."""
+
+FAILS = {
+    "choices_bounds": "choices-size",
+    "findings_strides": "choices-size",
+    "findings_costs": "choices-size",
+}
+
+
+def choices():
+    return {"strides": [1, 2, 5, 8, 32], "lengths": [7, 40, 128, 300, 555], "seed": 1969}
