@@ -2,7 +2,7 @@
 
 Owns: Server (one sandbox, walls up, NumPy loaded), Worker (one process in it with fresh pipes),
 the exchange of frames under limits of time, memory and size. Must not know: what a frame means,
-checks, submissions. Read before: child.py (the other end), walls.py.
+checks, submissions. Read before: forkserver.py (the other end), walls.py.
 
 bubblewrap's ``--die-with-parent`` and the kernel's PDEATHSIG follow the *thread* that started the
 server: start and use one from a single thread that lives longer than it.
