@@ -6,8 +6,10 @@ Must not know: processes, sandboxes, checks. Read before: errors.py; child.py ha
 A frame is ``u32 bytes of JSON, u32 number of blobs, u64 size of each blob, JSON, blobs``, little
 endian. In the JSON numbers, strings, booleans, None and lists stand for themselves; everything
 else is an object of one key: array, scalar, bytes (number of a blob), tuple, set, dict (pairs),
-complex, dtype, object (what stays in the child: its number there and the name of its type). A
-reply may be a call of a function that was lent (loans.py); its answer is another request.
+complex, dtype, object (what stays in the child: its number there and the name of its type). In a
+reply the blob of an array is a .npy; a request says ``[number of the blob, place in it, dtype,
+shape]``, and its small arrays stand side by side in the first blob, because a call takes many.
+A reply may be a call of a function that was lent (loans.py); its answer is another request.
 Nothing is ever unpickled; what comes back may be forged and can only be a value to compare.
 """
 
@@ -34,6 +36,8 @@ MAX_KEYS = 4096  # of dicts and sets in one reply: keys that all collide cost th
 MAX_TEXT = 2000
 MAX_HEADER = 4096  # bytes
 KNOWN_HEADERS = 512  # remembered: 2 MiB at most
+SMALL = 4096  # bytes of an array that shares a blob: who keeps one keeps its neighbours' memory
+ALIGNED = 16  # bytes: what the strictest type wants, and what memory of a blob has
 HEADER = re.compile(
     rb"\{'descr': '([<>|=]?[?a-zA-Z]\d{0,2})', 'fortran_order': (False|True), "
     rb"'shape': (\([\d, ]*\)),? ?\} *\n"
@@ -46,7 +50,7 @@ DTYPES = {
         *(">i2", ">i4", ">i8", ">u2", ">u4", ">u8", ">f2", ">f4", ">f8", np.longdouble),
     )
 }
-ARRAYS, PLAIN = (np.ndarray, np.generic), (bool, int, float, str)
+PLAIN = (bool, int, float, str)
 CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -103,55 +107,71 @@ def encode_request(request: dict[str, Any], args: tuple, kwargs: dict[str, Any])
 
     Raises TypeError for a value that is no data.
     """
-    blobs: list[bytes] = []
+    sent = _Blobs()
     body = request | {
-        "args": [_encode(a, blobs) for a in args],
-        "kwargs": {k: _encode(v, blobs) for k, v in kwargs.items()},
+        "args": [sent.encode(a) for a in args],
+        "kwargs": {k: sent.encode(v) for k, v in kwargs.items()},
     }
-    text = json.dumps(body).encode()
+    text, blobs = json.dumps(body).encode(), [b"".join(sent.small), *sent.large]
     head = struct.pack(f"<II{len(blobs)}Q", len(text), len(blobs), *map(len, blobs))
     return b"".join([head, text, *blobs])
 
 
-def _encode(value: Any, blobs: list[bytes]) -> Any:
-    if isinstance(value, ARRAYS):
-        blobs.append(write_npy(np.asarray(value)))
-        return {"array" if isinstance(value, np.ndarray) else "scalar": len(blobs) - 1}
-    if value is None or isinstance(value, PLAIN):
-        return value
-    if isinstance(value, bytes):
-        blobs.append(value)
-        return {"bytes": len(blobs) - 1}
-    if isinstance(value, complex):
-        return {"complex": [value.real, value.imag]}
-    if isinstance(value, list):
-        return [_encode(v, blobs) for v in value]
-    if isinstance(value, tuple):
-        return {"tuple": [_encode(v, blobs) for v in value]}
-    if isinstance(value, set | frozenset):
-        return {"set": [_encode(v, blobs) for v in value]}
-    if isinstance(value, dict):
-        return {"dict": [[_encode(k, blobs), _encode(v, blobs)] for k, v in value.items()]}
-    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
-        return {"dtype": np.dtype(value).str}
-    if isinstance(value, Handle):
-        return {"object": value._number}
-    raise TypeError(f"a {type(value).__name__} can't be sent to a submission")
+class _Blobs:
+    """The data of one request: the parts of its first blob, and the other blobs."""
 
+    def __init__(self) -> None:
+        self.small: list[bytes] = []
+        self.large: list[bytes] = []
+        self._n_small = 0  # bytes
 
-def write_npy(array: np.ndarray) -> bytes:
-    """The bytes of a .npy file, version 1.0, in C order."""
-    return _npy_start(array.dtype, array.shape) + array.tobytes()
+    def encode(self, value: Any) -> Any:
+        """What stands for the value in the JSON. TypeError for what is no data."""
+        if isinstance(value, np.ndarray):
+            return {"array": self._array(value)}
+        if isinstance(value, np.generic):
+            return {"scalar": self._array(value)}
+        if value is None or isinstance(value, PLAIN):
+            return value
+        if isinstance(value, dict):
+            return {"dict": [[self.encode(k), self.encode(v)] for k, v in value.items()]}
+        if isinstance(value, list):
+            return [self.encode(v) for v in value]
+        if isinstance(value, tuple):
+            return {"tuple": [self.encode(v) for v in value]}
+        if isinstance(value, set | frozenset):
+            return {"set": [self.encode(v) for v in value]}
+        if isinstance(value, bytes):
+            self.large.append(value)
+            return {"bytes": len(self.large)}
+        if isinstance(value, complex):
+            return {"complex": [value.real, value.imag]}
+        if isinstance(value, Handle):
+            return {"object": value._number}
+        if isinstance(value, np.dtype) or (
+            isinstance(value, type) and issubclass(value, np.generic)
+        ):
+            return {"dtype": np.dtype(value).str}
+        raise TypeError(f"a {type(value).__name__} can't be sent to a submission")
+
+    def _array(self, value: np.ndarray | np.generic) -> list[Any]:
+        """Where its bytes are, in C order, and what they are."""
+        array = np.asarray(value)
+        code, data = _code(array.dtype), array.tobytes()
+        if len(data) > SMALL:
+            self.large.append(data)
+            return [len(self.large), 0, code, array.shape]
+        at, n = self._n_small, len(data)
+        self._n_small += -(-n // ALIGNED) * ALIGNED
+        self.small.append(data.ljust(self._n_small - at, b"\0"))
+        return [0, at, code, array.shape]
 
 
 @lru_cache(KNOWN_HEADERS)
-def _npy_start(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
-    """What stands before the data; checks send the same few shapes again and again."""
+def _code(dtype: np.dtype) -> str:
     if dtype.str not in DTYPES:
         raise TypeError(f"an array of dtype {dtype} can't be sent to a submission")
-    header = repr({"descr": dtype.str, "fortran_order": False, "shape": shape})
-    header += " " * (-(len(header) + 11) % 64) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+    return dtype.str
 
 
 def parse_npy(blob: memoryview) -> np.ndarray:
