@@ -12,8 +12,9 @@ raises CheckFailed (through close, equal, require) where the reply is wrong:
 
 It may return a note (``close`` does where the student's own parts explain the difference). A check
 of a task that builds on others says which (``relying_on``): a mistake costs its points once.
-Besides calls ``student`` has ``observe``, ``planted``, ``instead``, ``sources``, ``cpu_s``,
-``measured``, ``workshop`` (sandbox.Student says what they are; LocalStudent has the same).
+Besides calls ``student`` has ``observe``, ``several``, ``planted``, ``instead``, ``sources``,
+``cpu_s``, ``measured``, ``workshop`` (sandbox.Student says what they are; LocalStudent has the
+same).
 Owns: the decorators, the draws, Result. Must not know: notebooks, sandboxes, files.
 Read before: difference.py, hints.py, trace.py.
 """

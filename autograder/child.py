@@ -47,46 +47,56 @@ class Submission:
             write_frame({"id": request["id"], **reply}, out)
 
     def answer(self, request: dict, blobs: list[bytearray]) -> tuple[dict, list]:
-        """Do one request; whatever is raised becomes the reply."""
+        """Do one request, or calls that travel together until one of them raises."""
         for number in request.get("release", ()):
             self.objects.pop(number, None)
+        encoder, replies = Encoder(self, self.reply_bytes), []
+        if "calls" not in request:
+            reply = self.reply(request, blobs, encoder)
+            return reply, [] if "error" in reply else encoder.blobs
+        for given in request["calls"]:
+            replies.append(self.reply(request | given, blobs, encoder))
+            if "error" in replies[-1]:
+                break
+        return {"replies": replies}, encoder.blobs
+
+    def reply(self, request: dict, blobs: list[bytearray], encoder: Encoder) -> dict:
+        """Whatever a load or a call raises becomes the reply."""
         try:
             if request["op"] == "load":
                 self.load(request["name"], request["source"])
-                return {"value": None}, []
-            return self.call(request, blobs)
+                return {"value": None}
+            return self.call(request, blobs, encoder)
         except BadReply as problem:
-            return {"error": {"tag": "bad-reply", "message": str(problem)}}, []
+            return {"error": {"tag": "bad-reply", "message": str(problem)}}
         except BaseException as error:  # noqa: BLE001 - SystemExit and all
-            return {"error": describe(error)}, []
+            return {"error": describe(error)}
 
     def load(self, name: str, source: str) -> None:
         file = f"<{name}>"
         linecache.cache[file] = (len(source), None, source.splitlines(True), file)
         exec(compile(source, file, "exec", dont_inherit=True), self.module.__dict__)
 
-    def call(self, request: dict, blobs: list[bytearray]) -> tuple[dict, list]:
+    def call(self, request: dict, blobs: list[bytearray], encoder: Encoder) -> dict:
         name = request["name"]
         home = self.module if request["on"] is None else self.objects[request["on"]]
         if not hasattr(home, name):
-            return {"error": {"tag": "missing", "message": f"{name} is not defined"}}, []
+            return {"error": {"tag": "missing", "message": f"{name} is not defined"}}
         function = getattr(home, name)
         args = [self.decode(a, blobs) for a in request["args"]]
         kwargs = {k: self.decode(v, blobs) for k, v in request["kwargs"].items()}
-        encoder = Encoder(self, self.reply_bytes)
         if not request["observe"]:
-            return {"value": encoder.encode(function(*args, **kwargs))}, encoder.blobs
+            return {"value": encoder.encode(function(*args, **kwargs))}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             value = function(*args, **kwargs)
-        reply = {
+        return {
             "value": encoder.encode(value),
             "args": [encoder.encode(a) for a in args],
             "kwargs": {k: encoder.encode(v) for k, v in kwargs.items()},
             "shares_memory": shares_memory(value, [*args, *kwargs.values()]),
             "warnings": [f"{w.category.__name__}: {w.message}"[:MAX_TEXT] for w in caught[:100]],
         }
-        return reply, encoder.blobs
 
     def decode(self, value: object, blobs: list[bytearray]) -> object:
         """A value of the grader's: trusted, so no checks."""

@@ -1,7 +1,7 @@
 """The trusted end of the pipe to a submission: frames of JSON and raw .npy, parsed as data.
 
-Owns: the encoding of arguments, the parsing of replies, StudentError, Observation, Handle.
-Must not know: processes, sandboxes, checks. Read before: errors.py; child.py has the other end.
+Owns: the parsing of replies, StudentError, Observation, Handle. Must not know: processes,
+sandboxes, checks. Read before: errors.py; child.py has the other end, request.py makes requests.
 
 A frame is ``u32 bytes of JSON, u32 number of blobs, u64 size of each blob, JSON, blobs``, little
 endian. In the JSON numbers, strings, booleans, None and lists stand for themselves; everything
@@ -36,8 +36,6 @@ MAX_KEYS = 4096  # of dicts and sets in one reply: keys that all collide cost th
 MAX_TEXT = 2000
 MAX_HEADER = 4096  # bytes
 KNOWN_HEADERS = 512  # remembered: 2 MiB at most
-SMALL = 4096  # bytes of an array that shares a blob: who keeps one keeps its neighbours' memory
-ALIGNED = 16  # bytes: what the strictest type wants, and what memory of a blob has
 HEADER = re.compile(
     rb"\{'descr': '([<>|=]?[?a-zA-Z]\d{0,2})', 'fortran_order': (False|True), "
     rb"'shape': (\([\d, ]*\)),? ?\} *\n"
@@ -50,7 +48,6 @@ DTYPES = {
         *(">i2", ">i4", ">i8", ">u2", ">u4", ">u8", ">f2", ">f4", ">f8", np.longdouble),
     )
 }
-PLAIN = (bool, int, float, str)
 CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -100,78 +97,6 @@ class Handle:
 
     def __del__(self) -> None:
         self._owner.release(self._number)
-
-
-def encode_request(request: dict[str, Any], args: tuple, kwargs: dict[str, Any]) -> bytes:
-    """The frame for a request: ``request`` is plain JSON, ``args`` and ``kwargs`` any data.
-
-    Raises TypeError for a value that is no data.
-    """
-    sent = _Blobs()
-    body = request | {
-        "args": [sent.encode(a) for a in args],
-        "kwargs": {k: sent.encode(v) for k, v in kwargs.items()},
-    }
-    text, blobs = json.dumps(body).encode(), [b"".join(sent.small), *sent.large]
-    head = struct.pack(f"<II{len(blobs)}Q", len(text), len(blobs), *map(len, blobs))
-    return b"".join([head, text, *blobs])
-
-
-class _Blobs:
-    """The data of one request: the parts of its first blob, and the other blobs."""
-
-    def __init__(self) -> None:
-        self.small: list[bytes] = []
-        self.large: list[bytes] = []
-        self._n_small = 0  # bytes
-
-    def encode(self, value: Any) -> Any:
-        """What stands for the value in the JSON. TypeError for what is no data."""
-        if isinstance(value, np.ndarray):
-            return {"array": self._array(value)}
-        if isinstance(value, np.generic):
-            return {"scalar": self._array(value)}
-        if value is None or isinstance(value, PLAIN):
-            return value
-        if isinstance(value, dict):
-            return {"dict": [[self.encode(k), self.encode(v)] for k, v in value.items()]}
-        if isinstance(value, list):
-            return [self.encode(v) for v in value]
-        if isinstance(value, tuple):
-            return {"tuple": [self.encode(v) for v in value]}
-        if isinstance(value, set | frozenset):
-            return {"set": [self.encode(v) for v in value]}
-        if isinstance(value, bytes):
-            self.large.append(value)
-            return {"bytes": len(self.large)}
-        if isinstance(value, complex):
-            return {"complex": [value.real, value.imag]}
-        if isinstance(value, Handle):
-            return {"object": value._number}
-        if isinstance(value, np.dtype) or (
-            isinstance(value, type) and issubclass(value, np.generic)
-        ):
-            return {"dtype": np.dtype(value).str}
-        raise TypeError(f"a {type(value).__name__} can't be sent to a submission")
-
-    def _array(self, value: np.ndarray | np.generic) -> list[Any]:
-        """Where its bytes are, in C order, and what they are."""
-        array = np.asarray(value)
-        code, data = _code(array.dtype), array.tobytes()
-        if len(data) > SMALL:
-            self.large.append(data)
-            return [len(self.large), 0, code, array.shape]
-        at, n = self._n_small, len(data)
-        self._n_small += -(-n // ALIGNED) * ALIGNED
-        self.small.append(data.ljust(self._n_small - at, b"\0"))
-        return [0, at, code, array.shape]
-
-
-@lru_cache(KNOWN_HEADERS)
-def _code(dtype: np.dtype) -> str:
-    if dtype.str not in DTYPES:
-        raise TypeError(f"an array of dtype {dtype} can't be sent to a submission")
-    return dtype.str
 
 
 def parse_npy(blob: memoryview) -> np.ndarray:
@@ -275,6 +200,18 @@ class Reply:
         if "value" not in self._reply:
             raise BadFrame("a reply of another form")
         return self._decode(self._reply["value"], 0)
+
+    def each(self, n: int) -> list[Reply]:
+        """The replies to ``n`` calls that travelled together, up to the first that raised."""
+        rows = self._reply.get("replies")
+        if not (isinstance(rows, list) and all(isinstance(r, dict) for r in rows)):
+            raise BadFrame("a reply of another form")
+        if not rows or len(rows) > n or (len(rows) < n and "error" not in rows[-1]):
+            raise BadFrame("a reply of another form")
+        found = [Reply(row, [], self._owner) for row in rows]
+        for one in found:
+            one._blobs = self._blobs
+        return found
 
     def observation(self, seconds: float) -> Observation:
         """The value and what else happened. Raises StudentError, BadFrame."""

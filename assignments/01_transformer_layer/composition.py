@@ -7,6 +7,7 @@ Read before: mistakes.py (its LAYER are the habits).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache, lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
@@ -60,10 +61,18 @@ def changed(call: Call, **changes: Any) -> Call:
 
 
 def layer_of(student: Any, call: Call) -> Any:
-    counts = call.n_heads, call.n_kv_heads
-    return student.layer(
-        call.x, call.weights, call.positions, *counts, eps=call.eps, base=call.base
-    )
+    args, kwargs = given(call)
+    return student.layer(*args, **kwargs)
+
+
+def layers_of(student: Any, *calls: Call) -> Iterator[Any]:
+    """The layers of several calls, which travel together."""
+    return student.several("layer", [given(call) for call in calls])
+
+
+def given(call: Call) -> tuple[tuple, dict[str, float]]:
+    args = call.x, call.weights, call.positions, call.n_heads, call.n_kv_heads
+    return args, {"eps": call.eps, "base": call.base}
 
 
 def layer_agrees(student: Any, call: Call, got: Any = None, habit: bool = True) -> Any:

@@ -92,7 +92,7 @@ TABLES = {**MISTAKES.PARTS, "layer": MISTAKES.LAYER, "layer_with_cache": MISTAKE
 IN_CHECKS = set(
     re.findall(
         r'"([a-z0-9]+(?:-[a-z0-9]+)+)"',
-        (FOLDER / "checks.py").read_text() + (FOLDER / "composition.py").read_text(),
+        "".join((FOLDER / f"{n}.py").read_text() for n in ("checks", "composition", "agreement")),
     )
 )
 

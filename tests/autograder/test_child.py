@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from autograder import child, wire
+from autograder.request import encode_request
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_the_child_needs_nothing_of_ours():
 @pytest.mark.parametrize("piece", [1, 7, 4096, 1 << 20])
 def test_a_request_is_read_whole_however_it_arrives(piece, monkeypatch):
     large = np.arange(1 << 16, dtype=np.float32)
-    frame = wire.encode_request({"id": 1}, (large, np.ones(3), large[:9], b"", b"ab"), {})
+    frame = encode_request({"id": 1}, (large, np.ones(3), large[:9], b"", b"ab"), {})
     to_read, to_write = os.pipe()
     monkeypatch.setattr(child, "REQUESTS", to_read)
 
@@ -146,7 +147,7 @@ def test_a_request_is_read_whole_however_it_arrives(piece, monkeypatch):
 def test_arrays_of_one_request_share_no_memory():
     sent = [np.ones(n, np.uint8) for n in (1, 3, 16, 17, 5000, 0, 2)]
     frame = wire.Frame(1 << 20)
-    assert frame.feed(wire.encode_request({"id": 1}, tuple(sent), {}))
+    assert frame.feed(encode_request({"id": 1}, tuple(sent), {}))
     request, blobs = frame.parse()
     submission = child.Submission(1 << 20)
     kept = [bytearray(b) for b in blobs]
