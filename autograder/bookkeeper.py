@@ -8,7 +8,7 @@ arises. Read before: gradebook.py, ledger.py, lateness.py, classroom.py, submiss
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,6 +53,7 @@ def write(
     config = settings(root)
     handed_in = Classroom(root).submissions(assignment)
     clock = clock_of(root, assignment)
+    place = _autograded(root, config, assignment)
     n = 0
     with ledger.opened(url(root, config), assignment) as book:
         for batch in ledger.batches(records):
@@ -62,9 +63,10 @@ def write(
                 student = record["student"]
                 when = (submitted or {}).get(student) or clock.when(student, path)
                 sources = _sources(path, handout)
-                changed = _changed(root, config, handout, sources, record)
+                folder = place(student)
+                changed = _changed(folder / f"{assignment}.ipynb", handout, sources)
                 rows.append(ledger.row(record, handout, sources, when, changed))
-                _write_autograded(root, config, handout, sources, record, lateness.timestamp(path))
+                _write_autograded(folder, handout, sources, record, lateness.timestamp(path))
             book.write(rows)
             n += len(rows)
         return Written(n, book.settle())
@@ -113,11 +115,8 @@ def _sources(path: Path | None, handout: Handout) -> dict[str, str]:
         return {}
 
 
-def _changed(
-    root: Path, config: Config, handout: Handout, sources: Mapping[str, str], record: Record
-) -> frozenset[str]:
+def _changed(path: Path, handout: Handout, sources: Mapping[str, str]) -> frozenset[str]:
     """Answers that are others than in the notebook that formgrader shows; none without one."""
-    path = _autograded(root, config, record) / f"{record['assignment']}.ipynb"
     if not handout.answers or not path.exists():
         return frozenset()
     before = _sources(path, handout)
@@ -125,28 +124,30 @@ def _changed(
     return frozenset(n for n in stubs if before.get(n) != sources.get(n, stubs[n]))
 
 
-def _autograded(root: Path, config: Config, record: Record) -> Path:
-    """The folder of the notebook that formgrader shows."""
+def _autograded(root: Path, config: Config, assignment: str) -> Callable[[str], Path]:
+    """student -> the folder of the notebook that formgrader shows."""
     places = config.CourseDirectory
     structure = places.get("directory_structure", "{nbgrader_step}/{student_id}/{assignment_id}")
     step = places.get("autograded_directory", "autograded")
-    return root / structure.format(
-        nbgrader_step=step, student_id=record["student"], assignment_id=record["assignment"]
-    )
+
+    def place(student: str) -> Path:
+        return root / structure.format(
+            nbgrader_step=step, student_id=student, assignment_id=assignment
+        )
+
+    return place
 
 
 def _write_autograded(
-    root: Path,
-    config: Config,
+    folder: Path,
     handout: Handout,
     sources: Mapping[str, str],
     record: Record,
     stamp: datetime | None,
 ) -> None:
     """The notebook that formgrader shows, read-only as nbgrader's own are."""
-    assignment, folder = record["assignment"], _autograded(root, config, record)
     made = gradebook.notebook(handout, sources, record)
-    pages.write(folder / f"{assignment}.ipynb", notebooks.text(made), 0o444)
+    pages.write(folder / f"{record['assignment']}.ipynb", notebooks.text(made), 0o444)
     write_timestamp(folder, stamp)
 
 

@@ -12,8 +12,9 @@ raises CheckFailed (through close, equal, require) where the reply is wrong:
 
 It may return a note (``close`` does where the student's own parts explain the difference). A check
 of a task that builds on others says which (``relying_on``): a mistake costs its points once.
-Besides calls ``student`` has ``observe``, ``planted``, ``instead``, ``sources``, ``cpu_s``,
-``measured``, ``workshop`` (sandbox.Student says what they are; LocalStudent has the same).
+Besides calls ``student`` has ``observe``, ``several``, ``planted``, ``instead``, ``sources``,
+``cpu_s``, ``measured``, ``workshop`` (sandbox.Student says what they are; LocalStudent has the
+same).
 Owns: the decorators, the draws, Result. Must not know: notebooks, sandboxes, files.
 Read before: difference.py, hints.py, trace.py.
 """
@@ -28,7 +29,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
 # A failure with one of these tags is of the code's running, not of its answer: it is the status.
 STATUSES = ("error", "timeout", "killed", "memory", "missing", "bad-reply", "not-implemented")
 TRIES = 20  # public seeds tried for one that shows a hidden failure
+Draw = tuple[np.random.Generator, int, bool]
 PROBES = 3  # public draws of each of its checks that say whether a part is right
 
 
@@ -184,7 +186,7 @@ class Result:
         return self.status == "passed"
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))  # plain values all
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Result:
@@ -221,6 +223,11 @@ class Seeds:
         key = hmac.digest(self.secret, f"{i}:{check_id}".encode(), "sha256")
         return np.random.default_rng(int.from_bytes(key, "big"))
 
+    def draws_of(self, check_id: str) -> list[Draw]:
+        """(generator, its public seed or 0, is it secret) of each draw, the public ones first."""
+        public = [(self.rng(check_id, seed), seed, False) for seed in self.public]
+        return public + [(self.secret_rng(check_id, i), 0, True) for i in range(self.draws)]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -247,22 +254,26 @@ def run(
     A failure that only a secret draw shows, or of a check that is not visible, shows title, tag,
     hint and a command to replay it, unless ``reveal`` (at home there is nothing to hide).
     """
-    ladder = SHARED if hints is None else hints
+    ladder, chosen = SHARED if hints is None else hints, list(checks)
     seeds, known = seeds or Seeds(), {}
-    return [one(c, Traced(student, known), seeds, ladder, reveal, notebook) for c in checks]
+    drawn = [seeds.draws_of(c.id) for c in chosen]  # at once: one between calls costs four times it
+    return [
+        one(c, Traced(student, known), draws, ladder, reveal, notebook)
+        for c, draws in zip(chosen, drawn, strict=True)
+    ]
 
 
 def one(
     chk: Check,
     traced: Traced,
-    seeds: Seeds,
+    draws: Iterable[Draw],
     hints: Mapping[str, Hint],
     reveal: bool = False,
     notebook: str = "NOTEBOOK.ipynb",
 ) -> Result:
     """The result of one check."""
     started = time.perf_counter()
-    outcome, seed, secret = _first_failure(chk, traced, seeds)
+    outcome, seed, secret = _first_failure(chk, traced, draws)
     message, replay = outcome.message, ""
     hint = hints.get(outcome.tag) or SHARED.get(outcome.tag)
     sentence = hint.idea if hint else ""
@@ -291,18 +302,15 @@ def one(
     )
 
 
-def _first_failure(chk: Check, student: Traced, seeds: Seeds) -> tuple[Outcome, int, bool]:
+def _first_failure(chk: Check, student: Traced, draws: Iterable[Draw]) -> tuple[Outcome, int, bool]:
     """(the first outcome that is no pass, or the first; its public seed; was the draw secret)."""
     passed = Outcome("passed")
-    for seed in seeds.public:
-        outcome = attempt(chk, student, seeds.rng(chk.id, seed))
+    for rng, seed, secret in draws:
+        outcome = attempt(chk, student, rng)
         if outcome.status != "passed":
-            return outcome, seed, False
-        passed = replace(passed, note=passed.note or outcome.note)
-    for i in range(seeds.draws):
-        outcome = attempt(chk, student, seeds.secret_rng(chk.id, i))
-        if outcome.status != "passed":
-            return outcome, 0, True
+            return outcome, seed, secret
+        if not secret:
+            passed = replace(passed, note=passed.note or outcome.note)
     return passed, 0, False
 
 

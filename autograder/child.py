@@ -1,171 +1,30 @@
-"""The untrusted side: a warm server inside the sandbox that forks one worker per submission.
+"""The untrusted side: a submission's namespace, calls of its functions, this end of the pipe.
 
-Owns: the worker's own walls (limits, system-call filter), the submission's namespace, this end of
-the encoding. Must not know: anything of ours (it imports nothing), checks, expected values, paths.
+Owns: Submission, this end of the encoding. Must not know: anything of ours (it imports nothing),
+checks, expected values, paths. It runs in a worker of forkserver.py, in a sandbox.
 Read before: wire.py, which describes the frames.
-
-Started as ``python -I -S -B child.py CONTROL_FD NUMPY_FOLDER``. The server never runs a line of a
-submission: it imports NumPy, and for each ``run`` line on the control socket forks a worker, to
-which it gives four fresh pipes. The worker closes the control socket, raises its walls and only
-then reads requests. It can't reach the server (no signals, no ptrace, no /proc) nor fork.
 """
 
 from __future__ import annotations
 
-import ast
-import base64
 import contextlib
-import ctypes
 import functools
-import gc
-import io
 import json
 import linecache
 import os
-import resource
-import select
-import signal
-import socket
 import struct
 import sys
-import traceback
 import types
 import warnings
 
-if __name__ == "__main__":
-    sys.path.append(sys.argv[2])
 import numpy as np
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
-SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC = 1, 1
 REQUESTS, REPLIES = 3, 4  # a worker's descriptors; 0 is /dev/null, 1 and 2 go to the grader
 MAX_DEPTH = 32
-MAX_PARTS, ONE_WRITE = 1000, 1 << 16  # buffers of one readv (Linux takes 1024), bytes
+MAX_PARTS = 1000  # buffers of one readv; Linux takes 1024
+ONE_READ = ONE_WRITE = 1 << 16  # bytes
 MAX_TEXT = 2000
 MAX_INT_BITS = 8192  # Python prints no integer of more than 4300 digits
-literal = functools.lru_cache(512)(ast.literal_eval)  # 20 us a header; the same few come again
-
-
-def main() -> None:
-    """Serve forks until the control socket closes."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    linux_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    linux_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    gc.collect()
-    gc.freeze()
-    control.sendall(json.dumps({"ready": os.getpid()}).encode() + b"\n")
-    Server(control).serve()
-
-
-def linux_call(name: str, *arguments: object) -> None:
-    """Call libc, raising OSError where it fails; nothing at all on other systems."""
-    if sys.platform != "linux":
-        return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if getattr(libc, name)(*(ctypes.c_long(a) if isinstance(a, int) else a for a in arguments)):
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
-
-
-class Server:
-    """Forks a worker when told, kills it when told, says how it ended."""
-
-    def __init__(self, control: socket.socket) -> None:
-        self.control = control
-        self.worker = 0
-        self.wake, wake = os.pipe()
-        os.set_blocking(wake, False)
-        os.set_blocking(self.wake, False)
-        signal.set_wakeup_fd(wake)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-
-    def serve(self) -> None:
-        while True:
-            ready = select.select([self.control, self.wake], [], [])[0]
-            if self.wake in ready:
-                os.read(self.wake, 4096)
-                self.reap()
-            if self.control in ready:
-                data, fds, _, _ = socket.recv_fds(self.control, 1 << 16, 4)
-                if not data:  # the grader is gone
-                    self.kill()
-                    return
-                for message in map(json.loads, data.splitlines()):
-                    if "run" in message:
-                        self.run(message["run"], fds)
-                    else:
-                        self.kill()
-
-    def run(self, how: dict, fds: list[int]) -> None:
-        pid = os.fork()
-        if pid == 0:
-            code = 70
-            try:
-                become_worker(self.control, how, fds)
-                write_frame({"id": 0, "value": None}, [])  # the walls are up
-                Submission(how["reply_bytes"]).serve()
-                code = 0
-            except BaseException:  # noqa: BLE001 - nothing may return into the server's loop
-                traceback.print_exc()
-            finally:
-                os._exit(code)
-        self.worker = pid
-        for fd in fds:
-            os.close(fd)
-
-    def kill(self) -> None:
-        if self.worker:
-            os.kill(self.worker, signal.SIGKILL)
-
-    def reap(self) -> None:
-        pid = -1
-        with contextlib.suppress(ChildProcessError):
-            while pid:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-                if pid and pid == self.worker:
-                    self.worker = 0
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(pid, signal.SIGKILL)  # programs that it started
-                    report = {"exit": os.waitstatus_to_exitcode(status), "clean": not os.listdir()}
-                    self.control.sendall(json.dumps(report).encode() + b"\n")
-
-
-def become_worker(control: socket.socket, how: dict, fds: list[int]) -> None:
-    """Turn a fork of the server into a worker: own pipes, nothing else open, walls up."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setpgid(0, 0)
-    # the message carries our credentials, from which the grader learns our number outside
-    control.sendall(json.dumps({"worker": os.getpid()}).encode() + b"\n")
-    control.detach()
-    high = [os.dup2(fd, 200 + i) for i, fd in enumerate(fds)]  # out of the way of 1 to 4
-    for fd, place in zip(high, (REQUESTS, REPLIES, 1, 2), strict=True):
-        os.dup2(fd, place)
-    os.closerange(5, 1 << 14)
-    for fd, name in ((1, "stdout"), (2, "stderr")):
-        raw = io.FileIO(fd, "w", closefd=False)
-        stream = io.TextIOWrapper(raw, "utf-8", errors="backslashreplace", write_through=True)
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
-    linux_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    for name, value in how["rlimits"].items():
-        spare = 1 if name == "RLIMIT_CPU" else 0  # SIGXCPU first, so that the reason shows
-        resource.setrlimit(getattr(resource, name), (value, value + spare))
-    linux_call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if how["filter"]:
-        install_filter(base64.b64decode(how["filter"]), how["seccomp"])
-
-
-def install_filter(program: bytes, seccomp: int) -> None:
-    """Install a BPF program (8 bytes an instruction) for all threads of this process."""
-    code = ctypes.create_string_buffer(program, len(program))
-    header = ctypes.create_string_buffer(
-        struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
-    )
-    linux_call(
-        "syscall", seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC,
-        ctypes.c_void_p(ctypes.addressof(header)),
-    )  # fmt: skip
 
 
 class Submission:
@@ -188,46 +47,56 @@ class Submission:
             write_frame({"id": request["id"], **reply}, out)
 
     def answer(self, request: dict, blobs: list[bytearray]) -> tuple[dict, list]:
-        """Do one request; whatever is raised becomes the reply."""
+        """Do one request, or calls that travel together until one of them raises."""
         for number in request.get("release", ()):
             self.objects.pop(number, None)
+        encoder, replies = Encoder(self, self.reply_bytes), []
+        if "calls" not in request:
+            reply = self.reply(request, blobs, encoder)
+            return reply, [] if "error" in reply else encoder.blobs
+        for given in request["calls"]:
+            replies.append(self.reply(request | given, blobs, encoder))
+            if "error" in replies[-1]:
+                break
+        return {"replies": replies}, encoder.blobs
+
+    def reply(self, request: dict, blobs: list[bytearray], encoder: Encoder) -> dict:
+        """Whatever a load or a call raises becomes the reply."""
         try:
             if request["op"] == "load":
                 self.load(request["name"], request["source"])
-                return {"value": None}, []
-            return self.call(request, blobs)
+                return {"value": None}
+            return self.call(request, blobs, encoder)
         except BadReply as problem:
-            return {"error": {"tag": "bad-reply", "message": str(problem)}}, []
+            return {"error": {"tag": "bad-reply", "message": str(problem)}}
         except BaseException as error:  # noqa: BLE001 - SystemExit and all
-            return {"error": describe(error)}, []
+            return {"error": describe(error)}
 
     def load(self, name: str, source: str) -> None:
         file = f"<{name}>"
         linecache.cache[file] = (len(source), None, source.splitlines(True), file)
         exec(compile(source, file, "exec", dont_inherit=True), self.module.__dict__)
 
-    def call(self, request: dict, blobs: list[bytearray]) -> tuple[dict, list]:
+    def call(self, request: dict, blobs: list[bytearray], encoder: Encoder) -> dict:
         name = request["name"]
         home = self.module if request["on"] is None else self.objects[request["on"]]
         if not hasattr(home, name):
-            return {"error": {"tag": "missing", "message": f"{name} is not defined"}}, []
+            return {"error": {"tag": "missing", "message": f"{name} is not defined"}}
         function = getattr(home, name)
         args = [self.decode(a, blobs) for a in request["args"]]
         kwargs = {k: self.decode(v, blobs) for k, v in request["kwargs"].items()}
-        encoder = Encoder(self, self.reply_bytes)
         if not request["observe"]:
-            return {"value": encoder.encode(function(*args, **kwargs))}, encoder.blobs
+            return {"value": encoder.encode(function(*args, **kwargs))}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             value = function(*args, **kwargs)
-        reply = {
+        return {
             "value": encoder.encode(value),
             "args": [encoder.encode(a) for a in args],
             "kwargs": {k: encoder.encode(v) for k, v in kwargs.items()},
             "shares_memory": shares_memory(value, [*args, *kwargs.values()]),
             "warnings": [f"{w.category.__name__}: {w.message}"[:MAX_TEXT] for w in caught[:100]],
         }
-        return reply, encoder.blobs
 
     def decode(self, value: object, blobs: list[bytearray]) -> object:
         """A value of the grader's: trusted, so no checks."""
@@ -237,7 +106,8 @@ class Submission:
             return value
         ((kind, what),) = value.items()
         if kind in ("array", "scalar"):
-            array = load_array(blobs[what])
+            number, place, dtype, shape = what
+            array = np.ndarray(shape, dtype, blobs[number], place)  # it may be written
             return array if kind == "array" else array[()]
         if kind == "dict":
             return {self.decode(k, blobs): self.decode(v, blobs) for k, v in what}
@@ -313,17 +183,15 @@ class Encoder:
 
 def dump_array(array) -> list:
     """.npy, version 1.0: magic, header padded to 64 bytes, data in C order."""
-    header = repr({"descr": array.dtype.str, "fortran_order": False, "shape": array.shape})
+    return [npy_start(array.dtype.str, array.shape), array.reshape(-1).view("u1").data]
+
+
+@functools.lru_cache(512)
+def npy_start(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """What stands before the data; the same few come again and again."""
+    header = repr({"descr": dtype, "fortran_order": False, "shape": shape})
     header += " " * (-(len(header) + 11) % 64) + "\n"
-    start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
-    return [start, array.reshape(-1).view("u1").data]
-
-
-def load_array(blob: bytearray):
-    """The inverse, of a blob that the grader made: the array owns its memory and may be written."""
-    start = 10 + struct.unpack_from("<H", blob, 8)[0]
-    header = literal(blob[10:start].decode())
-    return np.frombuffer(blob, np.dtype(header["descr"]), offset=start).reshape(header["shape"])
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
 
 
 def shares_memory(value: object, arguments: list) -> bool:
@@ -364,25 +232,41 @@ def describe(error: BaseException) -> dict:
 
 
 def read_frame() -> tuple[dict, list[bytearray]] | None:
-    """The next request and its blobs, None where the grader closed the pipe."""
-    if (head := read(8)) is None:
+    """The next request and its blobs, None where the grader closed the pipe.
+
+    The grader waits for the answer before it sends another, so most come with one system call.
+    """
+    data = b""
+    while len(data) < 8 or len(data) < 8 + 8 * struct.unpack_from("<I", data, 4)[0]:
+        if not (more := os.read(REQUESTS, ONE_READ)):
+            return None
+        data += more
+    n_json, n_blobs = struct.unpack_from("<II", data)
+    sizes = struct.unpack_from(f"<{n_blobs}Q", data, 8)
+    parts, at = [], 8 + 8 * n_blobs
+    for size in (n_json, *sizes):
+        part = bytearray(data[at : at + size])
+        parts.append(part if len(part) == size else part.ljust(size, b"\0"))
+        at += size
+    if at > len(data) and not read_rest(parts, at - len(data)):
         return None
-    n_json, n_blobs = struct.unpack("<II", *head)
-    text, *blobs = read(n_json, *struct.unpack(f"<{n_blobs}Q", *read(8 * n_blobs)))
-    return json.loads(text), blobs
+    return json.loads(parts[0]), parts[1:]
 
 
-def read(*sizes: int) -> list[bytearray] | None:
-    """Parts of these sizes in few system calls, None where the pipe was closed."""
-    parts = [bytearray(size) for size in sizes]
-    left = [memoryview(part) for part in parts if part]
+def read_rest(parts: list[bytearray], n_bytes: int) -> bool:
+    """Read what is missing at the end of these, False where the pipe was closed."""
+    left: list[memoryview] = []
+    for part in reversed(parts):
+        if n_bytes:
+            left.insert(0, memoryview(part)[-n_bytes:])
+            n_bytes -= len(left[0])
     while left:
         if (n := os.readv(REQUESTS, left[:MAX_PARTS])) == 0:
-            return None
-        while n and n >= len(left[0]):
+            return False
+        while left and n >= len(left[0]):
             n -= len(left.pop(0))
         left[:1] = [left[0][n:]] if left else []
-    return parts
+    return True
 
 
 def write_frame(reply: dict, blobs: list[list]) -> None:
@@ -394,7 +278,3 @@ def write_frame(reply: dict, blobs: list[list]) -> None:
         view = memoryview(part).cast("B")
         while view:
             view = view[os.write(REPLIES, view) :]
-
-
-if __name__ == "__main__":
-    main()

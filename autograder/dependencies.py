@@ -24,7 +24,7 @@ from autograder.checks import Check
 CHECKS = "checks"
 JUDGES = (
     *("checks", "difference", "hints", "trace", "loans", "lent"),
-    *("sandbox", "worker", "child", "wire", "watch"),
+    *("sandbox", "worker", "forkserver", "child", "wire", "request", "watch"),
 )
 # what a student reads, and a submission is read by; checks never see it
 NO_PART = ("handout.py",)

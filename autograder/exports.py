@@ -171,7 +171,7 @@ def _lti(f: Final, about: About) -> dict[str, Any]:
 def of_gradescope(finals: Finals, about: About) -> dict[str, str]:
     """A results.json for each student who handed in."""
     return {
-        f.person.student: _json(gradescope.results(f.record, about.hints, f.points))
+        f.person.student: _json(gradescope.results(f.record, about.hints, f.points, f.asks_human))
         for f in finals.rows
         if f.record is not None
     }

@@ -83,7 +83,9 @@ def of_records(
     for record in records:
         mark = score.mark(record)
         person = roster.people.get(mark.student, Person(mark.student))
-        rows[mark.student] = Final(person, mark.points, 0.0, mark.max_points, True, record=record)
+        waits = bool(record.get("by_hand"))  # nobody has given these points
+        both = {"asks_human": waits, "record": record}
+        rows[mark.student] = Final(person, mark.points, 0.0, mark.max_points, True, **both)
     return Finals(assignment, title, max_points, None, tuple(rows[s] for s in sorted(rows)))
 
 

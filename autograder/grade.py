@@ -92,40 +92,38 @@ def grade(
     names = classroom.students(assignment.id, students)
     if not names:
         raise CourseError(f"no submission in {classroom.root}/submitted/{students}/{assignment.id}")
-    job = Job(
-        assignment.root.resolve(),
-        assignment.id,
-        classroom.secret(),
-        ready(allow_unsandboxed),
-        limits=limits or sandbox.Limits(),
-        digest=assignment.digest if cluster else "",
-    )
-    known = classroom.results(assignment.id)
-    folder = Classroom(classroom.root.resolve())  # a worker may stand in another folder
-    read = (lambda _: None) if force else known.latest
-    tasks = (Task(s, folder.submission(assignment.id, s), read(s)) for s in names)
-    graded, reused, ran, lost = 0, 0, 0, []
-    work = scale.imap(
-        Grader(job),
-        tasks,
-        jobs=jobs or scale.default_jobs(),
-        limit_s=job.limits.total_s + MARGIN_S,
-        fatal=(CourseError,),
-        cluster=cluster,
-    )
-    with contextlib.closing(known), contextlib.closing(work):
-        for n, done in enumerate(work, 1):
-            student = done.item.student
-            if done.lost:
-                lost.append(student)
-                known.append(lost_record(assignment, student, job.backend, done.lost))
-            elif done.value is not None:
-                known.append(done.value)
-                graded, ran = graded + 1, ran + done.value["ran"]
-            else:
-                reused += 1
-            if progress:
-                progress(student, n, len(names))
+    limits, jobs = limits or sandbox.Limits(), jobs or scale.default_jobs()
+    limit_s, graded, reused, ran, lost = limits.total_s + MARGIN_S, 0, 0, 0, []
+    with contextlib.closing(scale.Pool(jobs, limit_s)) as pool:
+        if not cluster:  # they load what they need, and get nothing before the sandbox has held
+            pool.begin(len(names), [__name__])
+        job = Job(
+            assignment.root.resolve(),
+            assignment.id,
+            classroom.secret(),
+            ready(allow_unsandboxed),
+            limits=limits,
+            digest=assignment.digest if cluster else "",
+        )
+        known = classroom.results(assignment.id)
+        folder = Classroom(classroom.root.resolve())  # a worker may stand in another folder
+        read = (lambda _: None) if force else known.latest
+        tasks = (Task(s, folder.submission(assignment.id, s), read(s)) for s in names)
+        how = {"jobs": jobs, "limit_s": limit_s, "fatal": (CourseError,)}
+        work = scale.imap(Grader(job), tasks, **how, cluster=cluster, pool=pool)
+        with contextlib.closing(known), contextlib.closing(work):
+            for n, done in enumerate(work, 1):
+                student = done.item.student
+                if done.lost:
+                    lost.append(student)
+                    known.append(lost_record(assignment, student, job.backend, done.lost))
+                elif done.value is not None:
+                    known.append(done.value)
+                    graded, ran = graded + 1, ran + done.value["ran"]
+                else:
+                    reused += 1
+                if progress:
+                    progress(student, n, len(names))
     spent = time.monotonic() - started
     return Summary(assignment.id, len(names), graded, reused, ran, tuple(lost), spent, job.backend)
 

@@ -35,15 +35,23 @@ BUILD = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
 
 
 def results(
-    record: Record, hints: Mapping[str, Hint] | None = None, points: float | None = None
+    record: Record,
+    hints: Mapping[str, Hint] | None = None,
+    points: float | None = None,
+    waits: bool | None = None,
 ) -> dict[str, Any]:
     """A record as Gradescope's results.json; ``points`` where they differ from the record's.
 
-    A check's visibility is Gradescope's own word, so a student sees a hidden one never.
+    A check's visibility is Gradescope's own word, so a student sees a hidden one never. ``waits``
+    says whether a human has yet to give points; nobody has to those of the record alone.
     """
     ladder = SHARED if hints is None else hints
     mark = score.mark(record)
     said = [*record["notes"]]
+    most = record.get("by_hand", {})
+    waits = bool(most) if waits is None else waits
+    if most:
+        said.append(f"{'not ' * waits}in this score: {score.by_hand(most)}")
     if pages.unsandboxed(record):
         said.insert(0, f"{pages.STAMP}: this was graded without a sandbox.")
     return {
@@ -58,6 +66,7 @@ def results(
             "digest": record["digest"],
             "sandbox": record["sandbox"] or "none",
             "unsandboxed": pages.unsandboxed(record),
+            "waits_for_human": waits,
         },
         "tests": [_test(n, row, ladder) for n, row in _numbered(record)],
     }

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from autograder import loans
+from autograder.request import Given
 from autograder.wire import Handle, Observation, StudentError
 
 PLAIN = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, type(None))
@@ -48,6 +49,10 @@ class LocalStudent:
         if name.startswith("__"):
             raise AttributeError(name)
         return lambda *args, **kwargs: self.observe(name, *args, **kwargs).value
+
+    def several(self, name: str, calls: Iterable[Given]) -> Iterator[Any]:
+        """The values of calls that do not depend on each other, ``(args, kwargs)`` of each."""
+        return (self.observe(name, *args, **kwargs).value for args, kwargs in calls)
 
     def workshop(self, name: str, program: str, packages: Iterable[Path] = ()) -> LocalStudent:
         """The same code in this process, with what is installed here; it is not sandboxed."""

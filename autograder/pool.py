@@ -9,6 +9,7 @@ time limits. Must not know: what the function does, retries, clusters.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import multiprocessing
 import os
@@ -20,7 +21,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -35,7 +36,7 @@ import json, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
 sys.path[:] = json.loads(sys.argv[1])
 from autograder import pool
-pool.work(int(sys.argv[2]))
+pool.work(int(sys.argv[2]), sys.argv[3:])
 """
 
 
@@ -56,12 +57,18 @@ Held = tuple[int, Any, int]  # number, item, which try
 
 
 class Pool:
-    """Up to ``jobs`` processes of this machine."""
+    """Up to ``jobs`` processes of this machine, which work on items with ``function``."""
 
-    def __init__(self, function: Callable[[Any], Any], jobs: int, limit_s: float) -> None:
-        self._function, self._jobs, self._limit_s = function, max(1, jobs), limit_s
+    def __init__(
+        self, jobs: int, limit_s: float, function: Callable[[Any], Any] | None = None
+    ) -> None:
+        self.function, self._jobs, self._limit_s = function, max(1, jobs), limit_s
         self._idle: list[Worker] = []
         self._busy: list[Worker] = []
+
+    def begin(self, n: int, modules: Iterable[str]) -> None:
+        """Start up to n processes, which import ``modules`` while the function is not known yet."""
+        self._idle += [Worker(modules) for _ in range(min(n, self._jobs))]
 
     @property
     def room(self) -> bool:
@@ -74,9 +81,9 @@ class Pool:
 
     def give(self, held: Held) -> None:
         """Start work on an item."""
-        worker = self._idle.pop() if self._idle else Worker(self._function)
+        worker = self._idle.pop() if self._idle else Worker()
         self._busy.append(worker)
-        worker.give(held)
+        worker.give(held, self.function)
 
     def finished(self) -> list[tuple[Held, Outcome]]:
         """Wait for some worker; what became of its item, once or several."""
@@ -132,24 +139,27 @@ class Pool:
 class Worker:
     """One process and the item it holds."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    def __init__(self, modules: Iterable[str] = ()) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
         # not multiprocessing.Process: a Dask worker is one, and may have none of its own
+        told = json.dumps(sys.path), str(theirs.fileno()), *modules
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", WORK, json.dumps(sys.path), str(theirs.fileno())],
+            [sys.executable, "-I", "-c", WORK, *told],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
         self.holds: Held = (0, None, 0)
         self.until = float("inf")
-        with contextlib.suppress(OSError):
-            self.pipe.send(function)
+        self._knows_function = False
 
-    def give(self, held: Held) -> None:
+    def give(self, held: Held, function: Callable[[Any], Any]) -> None:
         self.holds = held
         self.until = time.monotonic() + START_S
         with contextlib.suppress(OSError):  # it is dead; its closed pipe says so at the next wait
+            if not self._knows_function:
+                self.pipe.send(function)
+                self._knows_function = True
             self.pipe.send(held[1])
 
     def stop(self, idle: bool = False) -> None:
@@ -162,7 +172,7 @@ class Worker:
                 return
 
 
-def work(descriptor: int) -> None:
+def work(descriptor: int, modules: Iterable[str]) -> None:
     """The life of a worker: a function, then items in, outcomes out, until the pipe closes."""
 
     def leave(*_: object) -> None:  # by an exception, so that what is held is let go
@@ -172,6 +182,8 @@ def work(descriptor: int) -> None:
     signal.signal(signal.SIGTERM, leave)
     pipe = Connection(descriptor)
     threading.Thread(target=_end_with, args=(descriptor,), daemon=True).start()
+    for module in modules:
+        importlib.import_module(module)
     with contextlib.ExitStack() as stack:
         try:
             function, entered = pipe.recv(), False

@@ -52,6 +52,7 @@ class Class:
     marks: list[Mark] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     holes: dict[str, float] = field(default_factory=dict)  # most points per hole
+    by_hand: dict[str, float] = field(default_factory=dict)  # most points that a human gives
     titles: dict[str, str] = field(default_factory=dict)  # of the checks
     passing: Counter[str] = field(default_factory=Counter)
     taken: Counter[str] = field(default_factory=Counter)
@@ -65,6 +66,7 @@ class Class:
         self.seconds.append(record["seconds"])
         for hole, (_, most) in mark.holes.items():
             self.holes[hole] = max(most, self.holes.get(hole, 0.0))
+        self.by_hand |= record.get("by_hand", {})
         for row in record["results"]:
             self.titles[row["check"]] = f"{row['hole']}: {row['title']}"
             self.taken[row["check"]] += 1
@@ -112,7 +114,16 @@ def page(
 ) -> str:
     """The report as HTML; ``links(student, assignment)`` gives the address of a feedback page."""
     names = SHARED if hints is None else hints
-    percents = [m.percent for m in everyone.marks]
+    found = standings or {}
+    counts = [found[m.student].score if m.student in found else m.points for m in everyone.marks]
+    percents = [
+        100 * got / m.max_points if m.max_points else 0.0
+        for got, m in zip(counts, everyone.marks, strict=True)
+    ]
+    waiting = sum(
+        found[m.student].waits if m.student in found else bool(everyone.by_hand)
+        for m in everyone.marks
+    )
     tags = [
         (tag, names[tag].title if tag in names else "", n)
         for tag, n in everyone.tags.most_common(MOST_TAGS)
@@ -126,15 +137,17 @@ def page(
         everyone=everyone,
         mean=statistics.fmean(percents) if percents else None,
         median=statistics.median(percents) if percents else None,
-        full=sum(m.full for m in everyone.marks),
+        full=sum(p >= 100 for p in percents),
+        waiting=waiting if everyone.by_hand else 0,
+        by_hand=sum(everyone.by_hand.values()),
         total_s=sum(everyone.seconds),
         tags=tags,
-        charts=charts(everyone, tags) if percents else {},
+        charts=charts(everyone, percents, tags) if percents else {},
         sections=list(sections),
         standings=bool(standings),
         rows=[
-            _row(m, s, everyone, links) | _standing(m, standings or {})
-            for m, s in zip(everyone.marks, everyone.seconds, strict=True)
+            _row(m, s, everyone, links) | _standing(m, found) | {"percent": p}
+            for m, s, p in zip(everyone.marks, everyone.seconds, percents, strict=True)
         ],
     )
 
@@ -172,7 +185,9 @@ def _links(course_dir: Path | str, path: Path | str) -> Any:
     return link
 
 
-def charts(everyone: Class, tags: list[tuple[str, str, int]]) -> dict[str, Any]:
+def charts(
+    everyone: Class, percents: list[float], tags: list[tuple[str, str, int]]
+) -> dict[str, Any]:
     """Four charts as SVG, safe to put into the page."""
     n = len(everyone.marks)
     shares = [
@@ -181,7 +196,7 @@ def charts(everyone: Class, tags: list[tuple[str, str, int]]) -> dict[str, Any]:
     ]
     common = [(f"{tag}: {name}" if name else tag, count) for tag, name, count in tags]
     drawn = {
-        "scores": _svg(lambda axes: _histogram(axes, everyone), 6.2, 2.9),
+        "scores": _svg(lambda axes: _histogram(axes, percents), 6.2, 2.9),
         "seconds": _svg(lambda axes: _seconds(axes, everyone.seconds), 6.2, 2.9),
         "passing": _svg(lambda axes: _bars(axes, shares, 100, "% of students"), 11, _high(shares)),
     }
@@ -197,9 +212,9 @@ def _high(rows: list[Any]) -> float:
     return 0.75 + 0.235 * len(rows)
 
 
-def _histogram(axes: Axes, everyone: Class) -> None:
-    """Ten bins of a tenth of the points each."""
-    counts = Counter(min(9, int(m.percent / 10 + 1e-9)) for m in everyone.marks)
+def _histogram(axes: Axes, percents: list[float]) -> None:
+    """Ten bins of a tenth of the points each; extra credit counts to the last."""
+    counts = Counter(min(9, int(p / 10 + 1e-9)) for p in percents)
     heights = [counts[i] for i in range(10)]
     bars = axes.bar([10 * i + 5 for i in range(10)], heights, width=9.2, color=BLUE)
     axes.bar_label(bars, [str(h) if h else "" for h in heights], padding=2, color=INK)

@@ -19,6 +19,7 @@ from typing import Any
 
 from autograder import attacks, loans
 from autograder.errors import SandboxUnavailable
+from autograder.request import NOTHING, Given, encode_request
 from autograder.walls import BACKENDS, Backend, Tools
 from autograder.watch import PATIENCE, Limits, Stopped, exact_cpu_seconds
 from autograder.wire import (
@@ -29,7 +30,6 @@ from autograder.wire import (
     Reply,
     StudentError,
     clean_text,
-    encode_request,
 )
 from autograder.worker import Server, Worker
 
@@ -75,6 +75,7 @@ class Student:
         self._spent_s = 0.0
         self._unloadable: dict[str, StudentError] = {}
         self._timeouts: dict[str, int] = {}
+        self._apart = False  # no calls travel together any more
         self._released: list[int] = []
         self.measured: dict[str, Any] = {}  # what checks found out once for this submission
         self._printed = ["", ""]
@@ -97,6 +98,23 @@ class Student:
         """Call a function and see what it did besides: arguments after, shared memory, warnings."""
         reply, seconds = self._ask(name, None, args, kwargs, observe=True)
         return self._read(reply, lambda r: r.observation(seconds))
+
+    def several(self, name: str, calls: Iterable[Given]) -> Iterator[Any]:
+        """The values of calls that do not depend on each other, ``(args, kwargs)`` of each.
+
+        They travel together, which costs less than one by one; the first that raises ends it. Where
+        their process is stopped they are made again, one by one, and so are all later ones, as if
+        they had never travelled: what each is limited to and charged with stays the same.
+        """
+        calls, before = list(calls), (self._spent_s, dict(self._timeouts))
+        try:
+            replies = None if self._apart or not calls else self._together(name, calls)
+        except StudentError:
+            replies, self._apart, (self._spent_s, self._timeouts) = None, True, before
+        if replies is None:
+            yield from (self._call(name, *args, **kwargs) for args, kwargs in calls)
+        else:
+            yield from (self._read(reply, Reply.value) for reply in replies)
 
     def workshop(self, name: str, program: str, packages: Iterable[Path] = ()) -> Student:
         """Trusted code behind the same kind of walls, where it may run compilers.
@@ -164,16 +182,12 @@ class Student:
         """
         self._enter()
         process = self._generation
-        self._plant(KEEP + source)
+        self._load(PLANTED, KEEP + source)
         try:
             yield
         finally:
             if self._worker is not None and self._generation == process:
-                self._plant(RESTORE, UPROOTED)
-
-    def _plant(self, source: str, name: str = PLANTED) -> None:
-        reply = self._exchange(name, {"op": "load", "name": name, "source": source})
-        self._read(reply, Reply.value)
+                self._load(UPROOTED, RESTORE)
 
     @contextmanager
     def instead(self, source: str) -> Iterator[Student]:
@@ -200,9 +214,25 @@ class Student:
     def _call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         return self._read(self._ask(name, None, args, kwargs)[0], Reply.value)
 
+    def _together(self, name: str, calls: list[Given]) -> list[Reply]:
+        """The replies to calls that travel together, up to the first that raised."""
+        self._allow(name, None, [v for args, kw in calls for v in (*args, *kw.values())])
+        request = {"op": "call", "name": name, "on": None, "observe": False}
+        reply = self._exchange(name, request, calls=calls)
+        return self._read(reply, lambda r: r.each(len(calls)))
+
     def _ask(
         self, name: str, on: Handle | None, args: tuple, kwargs: dict, observe: bool = False
     ) -> tuple[Reply, float]:
+        self._allow(name, on, (on, *args, *kwargs.values()))
+        number = on._number if on is not None else None
+        request = {"op": "call", "name": name, "on": number, "observe": observe}
+        start = time.perf_counter()
+        reply = self._exchange(name, request, args, kwargs)
+        return reply, time.perf_counter() - start
+
+    def _allow(self, name: str, on: Handle | None, given: Iterable[Any]) -> None:
+        """Have a process that a call may be sent to. Raises StudentError where none may."""
         if self._timeouts.get(name, 0) >= MAX_TIMEOUTS:
             raise StudentError("timeout", f"{name} was stopped {MAX_TIMEOUTS} times: not called")
         self._enter()
@@ -211,16 +241,13 @@ class Student:
         if self._parts and self._lent_to != self._generation:
             self._load("lent", loans.source(self._parts))
             self._lent_to = self._generation
-        for handle in (on, *args, *kwargs.values()):
+        for handle in given:
             if isinstance(handle, Handle) and handle._owner.generation != self._generation:
                 raise StudentError("killed", f"{handle!r} was lost when its process ended")
-        number = on._number if on is not None else None
-        request = {"op": "call", "name": name, "on": number, "observe": observe}
-        start = time.perf_counter()
-        reply = self._exchange(name, request, args, kwargs)
-        return reply, time.perf_counter() - start
 
-    def _exchange(self, name: str, request: dict, args: tuple = (), kwargs: dict | None = None):
+    def _exchange(
+        self, name: str, request: dict, args=(), kwargs=NOTHING, calls: Iterable[Given] = ()
+    ) -> Reply:
         left_s = self._limits.total_s - self._spent_s
         if left_s <= 0:
             raise StudentError(
@@ -229,7 +256,7 @@ class Student:
         self._n_requests += 1
         released, self._released = self._released, []
         request |= {"id": self._n_requests, "release": released}
-        frame = encode_request(request, args, kwargs or {})
+        frame = encode_request(request, args, kwargs, calls)
         start = time.monotonic()
         try:
             reply = self._reply(self._worker.exchange(frame, left_s))
@@ -255,9 +282,9 @@ class Student:
             raise BadFrame(f"a call of {clean_text(reply.asks)[:100]}, which is not lent now")
         args, kwargs = reply.asked()
         try:
-            return encode_request({}, loans.answer(self._parts, reply.asks, args, kwargs), {})
+            return encode_request({}, loans.answer(self._parts, reply.asks, args, kwargs))
         except (loans.Refused, TypeError, ValueError, RecursionError) as refused:
-            return encode_request({"error": clean_text(str(refused))}, (), {})
+            return encode_request({"error": clean_text(str(refused))})
 
     def _reply(self, frame: Frame) -> Reply:
         reply, blobs = self._guard(frame.parse)

@@ -56,6 +56,7 @@ def imap(
     limit_s: float,
     fatal: tuple[type[Exception], ...] = (),
     cluster: str | None = None,
+    pool: Pool | None = None,
 ) -> Iterator[Done]:
     """Yield a Done for each item as it finishes, in any order, with ``jobs`` processes.
 
@@ -63,13 +64,17 @@ def imap(
     and left at its end, so it can hold what is costly to make. An exception of ``function`` loses
     the item as a dead worker does, but one of the kinds ``fatal`` concerns all items and is raised
     here. ``cluster`` is the address of a Dask scheduler, whose workers are used then, or "local"
-    for one of ``jobs`` workers made here. Closing the iterator, or Ctrl-C, ends the workers; what
-    was yielded stays yielded. ClusterUnavailable where the cluster is not there or is lost.
+    for one of ``jobs`` workers made here; without it the processes may be those of a ``pool`` that
+    has begun. Closing the iterator, or Ctrl-C, ends the workers; what was yielded stays yielded.
+    ClusterUnavailable where the cluster is not there or is lost.
     """
     fresh = ((n, item, 1) for n, item in enumerate(items))
     again: deque[Held] = deque()
     finished: list[Done] = []
-    pool = Cluster(function, cluster, jobs, limit_s) if cluster else Pool(function, jobs, limit_s)
+    if cluster:
+        pool = Cluster(function, cluster, jobs, limit_s)
+    pool = pool or Pool(jobs, limit_s)
+    pool.function = function
     try:
         while True:
             while pool.room and (held := next(fresh, None) or (again and again.popleft())):
@@ -205,7 +210,7 @@ def beside(function: Callable[[Any], Any], run: str, item: Any, limit_s: float) 
     thread = threading.get_ident()
     if thread in pools and pools[thread][0] != run:  # of a grader that was killed
         pools.pop(thread)[1].close()
-    pool = pools.setdefault(thread, (run, Pool(function, 1, limit_s)))[1]
+    pool = pools.setdefault(thread, (run, Pool(1, limit_s, function)))[1]
     pool.give((0, item, 1))
     while True:
         for _, outcome in pool.finished():

@@ -91,6 +91,11 @@ def mark(record: Mapping[str, Any]) -> Mark:
     )
 
 
+def by_hand(most: Mapping[str, float]) -> str:
+    """The points that a human gives, in words: ``points by hand for why (4 at most)``."""
+    return f"points by hand for {', '.join(most)} ({sum(most.values()):g} at most)"
+
+
 def share_passing(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
     """For each check how many submissions passed it, of how many."""
     counts: dict[str, tuple[int, int]] = {}

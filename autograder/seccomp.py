@@ -2,8 +2,8 @@
 
 Owns: the tables of calls and the program. Must not know: processes, backends, checks.
 The worker installs the program on itself after NumPy is loaded and before it reads a request
-(child.install_filter), so neither fork nor exec is needed any more and both are denied: with them
-go fork bombs, leftovers and every set-uid program. Read before: child.py.
+(forkserver.install_filter), so neither fork nor exec is needed any more and both are denied: with
+them go fork bombs, leftovers and every set-uid program. Read before: forkserver.py.
 """
 
 from __future__ import annotations

@@ -27,11 +27,13 @@ class Standing:
     by_hand: Mapping[str, float] = field(default_factory=dict)  # hole -> a human's points
     extra: Mapping[str, float] = field(default_factory=dict)  # hole -> extra credit
     comments: Mapping[str, str] = field(default_factory=dict)  # hole -> what a human wrote
+    waits: bool = False  # somebody has yet to look
 
     @property
     def plain(self) -> bool:
-        """Nothing but our own points: no human, no penalty, not late."""
-        return not (self.penalty or self.late_s or self.by_hand or self.extra or self.comments)
+        """Nothing but our own points: no human, none waited for, no penalty, not late."""
+        human = self.by_hand or self.extra or self.comments or self.waits
+        return not (self.penalty or self.late_s or human)
 
 
 def of(book: Ledger, students: Iterable[str]) -> dict[str, Standing]:
@@ -84,4 +86,5 @@ def _standing(book: Ledger, row: Any, points: list[Any], said: list[Any]) -> Sta
             for c in said
             if c.cell_id in holes and c.manual_comment
         },
+        waits=any(p.needs_manual_grade for p in mine),
     )

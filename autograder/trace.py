@@ -7,12 +7,13 @@ where the code runs, points, seeds. Read before: wire.py, difference.py.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from autograder.difference import summary
+from autograder.request import Given
 from autograder.wire import Handle
 
 MAX_CALLS = 8  # of an object's methods, that are shown
@@ -36,16 +37,30 @@ class Traced:
         def call(*args: Any, **kwargs: Any) -> Any:
             shift = name == "observe" and bool(args)
             called, given = (args[0], args[1:]) if shift else (name, args)
-            self._calls.pop(called, None)  # so that the latest stands last
-            self._calls[called] = (given, kwargs)
+            self._keep(called, given, kwargs)
             value = target(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
-            if isinstance(value, Handle):
-                self._story.clear()
-                self._story.append(_shown(called, given, kwargs))
-                return TracedHandle(value, self._story)
-            return value
+            return self._traced(value, called, given, kwargs)
 
         return call
+
+    def several(self, name: str, calls: Iterable[Given]) -> Iterator[Any]:
+        """The values of calls that travel together; the latest call is the one whose value came."""
+        calls = list(calls)
+        values = self._student.several(name, [_plain(call) for call in calls])
+        for args, kwargs in calls:
+            self._keep(name, args, kwargs)
+            yield self._traced(next(values), name, args, kwargs)
+
+    def _keep(self, name: str, args: tuple, kwargs: dict[str, Any]) -> None:
+        self._calls.pop(name, None)  # so that the latest stands last
+        self._calls[name] = (args, kwargs)
+
+    def _traced(self, value: Any, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+        if not isinstance(value, Handle):
+            return value
+        self._story.clear()
+        self._story.append(_shown(name, args, kwargs))
+        return TracedHandle(value, self._story)
 
     # What a check asks of the student's side itself, and no call of theirs.
 

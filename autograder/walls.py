@@ -2,7 +2,7 @@
 
 Owns: BACKENDS (a row per kind: when it can be tried, the command that starts the server inside),
 the list of files that Python and NumPy need. Must not know: the protocol, submissions, checks.
-Read before: child.py, seccomp.py, landlock.py.
+Read before: forkserver.py, seccomp.py, landlock.py.
 
 Inside are the interpreter, its standard library, NumPy alone out of site-packages, the system's
 shared libraries and a scratch folder; not the course, the engine, the grader, /proc, or a home.
@@ -28,6 +28,7 @@ import numpy
 from autograder import landlock
 
 LINUX = sys.platform == "linux"
+PROGRAM = "forkserver.py"
 SCRATCH_NAME = "autograder-scratch"
 SCRATCH_BYTES, SCRATCH_FILES = 16 << 20, 1000
 SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32")
@@ -98,7 +99,7 @@ def bubblewrap_as_root(control: int, tools: Tools | None = None) -> Launch:
         *("--cap-drop", "ALL", *itertools.chain(*keep)),
         *_view(tools, setpriv=setpriv),
         *("/sandbox/setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *drop, "--"),
-        *_python("/sandbox/child.py", control, "/sandbox"),
+        *_python(f"/sandbox/{PROGRAM}", control, "/sandbox"),
     ]
     return Launch(argv, _environment("/scratch"), "/", "/scratch", uid=uid)
 
@@ -109,7 +110,7 @@ def bubblewrap_as_user(control: int, tools: Tools | None = None) -> Launch:
         *_bwrap(),
         *("--unshare-user", "--cap-drop", "ALL"),
         *_view(tools),
-        *_python("/sandbox/child.py", control, "/sandbox"),
+        *_python(f"/sandbox/{PROGRAM}", control, "/sandbox"),
     ]
     return Launch(argv, _environment("/scratch"), "/", "/scratch")
 
@@ -138,7 +139,8 @@ def _view(tools: Tools | None, setpriv: str | None = None) -> Iterator[str]:
         yield from ("--dev-bind", device, device)
     for package in _packages(tools):
         yield from ("--ro-bind", str(package), f"/sandbox/{package.name}")
-    yield from ("--ro-bind", str(_child_file()), "/sandbox/child.py")
+    for part in _program():
+        yield from ("--ro-bind", str(part), f"/sandbox/{part.name}")
     if setpriv:
         yield from ("--ro-bind", setpriv, "/sandbox/setpriv")
     yield from ("--perms", "1777", "--size", str(SCRATCH_BYTES), "--tmpfs", "/scratch")
@@ -152,7 +154,7 @@ def landlocked(control: int, tools: Tools | None = None) -> Launch:
     capabilities. The names and sizes of files outside can be seen, nothing in them.
     """
     scratch = _scratch_folder()
-    linked, child, work = _furnished(scratch, tools)
+    linked, work = _furnished(scratch, tools)
     uid = unused_uid() if os.geteuid() == 0 and _all_may_read() else None
     if uid is not None:
         scratch.chmod(0o711)
@@ -167,7 +169,7 @@ def landlocked(control: int, tools: Tools | None = None) -> Launch:
         "write": [str(work), "/dev/null"],
         "folders": tools is not None,
         "uid": uid,
-        "argv": _python(str(child), control, str(linked)),
+        "argv": _python(str(linked / PROGRAM), control, str(linked)),
     }
     argv = _python(landlock.__file__, json.dumps(how))
     return Launch(argv, _environment(str(work)), str(work), str(work), scratch, uid)
@@ -176,20 +178,21 @@ def landlocked(control: int, tools: Tools | None = None) -> Launch:
 def unconfined(control: int, tools: Tools | None = None) -> Launch:
     """No walls: the submission may do what we may do."""
     scratch = _scratch_folder()
-    linked, child, work = _furnished(scratch, tools)
-    argv = _python(str(child), control, str(linked))
+    linked, work = _furnished(scratch, tools)
+    argv = _python(str(linked / PROGRAM), control, str(linked))
     return Launch(argv, _environment(str(work)), str(work), str(work), scratch)
 
 
-def _furnished(scratch: Path, tools: Tools | None) -> tuple[Path, Path, Path]:
-    """In our own file system: the folder of packages, the child in it, the folder to work in."""
+def _furnished(scratch: Path, tools: Tools | None) -> tuple[Path, Path]:
+    """In our own file system: the folder of packages and of the program, the folder to work in."""
     linked, work = scratch / "packages", scratch / "scratch"
     linked.mkdir(mode=0o755)
     work.mkdir()
     for package in _packages(tools):
         (linked / package.name).symlink_to(package)
-    shutil.copyfile(_child_file(), linked / "child.py")
-    return linked, linked / "child.py", work
+    for part in _program():
+        shutil.copyfile(part, linked / part.name)
+    return linked, work
 
 
 def _scratch_folder() -> Path:
@@ -230,8 +233,9 @@ def _interpreter() -> Path:
     return Path(getattr(sys, "_base_executable", "") or sys.executable).resolve()
 
 
-def _child_file() -> Path:
-    return Path(__file__).with_name("child.py")
+def _program() -> list[Path]:
+    """The files of ours that run inside."""
+    return [Path(__file__).with_name(name) for name in (PROGRAM, "child.py")]
 
 
 def _packages(tools: Tools | None) -> list[Path]:

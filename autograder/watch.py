@@ -3,8 +3,8 @@
 Owns: Limits, Stopped, Watch (time, processor time, memory, files, every 20 ms). Must not know:
 pipes, frames, how a process is killed. Read before: walls.py.
 
-The kernel holds a process to its limits as well (child.become_worker); what it can't count, memory
-in use and seconds, is counted here.
+The kernel holds a process to its limits as well (forkserver.become_worker); what it can't count,
+memory in use and seconds, is counted here.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """The trusted end of the pipe to a submission: frames of JSON and raw .npy, parsed as data.
 
-Owns: the encoding of arguments, the parsing of replies, StudentError, Observation, Handle.
-Must not know: processes, sandboxes, checks. Read before: errors.py; child.py has the other end.
+Owns: the parsing of replies, StudentError, Observation, Handle. Must not know: processes,
+sandboxes, checks. Read before: errors.py; child.py has the other end, request.py makes requests.
 
 A frame is ``u32 bytes of JSON, u32 number of blobs, u64 size of each blob, JSON, blobs``, little
 endian. In the JSON numbers, strings, booleans, None and lists stand for themselves; everything
 else is an object of one key: array, scalar, bytes (number of a blob), tuple, set, dict (pairs),
-complex, dtype, object (what stays in the child: its number there and the name of its type). A
-reply may be a call of a function that was lent (loans.py); its answer is another request.
+complex, dtype, object (what stays in the child: its number there and the name of its type). In a
+reply the blob of an array is a .npy; a request says ``[number of the blob, place in it, dtype,
+shape]``, and its small arrays stand side by side in the first blob, because a call takes many.
+A reply may be a call of a function that was lent (loans.py); its answer is another request.
 Nothing is ever unpickled; what comes back may be forged and can only be a value to compare.
 """
 
@@ -46,7 +48,6 @@ DTYPES = {
         *(">i2", ">i4", ">i8", ">u2", ">u4", ">u8", ">f2", ">f4", ">f8", np.longdouble),
     )
 }
-ARRAYS, PLAIN = (np.ndarray, np.generic), (bool, int, float, str)
 CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -96,62 +97,6 @@ class Handle:
 
     def __del__(self) -> None:
         self._owner.release(self._number)
-
-
-def encode_request(request: dict[str, Any], args: tuple, kwargs: dict[str, Any]) -> bytes:
-    """The frame for a request: ``request`` is plain JSON, ``args`` and ``kwargs`` any data.
-
-    Raises TypeError for a value that is no data.
-    """
-    blobs: list[bytes] = []
-    body = request | {
-        "args": [_encode(a, blobs) for a in args],
-        "kwargs": {k: _encode(v, blobs) for k, v in kwargs.items()},
-    }
-    text = json.dumps(body).encode()
-    head = struct.pack(f"<II{len(blobs)}Q", len(text), len(blobs), *map(len, blobs))
-    return b"".join([head, text, *blobs])
-
-
-def _encode(value: Any, blobs: list[bytes]) -> Any:
-    if isinstance(value, ARRAYS):
-        blobs.append(write_npy(np.asarray(value)))
-        return {"array" if isinstance(value, np.ndarray) else "scalar": len(blobs) - 1}
-    if value is None or isinstance(value, PLAIN):
-        return value
-    if isinstance(value, bytes):
-        blobs.append(value)
-        return {"bytes": len(blobs) - 1}
-    if isinstance(value, complex):
-        return {"complex": [value.real, value.imag]}
-    if isinstance(value, list):
-        return [_encode(v, blobs) for v in value]
-    if isinstance(value, tuple):
-        return {"tuple": [_encode(v, blobs) for v in value]}
-    if isinstance(value, set | frozenset):
-        return {"set": [_encode(v, blobs) for v in value]}
-    if isinstance(value, dict):
-        return {"dict": [[_encode(k, blobs), _encode(v, blobs)] for k, v in value.items()]}
-    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
-        return {"dtype": np.dtype(value).str}
-    if isinstance(value, Handle):
-        return {"object": value._number}
-    raise TypeError(f"a {type(value).__name__} can't be sent to a submission")
-
-
-def write_npy(array: np.ndarray) -> bytes:
-    """The bytes of a .npy file, version 1.0, in C order."""
-    return _npy_start(array.dtype, array.shape) + array.tobytes()
-
-
-@lru_cache(KNOWN_HEADERS)
-def _npy_start(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
-    """What stands before the data; checks send the same few shapes again and again."""
-    if dtype.str not in DTYPES:
-        raise TypeError(f"an array of dtype {dtype} can't be sent to a submission")
-    header = repr({"descr": dtype.str, "fortran_order": False, "shape": shape})
-    header += " " * (-(len(header) + 11) % 64) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
 
 
 def parse_npy(blob: memoryview) -> np.ndarray:
@@ -255,6 +200,18 @@ class Reply:
         if "value" not in self._reply:
             raise BadFrame("a reply of another form")
         return self._decode(self._reply["value"], 0)
+
+    def each(self, n: int) -> list[Reply]:
+        """The replies to ``n`` calls that travelled together, up to the first that raised."""
+        rows = self._reply.get("replies")
+        if not (isinstance(rows, list) and all(isinstance(r, dict) for r in rows)):
+            raise BadFrame("a reply of another form")
+        if not rows or len(rows) > n or (len(rows) < n and "error" not in rows[-1]):
+            raise BadFrame("a reply of another form")
+        found = [Reply(row, [], self._owner) for row in rows]
+        for one in found:
+            one._blobs = self._blobs
+        return found
 
     def observation(self, seconds: float) -> Observation:
         """The value and what else happened. Raises StudentError, BadFrame."""

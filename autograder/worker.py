@@ -2,7 +2,7 @@
 
 Owns: Server (one sandbox, walls up, NumPy loaded), Worker (one process in it with fresh pipes),
 the exchange of frames under limits of time, memory and size. Must not know: what a frame means,
-checks, submissions. Read before: child.py (the other end), walls.py.
+checks, submissions. Read before: forkserver.py (the other end), walls.py.
 
 bubblewrap's ``--die-with-parent`` and the kernel's PDEATHSIG follow the *thread* that started the
 server: start and use one from a single thread that lives longer than it.
@@ -34,7 +34,8 @@ from autograder.wire import BadFrame, Frame
 START_S = 30.0
 KILL_S = 5.0
 LIBRARIES_BYTES = 1 << 29  # address space that the interpreter and NumPy take before any data
-CHUNK = PIPE_BYTES = 1 << 18
+PIPE_BYTES = 1 << 18
+CHUNK = 1 << 16  # a larger buffer would be mapped and unmapped for each read: 16 us
 
 
 class Server:

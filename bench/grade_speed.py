@@ -124,7 +124,8 @@ def hand_in(roots: list[Path], name: str, solutions: Iterable[Solution], assignm
     """Put a notebook for each solution into submitted/ of these folders."""
     released = roots[0] / "release" / assignment.id / f"{assignment.id}.ipynb"
     for i, solution in enumerate(solutions):
-        text = solved(released, solution.sources)
+        sources = {h: f"{s.rstrip()}\n# number {i}\n" for h, s in solution.sources.items()}
+        text = solved(released, sources)  # no cell is another student's to the letter
         for root in roots:
             put(root, f"{name}{i:05d}", assignment, text)
 

@@ -220,13 +220,14 @@ def attention(
     (n_queries, n_heads, width), n_keys, n_groups = q.shape, k.shape[0], k.shape[1]
     mask = np.ones((n_queries, n_keys), bool) if mask is None else np.asarray(mask, bool)
     scale = 1.0 / np.sqrt(width) if scale is None else scale
+    group = np.arange(n_heads) // (n_heads // n_groups)  # that each head reads
     out = np.zeros((n_queries, n_heads, v.shape[-1]))
     with np.errstate(invalid="ignore", over="ignore"):  # what is masked may be NaN or infinite
-        for h in range(n_heads):
-            g = h // (n_heads // n_groups)
-            scores = softcap(q[:, h] @ k[:, g].T * scale, cap)
-            p = softmax(np.where(mask, scores, -np.inf))[:, :, None]
-            out[:, h] = np.sum(np.where(mask[:, :, None], p * v[:, g], 0.0), axis=1)
+        scores = q.transpose(1, 0, 2) @ k[:, group].transpose(1, 2, 0) * scale  # (H, T, S)
+        p = softmax(np.where(mask, softcap(scores, cap), -np.inf))
+        for h, g in enumerate(group):  # one by one, for memory's sake
+            weighed = p[h][:, :, None] * v[:, g]
+            out[:, h] = np.sum(np.where(mask[:, :, None], weighed, 0.0), axis=1)
     return out
 
 

@@ -48,6 +48,7 @@ def test_a_wheel_carries_what_its_commands_need_and_no_solution(wheels, student)
     assert {
         "minengine/models/tiny-shakespeare.gguf",
         "autograder/child.py",
+        "autograder/forkserver.py",
         "quizzes/bank/2.1.yaml",
         "quizzes/web/quiz.js",
         "quizzes/web/quiz.css",

@@ -2,7 +2,7 @@
 
 Owns: what is checked, on which inputs, within which tolerance. Must not know: solutions, sandboxes,
 seeds. Read before: handout.py (the contract), minengine/oracle.py (the meaning), mistakes.py (what
-each known mistake gives, so that a failure can be named).
+each known mistake gives, so that a failure can be named), agreement.py, composition.py.
 
 Inputs are small and chosen so that a mistake shows in few checks. A mistake in a part costs its
 points at the part, one in the layer at the layer: what follows from them passes (composition.py).
@@ -11,17 +11,17 @@ points at the part, one in the layer at the layer: what follows from them passes
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import mistakes
 import numpy as np
+from agreement import HEADS, agrees, all_agree, named, untouched
 from composition import (
     TOLERANCE,
     cache_agrees,
     changed,
     feed,
     layer_agrees,
-    layer_of,
+    layers_of,
     normal,
     problem,
     unpacked,
@@ -30,61 +30,18 @@ from composition import (
 from autograder.checks import check, close, expect_dtype, require
 from minengine import oracle
 
-# float32 rounds at 6e-8 and sums here have at most 24 terms: a part is right to 1e-5 of its values,
-# angles of some hundred radians to 3e-5. Mistakes differ by far more.
-ROWS = {"rtol": 1e-4, "atol": 3e-5}
-HEADS = {"rtol": 1e-4, "atol": 1e-4, "axes": ("token", "head", "dimension")}
-TOLERANCES = {
-    "rms_norm": ROWS,
-    "rope": HEADS,
-    "causal_mask": {"rtol": 0, "atol": 0, "axes": ("query", "key")},
-    "attention": HEADS,
-    "swiglu": ROWS,
-}
-HALF = {"rtol": 4e-3, "atol": 5e-2}  # a float16 result fails for its dtype, not for its rounding
 FLOATS = [np.float32, np.float64]
-
-
-def agrees(student: Any, hole: str, *args: Any, got: Any = None, what: str = "") -> str | None:
-    """Require of ``hole(*args)`` what the oracle gives; a known mistake is named by its tag."""
-    got = getattr(student, hole)(*args) if got is None else got
-    want = getattr(oracle, hole)(*args)
-    tolerance = TOLERANCES[hole] | (HALF if getattr(got, "dtype", None) == np.float16 else {})
-    return close(got, want, near=named(hole, args), what=what or hole, **tolerance)
-
-
-def named(hole: str, args: tuple) -> dict[str, Any]:
-    """What each mistake known in ``hole`` gives on these arguments, computed when asked for."""
-    return {tag: partial(mistake, *args) for tag, mistake in mistakes.PARTS[hole].items()}
-
-
-def untouched(seen: Any, *args: Any) -> None:
-    """Require that a call left its arguments alone and gave back memory of its own."""
-    pairs = zip(arrays(seen.args_after), arrays(args), strict=True)
-    same = all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
-    require(same, "an argument was changed in place; the caller still needs it", "input-changed")
-    message = "the result shares memory with an argument: a change of one would change the other"
-    require(not seen.shares_memory, message, "result-is-a-view")
-
-
-def arrays(value: Any) -> list[np.ndarray]:
-    """The arrays in nested lists, tuples and dicts, in order."""
-    if isinstance(value, dict):
-        value = [value[key] for key in sorted(value)]
-    if isinstance(value, list | tuple):
-        return [a for v in value for a in arrays(v)]
-    return [value] if isinstance(value, np.ndarray) else []
 
 
 @check(hole="rms_norm", points=2, title="a row is divided by the root of its own mean square")
 def rms_norm_values(student, rng):
     x, weight = np.array([[3, 1, -1, 5]], np.float32), np.array([1, 2, 1, 1], np.float32)
-    agrees(student, "rms_norm", x, weight, what="the example")
-    n = int(rng.integers(3, 6))
+    example, n = (x, weight), int(rng.integers(3, 6))
     x = normal(rng, n, 8)
     # Rows of no mean, of different size, none tiny: a mean or an eps gone wrong shows elsewhere.
     x = (x - x.mean(-1, keepdims=True)) * np.linspace(2, 30, n, dtype=np.float32)[:, None]
-    return agrees(student, "rms_norm", x, rng.uniform(0.5, 2, 8).astype(np.float32))
+    drawn = x, rng.uniform(0.5, 2, 8).astype(np.float32)
+    all_agree(student, "rms_norm", {"the example": example, "rms_norm": drawn})
 
 
 @check(hole="rms_norm", points=1, title="the mean of a row is not subtracted", visibility="hidden")
@@ -113,10 +70,10 @@ def rms_norm_contract(student, rng):
 
 @check(hole="rope", points=2, title="the pair (2i, 2i+1) turns by position times frequency")
 def rope_values(student, rng):
-    example = np.array([[[1, 0, 1, 0]]] * 3, np.float32)
-    agrees(student, "rope", example, np.arange(3), what="the example")
+    example = np.array([[[1, 0, 1, 0]]] * 3, np.float32), np.arange(3)
     n = int(rng.integers(4, 7))
-    return agrees(student, "rope", normal(rng, n, 3, 8), np.arange(n))
+    drawn = normal(rng, n, 3, 8), np.arange(n)
+    all_agree(student, "rope", {"the example": example, "rope": drawn})
 
 
 @check(hole="rope", points=1, title="the base is the one passed", visibility="hidden")
@@ -145,17 +102,20 @@ def rope_contract(student, rng):
 
 @check(hole="causal_mask", points=2, title="bool, True on and below the diagonal when T = S")
 def causal_mask_square(student, rng):
-    for n in (4, 1, int(rng.integers(5, 9))):
+    sizes = [(n, n) for n in (4, 1, int(rng.integers(5, 9)))]
+    masks = student.several("causal_mask", [(size, {}) for size in sizes])
+    for (n, _), got in zip(sizes, masks, strict=True):
         what = f"causal_mask({n}, {n})"
-        got = student.causal_mask(n, n)
         expect_dtype(got, bool, what, "mask-not-bool")
         agrees(student, "causal_mask", n, n, got=got, what=what)
 
 
 @check(hole="causal_mask", points=2, title="the last query sees the last key", visibility="hidden")
 def causal_mask_after_a_cache(student, rng):
-    for t, s in ((3, int(rng.integers(5, 8))), (2, int(rng.integers(7, 10))), (1, 5)):
-        got = np.asarray(student.causal_mask(t, s))
+    sizes = (3, int(rng.integers(5, 8))), (2, int(rng.integers(7, 10))), (1, 5)
+    masks = student.several("causal_mask", [(size, {}) for size in sizes])
+    for (t, s), mask in zip(sizes, masks, strict=True):
+        got = np.asarray(mask)
         # A mask of numbers lost its points in the square; here only which are zero counts.
         got = got != 0 if got.dtype.kind in "iuf" else got
         agrees(student, "causal_mask", t, s, got=got, what=f"causal_mask({t}, {s})")
@@ -165,9 +125,10 @@ def causal_mask_after_a_cache(student, rng):
 def attention_values(student, rng):
     q, k = np.array([[[2, 0, 0, 0]]], np.float32), np.eye(3, 4, dtype=np.float32)[:, None]
     v = np.array([[[1, 0, 0, 0]], [[0, 1, 0, 0]], [[0, 0, 1, 0]]], np.float32)
-    agrees(student, "attention", q, k, v, np.ones((1, 3), bool), what="the example")
+    example = q, k, v, np.ones((1, 3), bool)
     q, k, v = normal(rng, 4, 2, 6, scale=1.5), normal(rng, 5, 2, 6, scale=1.5), normal(rng, 5, 2, 6)
-    return agrees(student, "attention", q, k, v, np.ones((4, 5), bool))
+    drawn = q, k, v, np.ones((4, 5), bool)
+    all_agree(student, "attention", {"the example": example, "attention": drawn})
 
 
 @check(hole="attention", points=2, title="head h reads group h // (H / G)", visibility="hidden")
@@ -179,9 +140,9 @@ def attention_groups(student, rng):
 @check(hole="attention", points=2, title="what is masked has no part in the softmax")
 def attention_mask(student, rng):
     q, k, v = normal(rng, 4, 2, 4), normal(rng, 5, 2, 4), normal(rng, 5, 2, 4)
-    agrees(student, "attention", q, k, v, oracle.causal_mask(4, 5))
     holes = oracle.causal_mask(4, 5) & (np.arange(5) != rng.integers(1, 4))
-    return agrees(student, "attention", q, k, v, holes, what="attention with a hole in the mask")
+    masked = {"attention": oracle.causal_mask(4, 5), "attention with a hole in the mask": holes}
+    all_agree(student, "attention", {what: (q, k, v, mask) for what, mask in masked.items()})
 
 
 @check(hole="attention", points=1, title="scores of any size are right", visibility="hidden")
@@ -192,13 +153,16 @@ def attention_scores_of_any_size(student, rng):
     )
     mask = np.ones((2, 4), bool)
     mask[0, 3] = False  # hidden from one query and seen by the other
+    calls = {}
     for top in (1e4, -2e4):
         k[:3, 0, 0] = top - rng.permutation(3)
         k[3, 0, 0] = top + 1e4  # what a penalty of -1e4 would only bring level with the others
-        got = student.attention(q, k, v, mask)
+        calls[top] = q, k.copy(), v, mask
+    values = student.several("attention", [(args, {}) for args in calls.values()])
+    for (top, args), got in zip(calls.items(), values, strict=True):
         finite = np.isfinite(np.asarray(got)).all()
         require(finite, f"scores about {top:g} give infinity or NaN", "softmax-overflow")
-        agrees(student, "attention", q, k, v, mask, got=got, what=f"scores about {top:g}")
+        agrees(student, "attention", *args, got=got, what=f"scores about {top:g}")
 
 
 @check(hole="attention", points=1, title="slots that no query may look at may hold anything")
@@ -247,9 +211,10 @@ def attention_contract(student, rng):
 @check(hole="swiglu", points=1, title="(silu(gate) * up) goes down")
 def swiglu_values(student, rng):
     one = np.ones((1, 1), np.float32)
-    agrees(student, "swiglu", one, 2 * one, 3 * one, one, what="the example")
+    example = one, 2 * one, 3 * one, one
     weights = [normal(rng, 10, 6), normal(rng, 10, 6), normal(rng, 6, 10)]
-    return agrees(student, "swiglu", normal(rng, 3, 6), *weights)
+    drawn = normal(rng, 3, 6), *weights
+    all_agree(student, "swiglu", {"the example": example, "swiglu": drawn})
 
 
 @check(hole="swiglu", points=1, title="float16 in, float32 or float64 out")
@@ -294,10 +259,8 @@ NOT_STILL = ("layer-post-norm", "norm-in-place")
 def layer_residuals(student, rng):
     call = problem(rng, 3)
     o, down = (dict.fromkeys([n], 0 * call.weights[n]) for n in ("attn_output", "ffn_down"))
-    still, attn_only, ffn_only = (
-        layer_of(student, changed(call, weights=call.weights | silent))
-        for silent in (o | down, down, o)
-    )
+    calls = (changed(call, weights=call.weights | silent) for silent in (o | down, down, o))
+    still, attn_only, ffn_only = layers_of(student, *calls)
     lost = "layer-ffn-residual-missing" if not np.any(attn_only) else "layer-residual-missing"
     silent = changed(call, weights=call.weights | o | down)
     near = {tag: lambda tag=tag: mistakes.LAYER[tag](silent)[0] for tag in NOT_STILL}
@@ -315,11 +278,13 @@ def layer_residuals(student, rng):
 def layer_passes_its_arguments(student, rng):
     scattered = rng.permutation(40)[:5]
     plain = problem(rng, 5)
-    notes = [
-        layer_agrees(student, changed(plain, positions=scattered)),
-        layer_agrees(student, changed(plain, base=float(rng.integers(5, 20)))),
-        layer_agrees(student, changed(plain, eps=float(rng.uniform(0.5, 1)))),
+    calls = [
+        changed(plain, positions=scattered),
+        changed(plain, base=float(rng.integers(5, 20))),
+        changed(plain, eps=float(rng.uniform(0.5, 1))),
     ]
+    values = layers_of(student, *calls)
+    notes = [layer_agrees(student, call, got) for call, got in zip(calls, values, strict=True)]
     return next(filter(None, notes), None)
 
 
@@ -329,7 +294,7 @@ def layer_causal(student, rng):
     later, earlier = changed(call, x=call.x.copy()), changed(call, x=call.x.copy())
     later.x[3:] = normal(rng, 2, call.x.shape[1])
     earlier.x[0] = normal(rng, call.x.shape[1])
-    before, after, moved = (layer_of(student, c) for c in (call, later, earlier))
+    before, after, moved = layers_of(student, call, later, earlier)
     # Not to the bit: where a buffer lies in memory may change the order of a sum.
     if not np.allclose(after[:3], before[:3], rtol=0, atol=1e-5):
         return layer_agrees(student, later, after, habit=False)

@@ -7,6 +7,7 @@ Read before: mistakes.py (its LAYER are the habits).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache, lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
@@ -34,8 +35,25 @@ class Call(SimpleNamespace):
     __hash__ = object.__hash__
 
 
-def problem(rng: np.random.Generator, n: int, **changes: Any) -> Call:
-    """A layer's arguments by name: n tokens, H / G of 2 or 3, E != D / H, H E != D."""
+def problem(rng: np.random.Generator, n: int, **changes: float) -> Call:
+    """A layer's arguments by name: n tokens, H / G of 2 or 3, E != D / H, H E != D.
+
+    The very same call where the generator is as it was once, as on a public draw it is for every
+    student: what is right for it need not be computed again. So its arrays can't be written.
+    """
+    now = rng.bit_generator.state
+    numbers = *now["state"].values(), now["has_uint32"], now["uinteger"]
+    call, rng.bit_generator.state = drawn(numbers, n, tuple(changes.items()))
+    return call
+
+
+@lru_cache(128)  # a submission has some fifty, a public one comes again with the next
+def drawn(numbers: tuple[int, ...], n: int, changes: tuple) -> tuple[Call, dict[str, Any]]:
+    """(a problem drawn by a generator in this state, the generator's state after it)."""
+    generator, (state, inc, has_half, half) = np.random.PCG64(), numbers
+    now = {"state": {"state": state, "inc": inc}, "has_uint32": has_half, "uinteger": half}
+    generator.state = {"bit_generator": "PCG64", **now}
+    rng = np.random.Generator(generator)
     n_heads, n_kv_heads, width = ((4, 2, 6), (6, 2, 4))[rng.integers(0, 2)]
     d, f = 10, 14
     shapes = {
@@ -52,7 +70,9 @@ def problem(rng: np.random.Generator, n: int, **changes: Any) -> Call:
         weights[name] = rng.uniform(0.5, 1.5, d).astype(np.float32)
     rest = {"n_heads": n_heads, "n_kv_heads": n_kv_heads, "eps": 1e-5, "base": 1e4, "past": None}
     rest |= {"x": normal(rng, n, d), "weights": weights, "positions": np.arange(n)}
-    return Call(**(rest | {"parts": oracle.PARTS} | changes))
+    for array in (rest["x"], rest["positions"], *weights.values()):
+        array.flags.writeable = False
+    return Call(**(rest | {"parts": oracle.PARTS} | dict(changes))), generator.state
 
 
 def changed(call: Call, **changes: Any) -> Call:
@@ -60,10 +80,18 @@ def changed(call: Call, **changes: Any) -> Call:
 
 
 def layer_of(student: Any, call: Call) -> Any:
-    counts = call.n_heads, call.n_kv_heads
-    return student.layer(
-        call.x, call.weights, call.positions, *counts, eps=call.eps, base=call.base
-    )
+    args, kwargs = given(call)
+    return student.layer(*args, **kwargs)
+
+
+def layers_of(student: Any, *calls: Call) -> Iterator[Any]:
+    """The layers of several calls, which travel together."""
+    return student.several("layer", [given(call) for call in calls])
+
+
+def given(call: Call) -> tuple[tuple, dict[str, float]]:
+    args = call.x, call.weights, call.positions, call.n_heads, call.n_kv_heads
+    return args, {"eps": call.eps, "base": call.base}
 
 
 def layer_agrees(student: Any, call: Call, got: Any = None, habit: bool = True) -> Any:
@@ -75,11 +103,18 @@ def layer_agrees(student: Any, call: Call, got: Any = None, habit: bool = True) 
     return agrees(
         student,
         got,
-        lambda layer, parts: layer(changed(call, parts=parts))[0],
+        lambda layer, parts: alone(call, layer, parts)[0],
         mistakes=LAYER,
         habit={} if habit else None,
         what="layer",
     )
+
+
+def alone(call: Call, layer: Any, parts: SimpleNamespace) -> tuple[Any, Any]:
+    """What a layer makes of a whole call over these parts."""
+    if layer is compose and parts is oracle.PARTS:
+        return right(call, ((0, len(call.x)),))
+    return layer(changed(call, parts=parts))
 
 
 def agrees(student, got, make, *, mistakes, habit, what, more=None) -> str | None:
@@ -153,7 +188,7 @@ def cache_agrees(
     return agrees(student, got, reply, mistakes=known, habit=unusual, what=what, more=remembered)
 
 
-@lru_cache(8)  # chunk after chunk, keys and values of one: most of it has just been computed
+@lru_cache(512)  # chunk after chunk, keys and values of one; and for the next on a public draw
 def right(call: Call, spans: tuple[tuple[int, int], ...]) -> tuple[Any, Any]:
     """The oracle's reply (out, (k, v)) to the last of some spans of rows, one after the other."""
     past = right(call, spans[:-1])[1] if len(spans) > 1 else None
@@ -208,7 +243,7 @@ def followed(student: Any) -> SimpleNamespace:
 
 def habit_of(student: Any, parts: SimpleNamespace, changes: dict[str, float]) -> Any:
     """The mistake that the student's own layer makes on a plain input, where it is charged."""
-    call = problem(np.random.default_rng(1), 4, parts=parts, **changes)
+    call = changed(problem(np.random.default_rng(1), 4, **changes), parts=parts)
     got = layer_of(student, call)
     for layer in (compose, *LAYER.values()):
         if is_close(got, layer(call)[0]):

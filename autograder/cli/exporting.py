@@ -116,14 +116,22 @@ def gradescope(
     assignment = catalog.find_course(course).assignment(name)
     secret = Classroom(folder).secret()
     names = door.write_zip(to, assignment, secret, package=package, allow_unsandboxed=unsafe)
+    by_hand = assignment.handout.by_hand
+    points = assignment.max_points - sum(by_hand.values())
     if as_json:
-        print_json({"zip": str(to), "files": names, "points": assignment.max_points})
+        found = {"zip": str(to), "files": names, "points": points, "by_hand": by_hand}
+        print_json(found)
         return
     out.print(
-        f"[green]packed[/green] {escape(str(to))}  {len(names)} files, "
-        f"{assignment.max_points:g} points",
+        f"[green]packed[/green] {escape(str(to))}  {len(names)} files, {points:g} points",
         soft_wrap=True,
     )
+    if by_hand:
+        out.print(
+            f"not in its score: {sum(by_hand.values()):g} points by hand for "
+            f"{', '.join(by_hand)}; give them there, as questions that are marked by hand",
+            soft_wrap=True,
+        )
     out.print(
         "upload it under Configure Autograder; base image: the newest Ubuntu",
         style="dim",

@@ -95,7 +95,7 @@ def grade(
     if as_json:
         _print_json(summary, marks, standings)
     else:
-        _print_marks(summary, marks, standings, show)
+        _print_marks(summary, marks, standings, show, assignment.handout.by_hand)
     refused = classroom.refused(assignment.id)
     for student, why in refused.items():
         err.print(f"[red]not graded[/red] {escape(student)}: {why}", soft_wrap=True)
@@ -162,7 +162,13 @@ def _print_json(summary: Any, marks: Iterable[Any], standings: dict[str, Any]) -
     sys.stdout.write(f'\n ],\n "late": {json.dumps(late)}\n}}\n')
 
 
-def _print_marks(summary: Any, marks: Iterable[Any], standings: dict[str, Any], show: int) -> None:
+def _print_marks(
+    summary: Any,
+    marks: Iterable[Any],
+    standings: dict[str, Any],
+    show: int,
+    by_hand: dict[str, float],
+) -> None:
     """The marks of a small class by name, of a larger one the lowest and what there is in all."""
     everyone = score.Spread()
     counted = (everyone.counted(m) for m in marks)
@@ -185,6 +191,12 @@ def _print_marks(summary: Any, marks: Iterable[Any], standings: dict[str, Any], 
             f"{everyone.mean:.0f} %, median {everyone.median:.0f} %; {everyone.noted} with notes"
         )
         out.print(f"commonest: {escape(tags)}" if tags else "", soft_wrap=True)
+    if by_hand:
+        out.print(
+            f"[dim]{sum(by_hand.values()):g} points by hand for {', '.join(by_hand)} are not in "
+            "these marks: they are given in formgrader[/dim]",
+            soft_wrap=True,
+        )
     said = f"{summary.graded} graded, {summary.reused} known already"
     walls = f"sandbox {summary.sandbox}"
     if summary.sandbox in WITHOUT:

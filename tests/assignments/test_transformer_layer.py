@@ -92,7 +92,7 @@ TABLES = {**MISTAKES.PARTS, "layer": MISTAKES.LAYER, "layer_with_cache": MISTAKE
 IN_CHECKS = set(
     re.findall(
         r'"([a-z0-9]+(?:-[a-z0-9]+)+)"',
-        (FOLDER / "checks.py").read_text() + (FOLDER / "composition.py").read_text(),
+        "".join((FOLDER / f"{n}.py").read_text() for n in ("checks", "composition", "agreement")),
     )
 )
 
@@ -146,7 +146,8 @@ def test_the_mistakes_of_a_part_differ_from_the_rule_and_from_each_other(hole):
 
 def test_the_mistakes_of_a_layer_differ_from_the_rule_and_from_each_other():
     rng = np.random.default_rng(6)
-    call = COMPOSITION.problem(rng, 6, eps=0.3, base=30.0, positions=np.arange(3, 9))
+    drawn = COMPOSITION.problem(rng, 6, eps=0.3, base=30.0)
+    call = COMPOSITION.changed(drawn, positions=np.arange(3, 9))
     old = COMPOSITION.part(call, slice(0, 4))
     new = COMPOSITION.changed(COMPOSITION.part(call, slice(4, 6)), past=MISTAKES.compose(old)[1])
     new.past = tuple(a[1:] for a in new.past)
@@ -333,3 +334,21 @@ def test_numbers_in_the_sentences_are_what_numpy_says():
     ):
         assert any(said in h.where + h.example for h in ASSIGNMENT.hints.values())
         assert abs(float(said) - value) < 3e-4
+
+
+# What is computed once --------------------------------------------------------------------------
+
+
+def test_a_problem_is_the_same_call_where_the_generator_is_and_leaves_it_where_it_would_be():
+    problem = ASSIGNMENT.module.problem
+    for drawn_before in (0, 1):  # one draw of 32 bits leaves half of a number for the next
+        first, second, other = (np.random.default_rng(s) for s in (3, 3, 4))
+        for rng in (first, second, other):
+            rng.integers(0, 2, drawn_before)
+        call = problem(first, 5, eps=0.5)
+        assert problem(second, 5, eps=0.5) is call
+        assert first.bit_generator.state == second.bit_generator.state
+        assert problem(second, 5, eps=0.5) is not call
+        assert not np.array_equal(problem(other, 5, eps=0.5).x, call.x)
+        with pytest.raises(ValueError, match="read-only"):
+            call.x[0] = 0

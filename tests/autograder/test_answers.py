@@ -9,7 +9,20 @@ import pytest
 from nbgrader import api
 from nbgrader.converters import Autograde
 
-from autograder import catalog, feedback, gradebook, handout, ledger, nbgrader_bridge, score
+from autograder import (
+    catalog,
+    exports,
+    feedback,
+    finals,
+    gradebook,
+    gradescope,
+    handout,
+    ledger,
+    nbgrader_bridge,
+    report,
+    roster,
+    score,
+)
 from autograder import grade as grading
 from autograder import submission as submissions
 from autograder.classroom import Classroom
@@ -174,6 +187,75 @@ def test_feedback_says_what_a_human_gave_or_that_nobody_has_yet(spring, asked):
     assert "&lt;b&gt;Why&lt;/b&gt; not?" in page
     assert "<b>9</b>" in page
     assert "of 10 points" in page
+
+
+def test_gradescope_says_which_points_are_not_in_its_score(spring, asked):
+    record, _ = graded(spring, asked, "ada", "Because.")
+    alone = gradescope.results(record)  # as in the container there: no human has marked anything
+    assert alone["score"] == 6
+    assert "not in this score: points by hand for why (4 at most)" in alone["output"]
+    assert alone["extra_data"]["waits_for_human"] is True
+    people = roster.load(spring)
+    for find, source in (
+        (lambda: finals.of_records(ID, "Tiny", asked.max_points, [record], people), "results"),
+        (lambda: finals.of_gradebook(spring, ID, "Tiny", [record], people), "gradebook"),
+    ):
+        made = json.loads(exports.of_gradescope(find(), exports.About())["ada"])
+        assert (made["score"], "not in this score" in made["output"]) == (6, True), source
+    mark_by_hand(spring, "ada", 3.0)
+    whole = finals.of_gradebook(spring, ID, "Tiny", [record], people)
+    made = json.loads(exports.of_gradescope(whole, exports.About())["ada"])
+    assert made["score"] == 9
+    assert made["output"] == "in this score: points by hand for why (4 at most)"
+    assert made["extra_data"]["waits_for_human"] is False
+
+
+def test_results_alone_wait_for_a_human_in_every_export(asked, spring):
+    record, _ = graded(spring, asked, "ada", "Because.")
+    found = finals.of_records(ID, "Tiny", asked.max_points, [record], roster.load(spring))
+    (row,) = json.loads(exports.as_json(found, exports.About()))["students"]
+    assert (row["points"], row["max_points"], row["waits_for_human"]) == (6, 10, True)
+    assert json.loads(exports.lti(found, exports.About())["ada"])["gradingProgress"] == (
+        "PendingManual"
+    )
+
+
+def test_the_zip_says_how_many_points_it_gives(asked, course_text, spring, command):
+    said = ["gradescope", "1", "--dir", spring, "-o", spring / "a.zip", "--course"]
+    printed = command(*said, course_text.root)
+    assert "6 points" in printed
+    assert "not in its score: 4 points by hand for why" in printed
+    made = json.loads(command(*said, course_text.root, "--json"))
+    assert (made["points"], made["by_hand"]) == (6, {"why": 4})
+
+
+def test_the_report_counts_a_humans_points_and_says_who_waits(spring, asked):
+    records = [graded(spring, asked, s, a)[0] for s, a in (("ada", "Because."), ("bob", "Why?"))]
+
+    def page():
+        found = nbgrader_bridge.bookkeeper.standing(spring, ID, ["ada", "bob"])
+        return report.write(spring, ID, records, spring / "r.html", standings=found).read_text()
+
+    html = page()
+    assert "<dt>points to get</dt><dd>10<small>, 4 by hand</small></dd>" in html
+    assert "<dt>mean</dt><dd>60.0" in html
+    assert "2 of 2 submissions wait for a human" in html
+    mark_by_hand(spring, "ada", 4.0)
+    html = page()
+    assert "<dt>mean</dt><dd>80.0" in html
+    assert "<dt>full marks</dt><dd>1<" in html
+    assert "1 of 2 submissions wait for a human" in html
+    mark_by_hand(spring, "bob", 0.0)
+    assert "wait for a human" not in page()
+    alone = report.write(spring, ID, records, spring / "r.html").read_text()
+    assert "2 of 2 submissions wait for a human" in alone
+
+
+def test_the_table_of_marks_says_what_is_not_in_it(asked, course_text, spring, command):
+    hand_in(spring, asked, "ada", "Because.")
+    printed = command("grade", "1", "--dir", spring, "--course", course_text.root)
+    assert "6/10" in printed
+    assert "4 points by hand for why are not in these marks" in printed
 
 
 def test_what_the_gradebook_shows_has_the_answer(asked):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
-from autograder import child
+from autograder import child, wire
+from autograder.request import encode_request
 
 
 @pytest.fixture
@@ -112,3 +115,45 @@ def test_the_child_needs_nothing_of_ours():
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, cwd="/"
     )
     assert ran.stdout.strip() == "[]", ran.stderr
+
+
+@pytest.mark.parametrize("piece", [1, 7, 4096, 1 << 20])
+def test_a_request_is_read_whole_however_it_arrives(piece, monkeypatch):
+    large = np.arange(1 << 16, dtype=np.float32)
+    frame = encode_request({"id": 1}, (large, np.ones(3), large[:9], b"", b"ab"), {})
+    to_read, to_write = os.pipe()
+    monkeypatch.setattr(child, "REQUESTS", to_read)
+
+    def write():
+        step = piece if piece > 1 else 1 + len(frame) // 5000
+        for at in range(0, len(frame), step):
+            os.write(to_write, frame[at : at + step])
+        os.close(to_write)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    request, blobs = child.read_frame()
+    got = [child.Submission(1 << 20).decode(a, blobs) for a in request["args"]]
+    assert child.read_frame() is None
+    writer.join()
+    os.close(to_read)
+    assert np.array_equal(got[0], large)
+    assert np.array_equal(got[1], np.ones(3))
+    assert np.array_equal(got[2], large[:9])
+    assert got[3:] == [b"", b"ab"]
+    assert all(a.flags.writeable and a.flags.aligned for a in got[:3])
+
+
+def test_arrays_of_one_request_share_no_memory():
+    sent = [np.ones(n, np.uint8) for n in (1, 3, 16, 17, 5000, 0, 2)]
+    frame = wire.Frame(1 << 20)
+    assert frame.feed(encode_request({"id": 1}, tuple(sent), {}))
+    request, blobs = frame.parse()
+    submission = child.Submission(1 << 20)
+    kept = [bytearray(b) for b in blobs]
+    got = [submission.decode(a, kept) for a in request["args"]]
+    for i, one in enumerate(got):
+        one[...] = 7
+        assert not child.shares_memory(one, got[:i] + got[i + 1 :])
+        for other, before in zip(got[i + 1 :], sent[i + 1 :], strict=True):
+            assert np.array_equal(other, before)

@@ -53,6 +53,18 @@ def test_nothing_to_do_is_done_at_once(work):
     assert scale.map(work.square, [], jobs=4) == []
 
 
+def test_processes_can_begin_before_it_is_known_what_they_do(work):
+    pool = scale.Pool(2, 60)
+    pool.begin(5, ["scale_work"])
+    begun = set(map(int, children()))
+    assert len(begun) == 2
+    done = scale.imap(work.process_id, range(6), jobs=2, limit_s=60, pool=pool)
+    assert {d.value for d in done} <= begun
+    pool.begin(1, ["scale_work"])
+    pool.close()
+    assert children() == []
+
+
 def test_no_more_processes_than_jobs_or_items(work):
     assert len(set(values(scale.map(work.process_id, range(6), jobs=2)))) <= 2
     assert os.getpid() not in values(scale.map(work.process_id, [1], jobs=1))

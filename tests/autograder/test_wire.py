@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder import child, wire
+from autograder.request import encode_request
 
 NUMBERS = [
     "?",
@@ -63,7 +64,7 @@ DATA = st.recursive(
 def through(value):
     """A value sent to the child and given back, by the code of both ends."""
     frame = wire.Frame(1 << 20)
-    assert frame.feed(wire.encode_request({"id": 1}, (value,), {}))
+    assert frame.feed(encode_request({"id": 1}, (value,), {}))
     request, blobs = frame.parse()
     submission = child.Submission(1 << 20)
     received = submission.decode(request["args"][0], [bytearray(b) for b in blobs])
@@ -163,11 +164,12 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.sampled_from(["value", "error", "args", "kwargs", "warnings"]))
+@given(JSON, st.sampled_from(["value", "error", "args", "kwargs", "warnings", "replies"]))
 @settings(max_examples=300, deadline=None)
 def test_any_reply_is_a_value_an_error_of_the_student_or_refused(anything, key):
     reply = {"value": None, "args": [], "kwargs": {}, "warnings": []} | {key: anything}
-    for read in (wire.Reply.value, lambda r: r.observation(0.0)):
+    together = [lambda r: r.each(1), lambda r: [one.value() for one in r.each(3)]]
+    for read in (wire.Reply.value, lambda r: r.observation(0.0), *together):
         with contextlib.suppress(wire.BadFrame, wire.StudentError):
             read(wire.Reply(reply, [memoryview(b"x")], Owner()))
 
@@ -193,7 +195,7 @@ def test_a_reply_beyond_its_caps_is_refused_before_it_is_read(head):
 
 
 def test_a_frame_may_arrive_byte_by_byte():
-    whole = wire.encode_request({"id": 3}, (np.arange(3.0), b"abc"), {"eps": 1e-5})
+    whole = encode_request({"id": 3}, (np.arange(3.0), b"abc"), {"eps": 1e-5})
     frame = wire.Frame(1000)
     assert [frame.feed(whole[i : i + 1]) for i in range(len(whole))] == [False] * (
         len(whole) - 1
@@ -232,4 +234,4 @@ def test_text_of_a_submission_can_drive_no_terminal():
 def test_what_is_no_data_is_not_sent():
     for value in (object(), np.array([object()]), lambda: 1):
         with pytest.raises(TypeError):
-            wire.encode_request({}, (value,), {})
+            encode_request({}, (value,), {})
