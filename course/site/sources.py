@@ -29,6 +29,7 @@ from course.site import (
 from course.site.lessons import Staged, links, stage
 from course.site.navigation import Entry
 from course.site.symbols import ROOT
+from quizzes import schema
 
 # What a lesson's output depends on besides its own text.
 RUNS = ("minengine", "quizzes", "course", "cudasim", "autograder")
@@ -60,8 +61,11 @@ SECTIONS = (
 
 
 def syllabus() -> dict[str, Any]:
-    """What the course's one order says."""
-    return yaml.safe_load((ROOT / "course" / "syllabus.yaml").read_text(encoding="utf-8"))
+    """What the course's one order says, with the quizzes' titles as their papers have them."""
+    said = yaml.safe_load((ROOT / "course" / "syllabus.yaml").read_text(encoding="utf-8"))
+    plans = schema.load_papers()
+    rows = {quiz: {"title": p.title, "required": p.required} for quiz, p in plans.items()}
+    return said | {"quizzes": rows}
 
 
 def staged_lessons(*, student: bool = False) -> Iterator[tuple[str, str, Staged]]:
@@ -101,7 +105,7 @@ def pages(
     course = Course(ROOT, syllabus)
     yield from assignments.pages(course)
     yield from assignments.examples(course, student=student)
-    yield from self_checks.pages(syllabus)
+    yield from self_checks.pages()
     yield "howto/index.md", howto.page()
     yield "glossary.md", (ROOT / "course" / "glossary.md").read_text(encoding="utf-8")
     yield "inside.md", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
