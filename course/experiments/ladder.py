@@ -146,9 +146,9 @@ def memory_gbs(n_bytes: int) -> float:
 
 def draw(rungs: Sequence[Rung], memory: float) -> Drawing:
     """GB of weights a second of each step, on a logarithmic scale, and what memory gives."""
-    figure, axes = chart(7, 0.45 * len(rungs) + 1)
+    figure, axes = chart(5.2, 0.36 * len(rungs) + 1)
     speeds = [r.gbs for r in rungs]
-    axes.barh([f"{r.name}: {r.gbs:.3g}" for r in rungs], speeds, color=BLUE, height=0.6)
+    axes.barh([f"{r.name}: {r.gbs:.2g}" for r in rungs], speeds, color=BLUE, height=0.6)
     axes.set_xscale("log")
     axes.invert_yaxis()
     axes.axvline(memory, color=RED, linestyle="--", label=f"memory, one thread: {memory:.0f} GB/s")

@@ -70,7 +70,8 @@ def syllabus() -> dict[str, Any]:
 
 def staged_lessons(*, student: bool = False) -> Iterator[tuple[str, str, Staged]]:
     """(page, file, text made ready) of all that may have cells: lessons, guides, examples."""
-    for folder in ("lessons", "howto", "students", *(() if student else ("instructors",))):
+    # how to add things shows a whole assignment being written, its solution too
+    for folder in ("lessons", "students", *(() if student else ("howto", "instructors"))):
         for path in sorted((ROOT / "course" / folder).glob("*.md")):
             name = path.relative_to(ROOT).as_posix()
             yield f"{folder}/{path.name}", name, stage(path.read_text(encoding="utf-8"), name)
@@ -106,10 +107,10 @@ def pages(
     yield from assignments.pages(course)
     yield from assignments.examples(course, student=student)
     yield from self_checks.pages()
-    yield "howto/index.md", howto.page()
     yield "glossary.md", (ROOT / "course" / "glossary.md").read_text(encoding="utf-8")
     yield "inside.md", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     if not student:
+        yield "howto/index.md", howto.page()
         text = links(coverage.page(), "course/instructors/coverage.md")
         yield "instructors/coverage.md", text
         yield "instructors/claims.md", claims.page(all_claims(lessons))
