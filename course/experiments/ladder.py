@@ -154,6 +154,6 @@ def draw(rungs: Sequence[Rung], memory: float) -> Drawing:
     axes.axvline(memory, color=RED, linestyle="--", label=f"memory, one thread: {memory:.0f} GB/s")
     axes.set_xlim(min(speeds) / 2, max(*speeds, memory) * 2)
     axes.set_xlabel("GB of weights a second")
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), **LEGEND)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), **LEGEND)
     said = "; ".join(f"{r.name} {r.gbs:.3g} GB/s" for r in rungs)
     return finish(figure, alt=f"Bars, each step of the ladder: {said}; memory {memory:.3g} GB/s.")
