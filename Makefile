@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.built
 SOURCES := setup.py pyproject.toml $(wildcard minengine/*.pyx minengine/*.pxd minengine/simd/*.h)
 
-.PHONY: help build demo test lint debug sanitize verify site student-site wheel student-wheel clean
+.PHONY: help build demo test lint debug sanitize verify site student-site lessons wheel student-wheel clean
 help: ## print the targets
 	@echo "make TARGET, where TARGET is one of"; \
 	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -62,6 +62,9 @@ site: build ## the course's web site for instructors into build/site/instructors
 
 student-site: build ## the students' site, closed code left out, into build/site/students/html
 	@$(BIN)/python -m course.site --student
+
+lessons: build ## the lessons as notebooks for students into build/site/students/lessons.zip
+	@$(BIN)/python -m course.site --notebooks --student
 
 wheel: build ## sdist and wheel into dist/
 	@rm -rf dist && $(BIN)/python -m build --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }

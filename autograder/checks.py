@@ -25,6 +25,7 @@ import copy
 import functools
 import hashlib
 import hmac
+import itertools
 import time
 import warnings
 import zlib
@@ -65,7 +66,10 @@ PROBES = 3  # public draws of each of its checks that say whether a part is righ
 
 @dataclass(frozen=True)
 class Check:
-    """One check of one hole; ``id`` is the function's name and stands in the CLI and in results."""
+    """One check of one hole; ``id`` is the function's name and stands in the CLI and in results.
+
+    One that is ``fixed`` draws nothing, so it runs once, however many draws are asked for.
+    """
 
     id: str
     hole: str
@@ -73,13 +77,14 @@ class Check:
     title: str
     visibility: str
     function: Callable[[Any, np.random.Generator], str | None] = field(compare=False)
+    fixed: bool = False
 
     def __call__(self, student: Any, rng: np.random.Generator) -> str | None:
         return self.function(student, rng)
 
 
 def check(
-    *, hole: str, points: float, title: str, visibility: str = "visible"
+    *, hole: str, points: float, title: str, visibility: str = "visible", fixed: bool = False
 ) -> Callable[[Callable], Check]:
     """Make a function ``(student, rng)`` the check of its name. CourseError for a bad option."""
     if visibility not in VISIBILITIES:
@@ -88,7 +93,7 @@ def check(
         raise CourseError(f"check of {hole}: points {points!r}, want a positive number")
 
     def make(function: Callable[[Any, np.random.Generator], str | None]) -> Check:
-        return Check(function.__name__, hole, points, title, visibility, function)
+        return Check(function.__name__, hole, points, title, visibility, function, fixed)
 
     return make
 
@@ -248,7 +253,7 @@ def run(
     reveal: bool = False,
     notebook: str = "NOTEBOOK.ipynb",
 ) -> list[Result]:
-    """Run each check on every draw of ``seeds`` until one fails.
+    """Run each check on every draw of ``seeds`` until one fails, one that draws nothing once.
 
     Never raises for what a student did. A failure on the public draw of a visible check shows all.
     A failure that only a secret draw shows, or of a check that is not visible, shows title, tag,
@@ -305,7 +310,7 @@ def one(
 def _first_failure(chk: Check, student: Traced, draws: Iterable[Draw]) -> tuple[Outcome, int, bool]:
     """(the first outcome that is no pass, or the first; its public seed; was the draw secret)."""
     passed = Outcome("passed")
-    for rng, seed, secret in draws:
+    for rng, seed, secret in itertools.islice(draws, 1) if chk.fixed else draws:
         outcome = attempt(chk, student, rng)
         if outcome.status != "passed":
             return outcome, seed, secret

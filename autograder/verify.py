@@ -23,7 +23,7 @@ SEEDS = 100
 ALTERNATES = 3
 SECRET = b"the seed of verify, no secret"
 DRAWS = 3
-LIMITS = sandbox.Limits(total_s=900.0, cpu_s=900)  # a hundred seeds on a busy machine
+LEAST_S, SEED_S = 900, 30  # what a solution may take: so much, or that for each draw if it is more
 HOSTILE = sandbox.Limits(call_s=0.5, total_s=4.0, cpu_s=6, memory_bytes=192 << 20)
 
 
@@ -52,6 +52,12 @@ class Matrix:
         return not self.problems and not any(r.problems for r in self.rows)
 
 
+def limits(seeds: int) -> sandbox.Limits:
+    """What a right or wrong solution may take on so many draws, on a busy machine."""
+    total_s = max(LEAST_S, SEED_S * seeds)
+    return sandbox.Limits(total_s=float(total_s), cpu_s=total_s)
+
+
 class Trial(grade.Warm):
     """``trial((kind, name))`` runs one solution; crosses to the workers."""
 
@@ -69,7 +75,7 @@ class Trial(grade.Warm):
         if solution.kind == "exploit":
             return self._exploit(solution)
         wanted = solution.kind in ("reference", "alternate")
-        rows = self._judge(solution, range(self.seeds) if wanted else [0], LIMITS)
+        rows = self._judge(solution, range(self.seeds) if wanted else [0], limits(self.seeds))
         return _row(solution, rows, problems(solution, rows))
 
     def _exploit(self, solution: Solution) -> Row:
@@ -81,7 +87,7 @@ class Trial(grade.Warm):
         if points > solution.honest:
             passed = ", ".join(r.check for r in rows if r.passed)
             found.append(f"{points:g} points, honest are {solution.honest:g}: {passed}")
-        after = self._judge(self.bank["reference", "reference"], [0], LIMITS, only)
+        after = self._judge(self.bank["reference", "reference"], [0], limits(1), only)
         found += [
             f"{r.check}: the reference after it fails: {r.tag}" for r in after if not r.passed
         ]
@@ -131,7 +137,7 @@ def verify(
         trial,
         [(s.kind, s.name) for s in solutions],
         jobs=jobs or scale.default_jobs(),
-        limit_s=LIMITS.total_s + grade.MARGIN_S,
+        limit_s=limits(seeds).total_s + grade.MARGIN_S,
     )
     for n, done in enumerate(work, 1):
         lost = Row(done.item[1], done.item[0], {}, 0.0, (done.lost,))

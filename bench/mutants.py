@@ -6,8 +6,9 @@
 
 A mutant is the reference with one small change to one hole: another comparison, another operation,
 a constant one off, a condition negated, a statement left out, `and` for `or`, another value
-returned. One that passes every check is the same program in other words, or a check is missing:
-`solutions/ID/survivors.yaml` has the reason why a survivor means the same, by its key.
+returned; in the text of a kernel what `kernel_mutants.py` says. One that passes every check is the
+same program in other words, or a check is missing: `solutions/ID/survivors.yaml` has the reason why
+a survivor means the same, by its key. A kernel that no longer compiles is none, and does not count.
 
 A hole of a student's own tests (TESTS in checks.py) is not changed: what is asked of it is which
 bugs it finds, and that many of its lines are not needed for those is no gap in a check.
@@ -31,11 +32,14 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import kernel_mutants
 import numpy as np
 import yaml
 
@@ -45,7 +49,7 @@ from autograder.local import LocalStudent
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = Seeds((0, 1, 2, 3))  # as many draws as a submission gets
-LIMIT_S = 10.0
+LEAST_S, TIMES = 10.0, 4  # what a mutant may take: times the reference's own, not less than that
 
 COMPARISONS = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -111,6 +115,9 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         yield "constant", ast.Constant(node.value + 1)
         yield "constant", ast.Constant(node.value - 1)
+    elif isinstance(node, ast.Constant) and kernel_mutants.is_kernel(node.value):
+        for kind, text in kernel_mutants.changes(node.value):
+            yield kind, ast.Constant(text)
     elif isinstance(node, ast.BoolOp):
         other = ast.Or if isinstance(node.op, ast.And) else ast.And
         yield "and-or", ast.BoolOp(other(), node.values)
@@ -141,13 +148,15 @@ def mutants(hole: str, source: str) -> Iterator[Mutant]:
     """Every change of every node of a hole that is not its signature or a docstring."""
     tree = ast.parse(source)
     seen = Counter()
-    before = ast.unparse(tree).splitlines()
+    whole = ast.unparse(tree)
     for place, field, index, node in list(places(tree)):
         for kind, new in changes(node):
             _put(place, field, index, new)
             text = ast.unparse(ast.fix_missing_locations(tree))
             _put(place, field, index, node)
-            lines = list(difflib.unified_diff(before, text.splitlines(), lineterm="", n=0))[3:]
+            kernel = kernel_mutants.is_kernel(getattr(node, "value", None))
+            two = (node.value, getattr(new, "value", "")) if kernel else (whole, text)
+            lines = list(difflib.unified_diff(*(t.splitlines() for t in two), lineterm="", n=0))[3:]
             changed = [line[0] + " " + line[1:].strip() for line in lines if line[0] in "+-"]
             key = f"{hole}: " + " | ".join(changed)
             seen[key] += 1
@@ -187,31 +196,45 @@ def loaded(name: str) -> catalog.Assignment:
     return catalog.find_course(ROOT).assignment(name)
 
 
+@functools.cache
+def limit_s(name: str) -> float:
+    """Seconds of processor time after which a mutant of this assignment is taken for endless."""
+    started = time.process_time()
+    run(Mutant("", "", "", "", ""), loaded(name))
+    return max(LEAST_S, TIMES * (time.process_time() - started))
+
+
 def judge(task: tuple[str, Mutant]) -> Verdict:
     """Run one mutant until a check fails, those of its own hole first."""
     assignment, mutant = loaded(task[0]), task[1]
-    sources = {**assignment.reference.sources, mutant.hole: mutant.source}
-    chosen = sorted(assignment.checks, key=lambda c: c.hole != mutant.hole)
+    seconds = limit_s(task[0])
     signal.signal(signal.SIGPROF, _too_long)
-    signal.setitimer(signal.ITIMER_PROF, LIMIT_S)  # processor time: a busy machine kills nobody
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # processor time: a busy machine kills nobody
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            namespace: dict = {"np": np}
-            for source in sources.values():
-                exec(source, namespace)
-            # the texts as they were written: a mutant is unparsed, and its look is no matter
-            texts = assignment.reference.sources
-            student = LocalStudent(namespace, assignment.handout.holes, texts)
-            for check in chosen:
-                (result,) = checks.run([check], student, SEEDS, hints=assignment.hints)
-                if not result.passed:
-                    return Verdict(mutant, check.id, result.tag)
+        return run(mutant, assignment)
     except TooLong:
         return Verdict(mutant, "", "timeout")
     except Exception as error:  # noqa: BLE001 - one that does not even load
         return Verdict(mutant, "", type(error).__name__)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def run(mutant: Mutant, assignment: catalog.Assignment) -> Verdict:
+    """The first check that fails; of a mutant of no hole, which is the reference, none does."""
+    texts = assignment.reference.sources
+    sources = texts | ({mutant.hole: mutant.source} if mutant.hole else {})
+    chosen = sorted(assignment.checks, key=lambda c: c.hole != mutant.hole)
+    with contextlib.redirect_stdout(io.StringIO()):
+        namespace: dict = {"np": np}
+        for source in sources.values():
+            exec(source, namespace)
+        # the texts as they were written: a mutant is unparsed, and its look is no matter
+        student = LocalStudent(namespace, assignment.handout.holes, texts)
+        for check in chosen:
+            (result,) = checks.run([check], student, SEEDS, hints=assignment.hints)
+            if not result.passed:
+                return Verdict(mutant, check.id, result.tag)
     return Verdict(mutant, "", "")
 
 
@@ -231,8 +254,11 @@ def main() -> int:
     tests = vars(assignment.module).get("TESTS", ())
     chosen = {h: s for h, s in sources.items() if given.hole in (None, h) and h not in tests}
     tasks = [(assignment.id, m) for h, s in chosen.items() for m in mutants(h, s)]
-    with multiprocessing.Pool(given.jobs) as pool:
-        verdicts = pool.map(judge, tasks, chunksize=4)
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["CUDASIM_CACHE"] = cache  # thousands of kernels that nobody launches again
+        with multiprocessing.Pool(given.jobs) as pool:
+            verdicts = pool.map(judge, tasks, chunksize=4)
+    verdicts = [v for v in verdicts if v.tag != "does-not-compile"]
     path = assignment.folder / "survivors.yaml"
     reasons = (yaml.safe_load(path.read_text("utf-8")) or {}) if path.exists() else {}
     survivors = [v.mutant for v in verdicts if not v.tag]
@@ -243,8 +269,8 @@ def main() -> int:
     ]
     summary = {
         "assignment": assignment.id,
-        "mutants": len(tasks),
-        "killed": len(tasks) - len(survivors),
+        "mutants": len(verdicts),
+        "killed": len(verdicts) - len(survivors),
         "equivalent": len(survivors) - len(open_),
         "open": [asdict(m) | {"source": ""} for m in open_],
         "stale": [k + ("" if k in every else " (no such mutant)") for k in stale],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -15,6 +16,20 @@ import yaml
 from autograder import catalog, leaks
 
 ROOT = Path(__file__).resolve().parent.parent
+OTHER_THINGS = {  # named as a task is, and no answer to it
+    "arch.py attention",  # names of tensors
+    "arch.py feed_forward",
+    "bpe.py merge",  # by ranks, in a heap; the task's is SentencePiece's, by scores
+    "cli/run.py generate",  # prints what the engine says
+    "grammar.py rewind",  # a parser's
+    "memory.py fork",  # asks the cells
+    "memory.py rewind",
+    "model.py Model",  # binds tensors; the graph is closed
+    "model.py dequantize",  # asks the format
+    "model.py layer",  # binds tensors
+    "sequence.py append",  # a token
+    "server/jobs.py sample",  # asks the chain
+}
 LARGEST_BYTES = 5 << 20  # a committed file beyond this belongs elsewhere
 
 
@@ -86,6 +101,19 @@ def test_no_line_of_a_reference_is_in_the_students_wheel(built):
         "minengine/gguf.py: a line of 05_mini_engine read_gguf|course/broken/.*: a line of 2.5_.*"
     )
     assert {w: n for w, n in found.items() if n > 1 and not by_choice.fullmatch(w)} == {}
+
+
+def test_an_open_function_of_the_engine_that_is_called_as_a_task_does_something_else(built):
+    """A line by line comparison sees no answer in other words; a name is where one would look."""
+    course = catalog.find_course(ROOT)
+    tasks = {hole for name in course.graded() for hole in course.assignment(name).handout.holes}
+    found = {
+        f"{path.relative_to(built[True] / 'minengine').as_posix()} {node.name}"
+        for path in (built[True] / "minengine").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name.strip("_") in tasks
+    }
+    assert found == OTHER_THINGS
 
 
 def test_the_source_distribution_has_what_the_wheels_are_built_of(tmp_path, wheels):

@@ -64,15 +64,22 @@ def first_warp(x: np.ndarray) -> np.ndarray:
     return np.where(seen, oracle.f64(x), 0).sum(-1, keepdims=True)
 
 
-def softmax(rng: np.random.Generator, T: int, S: int, *, low: float = 0.0) -> Case:
-    """``low`` is added to all: far below zero a maximum that starts at 0 stays there."""
+def softmax(
+    rng: np.random.Generator, T: int, S: int, *, low: float = 0.0, peak: float = 0.0
+) -> Case:
+    """``low`` is added to all: far below zero a maximum that starts at 0 stays there. ``peak`` is
+    number t of row t, so that a maximum which misses a place is seen in that row.
+    """
     x = (3 * normal(rng, T, S) + np.float32(low)).astype(np.float32)
     if S > 4:
         x[:, rng.integers(1, S)] = -np.inf
+    if peak:
+        x[np.arange(T), np.arange(T) % S] = peak
     e = np.exp(oracle.f64(x) - oracle.f64(x).max(-1, keepdims=True))
     near = {
-        "softmax-max-from-zero": lambda: zero_start(x),
-        "softmax-no-max": lambda: no_max(x),
+        "softmax-max-from-zero": lambda: start_at(x, np.maximum(x.max(-1, keepdims=True), 0)),
+        "softmax-no-max": lambda: start_at(x, 0),
+        "softmax-max-of-part": lambda: start_at(x, x[:, :32].max(-1, keepdims=True)),
         "softmax-not-normalised": lambda: e,
         "half-warp": lambda: half_warp(x),
     }
@@ -81,16 +88,11 @@ def softmax(rng: np.random.Generator, T: int, S: int, *, low: float = 0.0) -> Ca
     )
 
 
-def no_max(x: np.ndarray) -> np.ndarray:
-    """Softmax in float32 of which no maximum is subtracted."""
-    e = np.exp(x, dtype=np.float32)
-    return e / e.sum(-1, keepdims=True)
-
-
-def zero_start(x: np.ndarray) -> np.ndarray:
-    """Softmax in float32 with a maximum that starts at 0."""
-    e = np.exp(x - np.maximum(x.max(-1, keepdims=True), 0), dtype=np.float32)
-    return e / e.sum(-1, keepdims=True)
+def start_at(x: np.ndarray, top: Any) -> np.ndarray:
+    """Softmax in float32 of which ``top`` is subtracted."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        e = np.exp(x - top, dtype=np.float32)
+        return e / e.sum(-1, keepdims=True)
 
 
 def half_warp(x: np.ndarray) -> np.ndarray:

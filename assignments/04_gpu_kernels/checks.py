@@ -101,11 +101,12 @@ def softmax_clean(student, rng):
     clean(student, "softmax", *(cases.softmax(rng, *s) for s in ((3, 131), (2, 33), (1, 7))))
 
 
-@check(hole="softmax", points=1, title="all far below zero, all far above", visibility="hidden")
+@check(hole="softmax", points=1, title="far from zero, one above the rest", visibility="hidden")
 def softmax_far(student, rng):
     far = float(rng.uniform(300, 900))
     asked = (cases.softmax(rng, 2, 70, low=low) for low in (far, -far))
-    values(student, "softmax", *asked, axes=TD)
+    peaks = cases.softmax(rng, 70, 70, peak=far)
+    values(student, "softmax", *asked, peaks, axes=TD)
 
 
 @check(hole="softmax", points=1, title="neighbours read neighbours")
@@ -118,7 +119,7 @@ def softmax_traffic(student, rng):
 
 @check(hole="matmul", points=2, title="sizes that are no multiple of a tile")
 def matmul_values(student, rng):
-    sizes = (17, int(rng.integers(35, 47)), 33), (1, 1, 1), (5, 16, 16), (16, 20, 3)
+    sizes = (17, int(rng.integers(35, 47)), 33), (1, 1, 1), (5, 16, 16), (48, 20, 3)
     values(student, "matmul", *(cases.matmul(rng, *s) for s in sizes), axes=("row", "column"))
 
 
@@ -140,12 +141,12 @@ def quantized(name: str, hole: str) -> dict[str, Any]:
 
     @check(hole=hole, points=2, title="rows and blocks of any number")
     def right(student, rng):
-        sizes = (int(rng.integers(5, 12)), 96), (1, 32), (33, 64)
+        sizes = (int(rng.integers(5, 12)), 96), (1, 32), (33, 64), (2, 1024)
         values(student, hole, *(cases.matvec(rng, name, *s) for s in sizes), axes=("row",))
 
     @check(hole=hole, points=2, title="no race, nothing misaligned, nothing outside")
     def safe(student, rng):
-        clean(student, hole, *(cases.matvec(rng, name, *s) for s in ((7, 96), (2, 32))))
+        clean(student, hole, *(cases.matvec(rng, name, *s) for s in ((7, 96), (2, 1024))))
 
     @check(hole=hole, points=1, title="weights cross the bus in whole sectors", visibility="hidden")
     def thrifty(student, rng):
@@ -164,7 +165,7 @@ globals().update(quantized("Q4_0", "matvec_q4_0"))
 
 @check(hole="attention", points=2, title="any length, any number of heads")
 def attention_values(student, rng):
-    asked = (int(rng.integers(17, 30)), 4, 2, 40, 4), (1, 2, 1, 8, 4), (70, 6, 2, 64, 16)
+    asked = (int(rng.integers(17, 30)), 4, 2, 40, 4), (1, 2, 1, 8, 4), (70, 6, 2, 128, 16)
     values(student, "attention", *(cases.attention(rng, *s) for s in asked), axes=HE)
 
 

@@ -12,6 +12,7 @@ Read in this order:
                     howto.py: the rows of CONTRIBUTING's table)
     navigation.py   the order of the pages: the syllabus
     sources.py      every page's source text
+    notebooks.py    lessons as notebooks, to be run by their readers
     conf.py         Sphinx's settings
     __main__.py     the build: stages the pages, runs Sphinx, warnings are errors
 

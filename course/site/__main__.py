@@ -3,6 +3,7 @@
     python -m course.site                 the instructors' site, build/site/instructors/html
     python -m course.site --student       the students': closed code and worked solutions left out
     python -m course.site --claims        every number that is shown, and what computes it
+    python -m course.site --notebooks     the lessons as notebooks, instructors/lessons.zip there
 
 Owns: the folders of a build, Sphinx's run. Must not know: what is on a page.
 Read before: sources.py, conf.py.
@@ -20,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from course.site import self_checks, sources
+from course.site import notebooks, self_checks, sources
 from course.site.lessons import LessonError
 from course.site.symbols import ROOT
 
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--student", action="store_true", help="leave out what is closed")
     parser.add_argument("--fresh", action="store_true", help="build every page again")
     parser.add_argument("--claims", action="store_true", help="print every number and its code")
+    parser.add_argument("--notebooks", action="store_true", help="write the lessons' notebooks")
     parser.add_argument("--out", type=Path, default=BUILD, help="folder of the builds")
     options = parser.parse_args(arguments)
     start = time.monotonic()
@@ -45,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
             for row in sources.all_claims(lessons):
                 print(row.where, row.value, row.code, sep="\t")
             return 0
+        if options.notebooks:
+            return write_notebooks(options.out, student=options.student)
         pages, folder = build(options.out, student=options.student, fresh=options.fresh)
     except LessonError as error:
         print(f"site: {error}", file=sys.stderr)
@@ -53,6 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
         print("site: not built; each warning above is an error", file=sys.stderr)
         return 1
     print(f"{pages} pages in {time.monotonic() - start:.0f} s: {folder / 'index.html'}")
+    return 0
+
+
+def write_notebooks(out: Path, *, student: bool) -> int:
+    """The zip of the lessons' notebooks, and what is in it."""
+    path = out / ("students" if student else "instructors") / "lessons.zip"
+    cache = sources.cache_folder(out)
+    names = notebooks.write_zip(path, sources.syllabus(), cache, student=student)
+    print(f"{path}: {', '.join(names)}")
     return 0
 
 

@@ -28,9 +28,9 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from course.site.closed import closed_by
+from course.site.closed import closed_by, left_out
 from course.site.reference import imported
-from course.site.symbols import ROOT, Symbol, SymbolError, find
+from course.site.symbols import ROOT, SymbolError, find, part_of
 
 Nodes = list[nodes.Node]
 STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
@@ -57,7 +57,7 @@ class CodeOf(SphinxDirective):
         self.env.note_dependency(str(ROOT / symbol.path))
         box = nodes.container(classes=["code-of"])
         if self.config.course_student and (titles := closed_by(self.config.course_syllabus, name)):
-            return [left_out(box, name, titles)]
+            return [closed_note(box, name, titles)]
         head = nodes.paragraph(classes=["code-of-name"])
         if caption := self.options.get("caption"):
             head += nodes.inline(caption, caption, classes=["caption"])
@@ -69,29 +69,6 @@ class CodeOf(SphinxDirective):
         return [box]
 
 
-def part_of(symbol: Symbol, part: str) -> tuple[str, int, int]:
-    """(text, first line, last line) of the symbol, or of the lines from A to B for "A .. B".
-
-    Raises: SymbolError where a line that contains A, or after it one with B, is not there.
-    """
-    if not part:
-        return symbol.text, symbol.first, symbol.last
-    begin, dots, end = (p.strip().strip('"') for p in part.partition(" .. "))
-    lines = symbol.text.splitlines()
-    if not dots:
-        raise SymbolError(f'{symbol.name}: part {part!r}: want "text of a line .. text of a line"')
-    first = next((i for i, line in enumerate(lines) if begin in line), None)
-    if first is None:
-        raise SymbolError(f"{symbol.name}: no line contains {begin!r}")
-    last = next((i for i in range(first, len(lines)) if end in lines[i]), None)
-    if last is None:
-        raise SymbolError(f"{symbol.name}: no line from {begin!r} on contains {end!r}")
-    kept = lines[first : last + 1]
-    indent = min(len(line) - len(line.lstrip()) for line in kept if line.strip())
-    text = "\n".join(line[indent:] for line in kept)
-    return text, symbol.first + first, symbol.first + last
-
-
 def reference_to(name: str) -> nodes.Node:
     """The name, as a link to the API page where that has it."""
     target = pending_xref(
@@ -101,15 +78,10 @@ def reference_to(name: str) -> nodes.Node:
     return target
 
 
-def left_out(box: nodes.container, name: str, titles: list[str]) -> nodes.container:
+def closed_note(box: nodes.container, name: str, titles: list[str]) -> nodes.container:
     """What students see in place of closed code: why, and when it appears."""
-    works = " and ".join(f"“{t}”" for t in titles)
     line = nodes.paragraph(classes=["code-of-closed"])
-    line += nodes.literal(name, name)
-    line += nodes.Text(
-        f" is what you write in {works}, so its code is left out here."
-        " It appears when your instructor publishes the solution."
-    )
+    line += [nodes.literal(name, name), nodes.Text(left_out(titles))]
     box += line
     return box
 

@@ -62,9 +62,8 @@ def run(staged: Staged, name: str, folder: Path) -> list[Cell]:
     """
     from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
-    from myst_nb.core.read import read_myst_markdown_notebook
 
-    notebook = read_myst_markdown_notebook(staged.text, add_source_map=True)
+    notebook = read(staged)
     if not any(c.cell_type == "code" for c in notebook.cells):
         return []
     cache = get_cache(str(folder))
@@ -75,6 +74,13 @@ def run(staged: Staged, name: str, folder: Path) -> list[Cell]:
         bundle = CacheBundleIn(notebook, name, data={})
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
     return list(_cells(notebook, staged))
+
+
+def read(staged: Staged) -> Any:
+    """A lesson's cells, those of text too, as a notebook that has not run."""
+    from myst_nb.core.read import read_myst_markdown_notebook
+
+    return read_myst_markdown_notebook(staged.text, add_source_map=True)
 
 
 def _execute(notebook: Any, staged: Staged, name: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from quizzes import schema, web
 from quizzes.schema import Bank
@@ -21,15 +20,15 @@ def banks() -> Mapping[str, Bank]:
     return schema.load_banks()
 
 
-def pages(syllabus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def pages() -> Iterator[tuple[str, str]]:
     """(path in the site's source, text) of each quiz, and of the form that its page embeds."""
     plans = schema.load_papers()
     for quiz, bank in sorted(banks().items()):
-        row, plan = syllabus["quizzes"][quiz], plans[quiz]
-        need = "It is one of the required ones. " if row.get("required") else ""
+        plan = plans[quiz]
+        need = "It is one of the required ones. " if plan.required else ""
         yield (
             f"quizzes/{quiz}.md",
-            f"# Quiz {quiz}: {row['title']}\n\n"
+            f"# Quiz {quiz}: {plan.title}\n\n"
             f"{plan.n_questions} questions out of a bank of {len(bank.questions)};"
             f" {plan.pass_mark:.0%} of them make a pass.\n{need}"
             "Their numbers are drawn anew for each paper, and the engine computes the answers.\n"

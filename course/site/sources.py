@@ -29,6 +29,7 @@ from course.site import (
 from course.site.lessons import Staged, links, stage
 from course.site.navigation import Entry
 from course.site.symbols import ROOT
+from quizzes import schema
 
 # What a lesson's output depends on besides its own text.
 RUNS = ("minengine", "quizzes", "course", "cudasim", "autograder")
@@ -60,13 +61,17 @@ SECTIONS = (
 
 
 def syllabus() -> dict[str, Any]:
-    """What the course's one order says."""
-    return yaml.safe_load((ROOT / "course" / "syllabus.yaml").read_text(encoding="utf-8"))
+    """What the course's one order says, with the quizzes' titles as their papers have them."""
+    said = yaml.safe_load((ROOT / "course" / "syllabus.yaml").read_text(encoding="utf-8"))
+    plans = schema.load_papers()
+    rows = {quiz: {"title": p.title, "required": p.required} for quiz, p in plans.items()}
+    return said | {"quizzes": rows}
 
 
 def staged_lessons(*, student: bool = False) -> Iterator[tuple[str, str, Staged]]:
     """(page, file, text made ready) of all that may have cells: lessons, guides, examples."""
-    for folder in ("lessons", "howto", "students", *(() if student else ("instructors",))):
+    # how to add things shows a whole assignment being written, its solution too
+    for folder in ("lessons", "students", *(() if student else ("howto", "instructors"))):
         for path in sorted((ROOT / "course" / folder).glob("*.md")):
             name = path.relative_to(ROOT).as_posix()
             yield f"{folder}/{path.name}", name, stage(path.read_text(encoding="utf-8"), name)
@@ -102,11 +107,11 @@ def pages(
     course = Course(ROOT, syllabus)
     yield from assignments.pages(course)
     yield from assignments.examples(course, student=student)
-    yield from self_checks.pages(syllabus)
-    yield "howto/index.md", howto.page()
+    yield from self_checks.pages()
     yield "glossary.md", (ROOT / "course" / "glossary.md").read_text(encoding="utf-8")
     yield "inside.md", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     if not student:
+        yield "howto/index.md", howto.page()
         text = links(coverage.page(), "course/instructors/coverage.md")
         yield "instructors/coverage.md", text
         yield "instructors/claims.md", claims.page(all_claims(lessons))

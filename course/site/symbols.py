@@ -63,6 +63,29 @@ def find(name: str, root: Path = ROOT) -> Symbol:
     return Symbol(name, path.relative_to(root), first, last, "\n".join(lines[first - 1 : last]))
 
 
+def part_of(symbol: Symbol, part: str) -> tuple[str, int, int]:
+    """(text, first line, last line) of the symbol, or of the lines from A to B for "A .. B".
+
+    Raises: SymbolError where a line that contains A, or after it one with B, is not there.
+    """
+    if not part:
+        return symbol.text, symbol.first, symbol.last
+    begin, dots, end = (p.strip().strip('"') for p in part.partition(" .. "))
+    lines = symbol.text.splitlines()
+    if not dots:
+        raise SymbolError(f'{symbol.name}: part {part!r}: want "text of a line .. text of a line"')
+    first = next((i for i, line in enumerate(lines) if begin in line), None)
+    if first is None:
+        raise SymbolError(f"{symbol.name}: no line contains {begin!r}")
+    last = next((i for i in range(first, len(lines)) if end in lines[i]), None)
+    if last is None:
+        raise SymbolError(f"{symbol.name}: no line from {begin!r} on contains {end!r}")
+    kept = lines[first : last + 1]
+    indent = min(len(line) - len(line.lstrip()) for line in kept if line.strip())
+    text = "\n".join(line[indent:] for line in kept)
+    return text, symbol.first + first, symbol.first + last
+
+
 def source_of(name: str, root: Path = ROOT) -> tuple[Path, list[str]]:
     """(file, what follows the module's name) for a dotted name.
 

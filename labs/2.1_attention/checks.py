@@ -33,13 +33,18 @@ def heads(rng, n, T, S, E, *, far=0.0):
     return q, k, v
 
 
-def meaning(q, k, v, *, scale=0.0, mask=None, axis=-1):
-    """Causal attention of heads, with what a mistake changes."""
-    E, T, S = q.shape[-1], q.shape[1], k.shape[1]
-    q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
-    scores = np.einsum("nte,nse->nts", q, k) * (scale or 1 / np.sqrt(E))
-    mask = oracle.causal_mask(T, S) if mask is None else mask
-    return np.einsum("nts,nse->nte", oracle.softmax(np.where(mask, scores, -np.inf), axis), v)
+def meaning(q, k, v, *, scale=None, mask=None):
+    """Causal attention of heads, by the oracle; with what a mistake changes."""
+    mask = oracle.causal_mask(q.shape[1], k.shape[1]) if mask is None else mask
+    return in_rows(oracle.attention(*map(in_rows, (q, k, v)), mask, scale=scale))
+
+
+def over_queries(q, k, v):
+    """Softmax over the wrong axis: each key shares itself out among the queries that see it."""
+    (n, T, _), S = q.shape, k.shape[1]
+    which = np.broadcast_to(np.eye(T), (n, T, T))
+    shares = meaning(k, q, which, mask=oracle.causal_mask(T, S).T)  # (n, S, T)
+    return np.swapaxes(shares, 1, 2) @ v
 
 
 def near(q, k, v):
@@ -51,7 +56,7 @@ def near(q, k, v):
         "mask-top-left": lambda: meaning(q, k, v, mask=np.tril(np.ones((T, S), bool))),
         "mask-missing": lambda: meaning(q, k, v, mask=np.ones((T, S), bool)),
         "mask-next": lambda: meaning(q, k, v, mask=np.tril(np.ones((T, S), bool), S - T + 1)),
-        "softmax-over-queries": lambda: meaning(q, k, v, axis=1),
+        "softmax-over-queries": lambda: over_queries(q, k, v),
     }
 
 

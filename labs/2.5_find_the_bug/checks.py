@@ -104,7 +104,8 @@ def three(name: str) -> dict[str, Check]:
          functools.partial(elsewhere, name, part)),
     ):  # fmt: skip
         function.__name__ = f"{part}_{kind}"
-        make = check(hole=part, points=points, title=says, visibility=visibility)
+        fixed = kind == "scene"
+        make = check(hole=part, points=points, title=says, visibility=visibility, fixed=fixed)
         made[function.__name__] = make(function)
     return made
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from minengine.perplexity import log_softmax
 from minengine.sampling import Chain
 from minengine.sequence import Sequence
 from minengine.stops import Stops
@@ -132,8 +133,6 @@ def likeliest(
     logits: np.ndarray, token: int, n_top: int
 ) -> tuple[float, tuple[tuple[int, float], ...]]:
     """``ln softmax(logits)`` of a token, and [(token, ln p)] of the ``n_top`` likeliest."""
-    x = logits.astype(np.float64)
-    x -= x.max()
-    x -= np.log(np.exp(x).sum())
+    x = log_softmax(logits)
     top = np.argpartition(-x, min(n_top, len(x)) - 1)[:n_top] if n_top else []
     return float(x[token]), tuple((int(i), float(x[i])) for i in sorted(top, key=lambda i: -x[i]))

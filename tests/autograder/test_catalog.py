@@ -11,6 +11,7 @@ import pytest
 
 from autograder import catalog
 from autograder.errors import CourseError
+from quizzes import schema
 
 TINY = Path(__file__).parent / "tiny"
 HOLES = ("center", "Tally")
@@ -169,7 +170,8 @@ def test_the_syllabus_of_this_course_lists_each_thing_of_its_weeks():
     syllabus = catalog.find_course(Path(__file__).parents[2]).syllabus
     for kind in ("lessons", "labs", "quizzes", "assignments"):
         listed = [i for week in syllabus["weeks"] for i in week[kind]]
-        assert sorted(listed) == sorted(syllabus[kind])
+        known = schema.load_papers() if kind == "quizzes" else syllabus[kind]
+        assert sorted(listed) == sorted(known)
         assert len(set(listed)) == len(listed)
 
 

@@ -51,6 +51,19 @@ def test_a_pass_earns_the_points_and_says_nothing():
     assert result.check == "values"
 
 
+def test_a_check_that_draws_nothing_runs_once_and_others_on_every_draw():
+    fixed = check(hole="identity", points=2, title="it is itself", fixed=True)(values)
+    for seeds, n_fixed, n_all in (
+        (Seeds((0, 1, 2)), 1, 3),
+        (Seeds.of(SECRET, "01", "ann", draws=3), 1, 4),
+        (Seeds((), SECRET, 2), 1, 2),
+    ):
+        for chk, n in ((fixed, n_fixed), (VISIBLE, n_all)):
+            student = Code(lambda x, eps: x)
+            (result,) = run([chk], student, seeds, hints=HINTS)
+            assert (result.status, student.calls) == ("passed", n)
+
+
 def test_a_visible_failure_shows_inputs_got_want_hint_and_how_to_run_it_again():
     result = first(VISIBLE, lambda x, eps: 2 * x)
     assert (result.status, result.points, result.max_points) == ("failed", 0, 2)

@@ -133,3 +133,9 @@ def test_a_lost_worker_is_off(tiny, backend, monkeypatch):
     matrix = verify.verify(tiny, backend)
     assert not matrix.sound
     assert matrix.rows[0].problems == ("the grading process ended",)
+
+
+def test_a_solution_may_take_longer_on_more_draws():
+    few, many = verify.limits(1), verify.limits(100)
+    assert few.total_s == verify.LEAST_S
+    assert many.total_s == many.cpu_s == 100 * verify.SEED_S > verify.LEAST_S
