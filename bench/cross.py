@@ -4,8 +4,9 @@
 
 Writes products of random and of extreme blocks, every coded format, as this machine's readable
 product has them; builds ``cross.c`` with ``minengine/simd`` by the compiler, and has the emulator
-run it on them. Exits with 1 where a bit differs. On a machine of that kind the tests of
-``test_strips.py`` say the same and more. Debian: gcc-aarch64-linux-gnu, qemu-user.
+run it on them. ``cross_spans.c`` does the same for attention, beside loops of its own. Exits with 1
+where a bit differs. On a machine of that kind the tests of ``test_strips.py`` and
+``test_attention.py`` say the same and more. Debian: gcc-aarch64-linux-gnu, qemu-user.
 """
 
 from __future__ import annotations
@@ -56,17 +57,20 @@ def main() -> None:
     flags.add_argument("--emulator", default="qemu-aarch64 -L /usr/aarch64-linux-gnu")
     args, rng = flags.parse_args(), np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        program, cases = Path(folder, "cross"), Path(folder, "cases")
+        cases, emulator = Path(folder, "cases"), shlex.split(args.emulator)
         build = [*shlex.split(args.compiler), *FLAGS, f"-I{HERE.parent / 'minengine'}"]
-        subprocess.run([*build, str(HERE / "cross.c"), "-lm", "-o", str(program)], check=True)
+        for name in ("cross", "cross_spans"):
+            source, program = str(HERE / f"{name}.c"), str(Path(folder, name))
+            subprocess.run([*build, source, "-lm", "-o", program], check=True)
         with cases.open("wb") as f:
             for form in (form for form in FORMATS.values() if form.has_codes):
                 for byte in (None, 0x00, 0x7F, 0x80, 0xFF):
                     raw = blocks(form, rng, byte)
                     for n_tokens in TOKENS if byte is None else (3, 16):
                         f.write(case(form, raw, n_tokens, rng))
-        run = [*shlex.split(args.emulator), str(program), str(cases)]
-        sys.exit(subprocess.run(run).returncode)
+        products = subprocess.run([*emulator, str(Path(folder, "cross")), str(cases)]).returncode
+        attention = subprocess.run([*emulator, str(Path(folder, "cross_spans"))]).returncode
+        sys.exit(products or attention)
 
 
 if __name__ == "__main__":
