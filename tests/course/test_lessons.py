@@ -45,7 +45,7 @@ def test_prose_in_a_box_of_backticks_is_prose():
 @pytest.mark.parametrize(
     ("name", "first", "last"),
     [
-        ("minengine.ops.rms_norm", "def rms_norm(", "out[t, d] = x[t, d] * scale * weight[d]"),
+        ("minengine.ops.rms_norm", "cpdef rms_norm(", "out[t, d] = x[t, d] * scale * weight[d]"),
         ("minengine.oracle.rms_norm", "def rms_norm(", "return x / np.sqrt"),
         ("minengine.blocks.BlockQ8_0", "cdef packed struct BlockQ8_0:", "signed char q[32]"),
         ("minengine.sampling.SAMPLERS", "SAMPLERS: tuple", ")"),
