@@ -11,7 +11,7 @@
 #define EACH_VARIANT(X) X(avx512) X(avx2)
 enum { N_VARIANTS = 2 };
 
-static int variant_runs(int i)
+static inline int variant_runs(int i)
 {
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
@@ -28,10 +28,10 @@ static int variant_runs(int i)
 enum { N_VARIANTS = 1 };
 
 #if defined(__APPLE__)
-static int variant_runs(int i) { return i == 0; }  /* every processor of Apple's has it */
+static inline int variant_runs(int i) { return i == 0; }  /* every processor of Apple's has it */
 #else
 #include <sys/auxv.h>
-static int variant_runs(int i)
+static inline int variant_runs(int i)
 {
     const unsigned long dot_product = 1ul << 20;  /* HWCAP_ASIMDDP */
     return i == 0 && (getauxval(AT_HWCAP) & dot_product) != 0;
@@ -41,5 +41,5 @@ static int variant_runs(int i)
 #else
 #define EACH_VARIANT(X)
 enum { N_VARIANTS = 0 };
-static int variant_runs(int i) { return (void)i, 0; }
+static inline int variant_runs(int i) { return (void)i, 0; }
 #endif

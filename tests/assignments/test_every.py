@@ -32,7 +32,6 @@ RIGHT_SEEDS = {
     "01_transformer_layer": 8,
     "02_kv_cache": 4,
     "04_gpu_kernels": 1,
-    "05_mini_engine": 1,
 }  # of the others 2: they take longer
 SECRET_DRAWS = {"01_transformer_layer": 1, "02_kv_cache": 1}  # of the others those of verify
 EVERY = {
