@@ -22,8 +22,8 @@ from libc.stdlib cimport free, malloc
 from minengine.blocks cimport dot_fn
 from minengine.formats cimport Format
 from minengine.spans cimport (
-    RANGE, TILE_ROWS, Tile, Walk, attend_range, finish, kernels_of, merge_states, scratch_size,
-    state_size, tile_at,
+    FEW_ROWS, RANGE, TILE_ROWS, Tile, Walk, attend_range, finish, kernels_of, merge_states,
+    scratch_size, state_size, tile_at,
 )
 from minengine.threads cimport team
 
@@ -145,6 +145,10 @@ cpdef attend(
     w.to_f32, w.kernels = format.to_f32, kernels_of(variant)
     w.in_place = (
         format.ggml_id == 0 and width % 16 == 0 and <size_t>w.keys % 4 == <size_t>w.values % 4 == 0
+    )
+    w.few = (
+        FEW_ROWS if format.ggml_id == 1 and width % 16 == 0 and w.kernels.halves.scores != NULL
+        else 0
     )
     run(&w, n_tokens, team(n_threads, 2 * keys_seen(lengths, starts) * n_heads * width))
 

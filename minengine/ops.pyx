@@ -197,13 +197,13 @@ cpdef rope(
 
 cdef inline float silu(float x) noexcept nogil:
     """x sigmoid(x)."""
-    return x / (1 + exponential(-x))
+    return x / (<float>1 + exponential(-x))
 
 
 cdef inline float gelu(float x) noexcept nogil:
     """0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3)."""
-    return x / (1 + exponential(
-        -2 * <float>0.7978845608028654 * x * (1 + <float>0.044715 * x * x)
+    return x / (<float>1 + exponential(
+        <float>-1.5957691216057308 * x * (<float>1 + <float>0.044715 * x * x)
     ))
 
 

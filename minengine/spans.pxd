@@ -8,19 +8,25 @@ cdef enum:
     SPAN = 64         # keys whose scores are computed before their softmax
     RANGE = 4 * SPAN  # keys of a range: ranges of one sequence may be computed side by side
     TILE_ROWS = 32    # queries that meet a span together, where there are so many
+    FEW_ROWS = 8      # up to here halves are widened for each of them: one sequence, one token
 
 ctypedef void (*scores_fn)(
-    const float* q, Py_ssize_t n_rows, Py_ssize_t width, const float* const* keys,
+    const float* q, Py_ssize_t n_rows, Py_ssize_t width, const void* const* keys,
     Py_ssize_t n_keys, float* scores, Py_ssize_t stride
 ) noexcept nogil
 ctypedef void (*gather_fn)(
-    const float* p, Py_ssize_t n_rows, Py_ssize_t stride, const float* const* values,
+    const float* p, Py_ssize_t n_rows, Py_ssize_t stride, const void* const* values,
     Py_ssize_t n_keys, float* out, Py_ssize_t width
 ) noexcept nogil
 
+cdef extern from "simd/spans.h" nogil:
+    ctypedef struct Products:
+        scores_fn scores
+        gather_fn gather
+
+# The two products on rows of floats and of half precision; those of halves NULL where there are none.
 cdef struct Kernels:
-    scores_fn scores
-    gather_fn gather
+    Products floats, halves
 
 # What is the same for every tile of a call; T tokens, H heads, G key/value heads of width E.
 cdef struct Walk:
@@ -38,7 +44,8 @@ cdef struct Walk:
     Py_ssize_t width, padded       # E, and that in whole vectors of 16
     float scale, cap               # of scores; cap 0 is none
     dequantize_fn to_f32
-    bint in_place                  # rows of the cache are read where they lie
+    bint in_place                  # rows of the cache are read where they lie,
+    Py_ssize_t few                 # and as halves by so many queries at most
     Kernels kernels
 
 # Some tokens of one sequence that stand together in a batch, and the keys that any of them sees.

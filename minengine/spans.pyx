@@ -31,6 +31,7 @@ kernels run.
 import minengine.strips as strips
 
 from libc.math cimport INFINITY, fmaf, tanhf
+from libc.stdint cimport uint8_t
 from libc.string cimport memcpy, memset
 
 from minengine.exponential cimport exponential
@@ -40,9 +41,9 @@ cdef extern from "simd/spans.h" nogil:
         N_VARIANTS
     ctypedef struct SpanKernels:
         const char* name
-        scores_fn scores
-        gather_fn gather
+        Products floats, halves
     const SpanKernels* SPANS
+    void ask_for(const uint8_t* p, Py_ssize_t n)
 
 cdef enum:
     MOST_KEYS_A_TILE = 16  # of kernels: so many scores more may be written behind the last row's
@@ -60,10 +61,22 @@ cdef inline float add_lanes(float* lane) noexcept nogil:
     return (lane[0] + lane[2]) + (lane[1] + lane[3])
 
 
+cdef inline float top_lane(float* lane) noexcept nogil:
+    """The greatest of 16 lanes, which are spent."""
+    cdef Py_ssize_t l
+    for l in range(8):
+        lane[l] = lane[l] if lane[l] > lane[l + 8] else lane[l + 8]
+    for l in range(4):
+        lane[l] = lane[l] if lane[l] > lane[l + 4] else lane[l + 4]
+    for l in range(2):
+        lane[l] = lane[l] if lane[l] > lane[l + 2] else lane[l + 2]
+    return lane[0] if lane[0] > lane[1] else lane[1]
+
+
 cdef void readable_scores(
     const float* q,               # IN (n_rows, width), width in whole vectors of 16
     Py_ssize_t n_rows, Py_ssize_t width,
-    const float* const* keys,     # IN n_keys rows of width
+    const void* const* keys,      # IN n_keys rows of width floats
     Py_ssize_t n_keys,
     float* scores,                # OUT (n_rows, stride)
     Py_ssize_t stride,
@@ -76,14 +89,16 @@ cdef void readable_scores(
             memset(lane, 0, sizeof(lane))
             for e in range(0, width, 16):
                 for l in range(16):
-                    lane[l] = fmaf(q[r * width + e + l], keys[j][e + l], lane[l])
+                    lane[l] = fmaf(
+                        q[r * width + e + l], (<const float*>keys[j])[e + l], lane[l]
+                    )
             scores[r * stride + j] = add_lanes(lane)
 
 
 cdef void readable_gather(
     const float* p,               # IN (n_rows, stride)
     Py_ssize_t n_rows, Py_ssize_t stride,
-    const float* const* values,   # IN n_keys rows of width
+    const void* const* values,    # IN n_keys rows of width floats
     Py_ssize_t n_keys,
     float* out,                   # OUT (n_rows, width)
     Py_ssize_t width,
@@ -96,7 +111,8 @@ cdef void readable_gather(
             for e in range(0, width, 16):
                 for l in range(16):
                     out[r * width + e + l] = fmaf(
-                        p[r * stride + j], values[j][e + l], out[r * width + e + l]
+                        p[r * stride + j], (<const float*>values[j])[e + l],
+                        out[r * width + e + l],
                     )
 
 
@@ -104,13 +120,14 @@ cdef Kernels kernels_of(variant) except *:
     """The products of a variant (`strips.choose`); None is the chosen one."""
     cdef Kernels found
     cdef int i
-    found.scores, found.gather = readable_scores, readable_gather
+    found.floats.scores, found.floats.gather = readable_scores, readable_gather
+    found.halves.scores, found.halves.gather = NULL, NULL
     if variant is None:
         return CHOSEN
     name = strips.choose(variant)
     for i in range(N_VARIANTS):
         if SPANS[i].name.decode() == name:
-            found.scores, found.gather = SPANS[i].scores, SPANS[i].gather
+            found.floats, found.halves = SPANS[i].floats, SPANS[i].halves
     return found
 
 
@@ -127,7 +144,7 @@ cdef float weigh(
 ) noexcept nogil:
     """-> l"""
     cdef float lane[16]
-    cdef float m = -INFINITY, base
+    cdef float m, base
     cdef int i, l
     for i in range(SPAN):
         s[i] *= scale
@@ -143,8 +160,7 @@ cdef float weigh(
     for i in range(16, SPAN, 16):
         for l in range(16):
             lane[l] = s[i + l] if s[i + l] > lane[l] else lane[l]
-    for l in range(16):
-        m = lane[l] if lane[l] > m else m
+    m = top_lane(lane)
     base = m if m != -INFINITY else 0
     for i in range(SPAN):
         s[i] = exponential(s[i] - base)
@@ -178,21 +194,22 @@ cdef void merge(
 
 cdef void rows_of(
     const Walk* w, const unsigned char* head, const int* table, Py_ssize_t first, Py_ssize_t n,
-    float* room,           # (SPAN, padded) for rows that are not read where they lie
-    const float** rows,    # OUT (n,)
+    bint in_place,
+    float* room,           # (SPAN, padded) for rows as float32, where they are not read in place
+    const void** rows,     # OUT (n,)
 ) noexcept nogil:
-    """Where the rows first .. first + n - 1 of a sequence are, as float32."""
+    """Where the rows first .. first + n - 1 of a sequence are."""
     cdef const unsigned char* row
     cdef Py_ssize_t i = 0, j, at, together
     while i < n:  # as many as lie together in a block
         at = (first + i) % w.size
         together = min(n - i, w.size - at)
         row = head + table[(first + i) // w.size] * w.block_bytes + at * w.row_bytes
-        if not w.in_place and w.padded == w.width:
+        if not in_place and w.padded == w.width:
             w.to_f32(row, room + i * w.padded, together * w.width)
         for j in range(i, i + together):
-            if w.in_place:
-                rows[j] = <const float*>row
+            if in_place:
+                rows[j] = row
                 row += w.row_bytes
                 continue
             if w.padded > w.width:
@@ -307,19 +324,25 @@ cdef void attend_span(
     """All rows over the keys lo .. hi - 1 of one span."""
     cdef Py_ssize_t n_rows = tile.n_tokens * w.per_group, base = lo // SPAN * SPAN
     cdef Py_ssize_t i, r = 0, rows, t, a, b, m = n_rows * w.padded, l = m + n_rows
-    cdef const float* keys[SPAN]
-    cdef const float* values[SPAN]
+    cdef const void* keys[SPAN]
+    cdef const void* values[SPAN]
+    cdef bint halves = n_rows <= w.few, in_place = halves or w.in_place
+    cdef const Products* products = &w.kernels.halves if halves else &w.kernels.floats
     cdef float* o = room                         # (n_rows, padded)
     cdef float* top = o + n_rows * w.padded      # (n_rows,)
     cdef float* total = top + n_rows             # (n_rows,)
     cdef float* p = total + n_rows               # (n_rows, SPAN), and what a last tile writes more
     cdef float* rows_room = p + n_rows * SPAN + MOST_KEYS_A_TILE
     cdef const int* table = w.tables + w.sequences[tile.first] * w.table_width
-    rows_of(w, w.keys + g * w.head_bytes, table, lo, hi - lo, rows_room, keys)
+    rows_of(w, w.keys + g * w.head_bytes, table, lo, hi - lo, in_place, rows_room, keys)
     rows_of(
-        w, w.values + g * w.head_bytes, table, lo, hi - lo, rows_room + SPAN * w.padded, values
+        w, w.values + g * w.head_bytes, table, lo, hi - lo, in_place, rows_room + SPAN * w.padded,
+        values,
     )
-    w.kernels.scores(q, n_rows, w.padded, keys, hi - lo, p + lo - base, SPAN)
+    if halves:  # values come in while keys are met
+        for i in range(hi - lo):
+            ask_for(<const uint8_t*>values[i], w.row_bytes)
+    products.scores(q, n_rows, w.padded, keys, hi - lo, p + lo - base, SPAN)
     while r < n_rows:  # rows that see the same keys go together
         t = tile.first + r // w.per_group
         a, b, rows = max(lo, start_of(w, t)), min(hi, <Py_ssize_t>w.lengths[t]), 0
@@ -332,7 +355,7 @@ cdef void attend_span(
                 total[i] = weigh(
                     p + i * SPAN, <int>(a - base), <int>(b - base), w.scale, w.cap, top + i
                 )
-            w.kernels.gather(
+            products.gather(
                 p + r * SPAN + a - base, rows, SPAN, values + (a - lo), b - a, o, w.padded
             )
             for i in range(rows):

@@ -1,6 +1,7 @@
 /* Attention over one span of keys: many query rows by many keys, in registers.
  *
- * Owns: the two products of attention, in tiles. Must not know: blocks, formats, softmax, threads.
+ * Owns: the two products of attention, in tiles, on rows of floats or of half precision. Must not
+ * know: blocks, softmax, threads.
  * Read before: spans.pyx, whose readable pair computes the same bits. Compiled for each
  * instruction set (choose.h), with its fma, splat_float, sums and sizes of tiles.
  *
@@ -12,9 +13,20 @@
 
 #define PARTS (16 / LANES)
 
+/* A vector of a key's or value's row, from element e on. A half is widened where it is used: that
+ * costs less than to write floats and read them again, as long as few queries meet it. */
+INLINE Floats ISA(row_at)(const int halves, const void *row, ptrdiff_t e)
+{
+    Floats x;
+    if (halves) return ISA(halves)((const uint8_t *)row + 2 * e);
+    memcpy(&x, (const float *)row + e, sizeof x);
+    return x;
+}
+
 /* out[r][j] = q[r] . keys[j] for n_rows by SCORE_KEYS; the pointers of missing keys repeat one. */
-INLINE void ISA(score_tile)(const int n_rows, const float *q, const float *const *keys,
-                            ptrdiff_t width, float *out, ptrdiff_t stride)
+INLINE void ISA(score_tile)(const int halves, const int n_rows, const float *q,
+                            const void *const *keys, ptrdiff_t width, float *out,
+                            ptrdiff_t stride)
 {
     Floats acc[SCORE_ROWS * SCORE_KEYS][PARTS];
     UNROLL for (int i = 0; i < SCORE_ROWS * SCORE_KEYS; i++)
@@ -23,7 +35,7 @@ INLINE void ISA(score_tile)(const int n_rows, const float *q, const float *const
         UNROLL for (int p = 0; p < PARTS; p++) {
             Floats k[SCORE_KEYS];
             UNROLL for (int j = 0; j < SCORE_KEYS; j++)
-                memcpy(&k[j], keys[j] + e + p * LANES, sizeof(Floats));
+                k[j] = ISA(row_at)(halves, keys[j], e + p * LANES);
             UNROLL for (int r = 0; r < n_rows; r++) {
                 Floats x;
                 memcpy(&x, q + r * width + e + p * LANES, sizeof(Floats));
@@ -46,28 +58,32 @@ INLINE void ISA(score_tile)(const int n_rows, const float *q, const float *const
 
 /* scores[r][j] = q[r] . keys[j]: q (n_rows, width), scores (n_rows, stride); whole tiles of keys are
  * written, so stride is a multiple of 4 */
-KERNEL void ISA(scores)(const float *q, ptrdiff_t n_rows, ptrdiff_t width, const float *const *keys,
-                        ptrdiff_t n_keys, float *scores, ptrdiff_t stride)
+INLINE void ISA(scores_of)(const int halves, const float *q, ptrdiff_t n_rows, ptrdiff_t width,
+                           const void *const *keys, ptrdiff_t n_keys, float *scores,
+                           ptrdiff_t stride)
 {
     for (ptrdiff_t j = 0; j < n_keys; j += SCORE_KEYS) {
-        const float *k[SCORE_KEYS];
-        ptrdiff_t r = 0;
+        const void *k[SCORE_KEYS];
+        const float *x = q;
+        float *out = scores + j;
+        ptrdiff_t left = n_rows;
         UNROLL for (int i = 0; i < SCORE_KEYS; i++)
             k[i] = keys[j + i < n_keys ? j + i : n_keys - 1];
-        for (; r + SCORE_ROWS <= n_rows; r += SCORE_ROWS)
-            ISA(score_tile)(SCORE_ROWS, q + r * width, k, width, scores + r * stride + j, stride);
-        if (SCORE_ROWS > 2 && r + 2 <= n_rows) {
-            ISA(score_tile)(2, q + r * width, k, width, scores + r * stride + j, stride);
-            r += 2;
+        for (; left >= SCORE_ROWS; left -= SCORE_ROWS) {
+            ISA(score_tile)(halves, SCORE_ROWS, x, k, width, out, stride);
+            x += SCORE_ROWS * width, out += SCORE_ROWS * stride;
         }
-        if (r < n_rows)
-            ISA(score_tile)(1, q + r * width, k, width, scores + r * stride + j, stride);
+        if (SCORE_ROWS > 2 && left & 2) {
+            ISA(score_tile)(halves, 2, x, k, width, out, stride);
+            x += 2 * width, out += 2 * stride;
+        }
+        if (left & 1) ISA(score_tile)(halves, 1, x, k, width, out, stride);
     }
 }
 
-INLINE void ISA(gather_tile)(const int n_rows, const int n_vectors, const float *p,
-                             ptrdiff_t stride, const float *const *values, ptrdiff_t n_keys,
-                             ptrdiff_t at, float *out, ptrdiff_t width)
+INLINE void ISA(gather_tile)(const int halves, const int n_rows, const int n_vectors,
+                             const float *p, ptrdiff_t stride, const void *const *values,
+                             ptrdiff_t n_keys, ptrdiff_t at, float *out, ptrdiff_t width)
 {
     Floats acc[4][GATHER_VECTORS];
     UNROLL for (int r = 0; r < n_rows; r++)
@@ -75,7 +91,7 @@ INLINE void ISA(gather_tile)(const int n_rows, const int n_vectors, const float 
     for (ptrdiff_t j = 0; j < n_keys; j++) {
         Floats v[GATHER_VECTORS];
         UNROLL for (int i = 0; i < n_vectors; i++)
-            memcpy(&v[i], values[j] + at + i * LANES, sizeof(Floats));
+            v[i] = ISA(row_at)(halves, values[j], at + i * LANES);
         UNROLL for (int r = 0; r < n_rows; r++) {
             Floats weight = ISA(splat_float)(p[r * stride + j]);
             UNROLL for (int i = 0; i < n_vectors; i++)
@@ -87,28 +103,47 @@ INLINE void ISA(gather_tile)(const int n_rows, const int n_vectors, const float 
             memcpy(out + r * width + at + i * LANES, &acc[r][i], sizeof(Floats));
 }
 
-INLINE void ISA(gather_rows)(const int n_rows, const float *p, ptrdiff_t stride,
-                             const float *const *values, ptrdiff_t n_keys, float *out,
+INLINE void ISA(gather_rows)(const int halves, const int n_rows, const float *p, ptrdiff_t stride,
+                             const void *const *values, ptrdiff_t n_keys, float *out,
                              ptrdiff_t width)
 {
+    const ptrdiff_t step = GATHER_VECTORS * LANES;
     ptrdiff_t at = 0;
-    for (; at + GATHER_VECTORS * LANES <= width; at += GATHER_VECTORS * LANES)
-        ISA(gather_tile)(n_rows, GATHER_VECTORS, p, stride, values, n_keys, at, out, width);
+    for (; at + step <= width; at += step)
+        ISA(gather_tile)(halves, n_rows, GATHER_VECTORS, p, stride, values, n_keys, at, out, width);
     for (; at < width; at += LANES)
-        ISA(gather_tile)(n_rows, 1, p, stride, values, n_keys, at, out, width);
+        ISA(gather_tile)(halves, n_rows, 1, p, stride, values, n_keys, at, out, width);
 }
 
 /* out[r] = sum_j p[r][j] values[j]: p (n_rows, stride), out (n_rows, width) */
-KERNEL void ISA(gather)(const float *p, ptrdiff_t n_rows, ptrdiff_t stride,
-                        const float *const *values, ptrdiff_t n_keys, float *out, ptrdiff_t width)
+INLINE void ISA(gather_of)(const int halves, const float *p, ptrdiff_t n_rows, ptrdiff_t stride,
+                           const void *const *values, ptrdiff_t n_keys, float *out,
+                           ptrdiff_t width)
 {
     for (; n_rows >= 4; n_rows -= 4, p += 4 * stride, out += 4 * width)
-        ISA(gather_rows)(4, p, stride, values, n_keys, out, width);
+        ISA(gather_rows)(halves, 4, p, stride, values, n_keys, out, width);
     if (n_rows & 2) {
-        ISA(gather_rows)(2, p, stride, values, n_keys, out, width);
+        ISA(gather_rows)(halves, 2, p, stride, values, n_keys, out, width);
         p += 2 * stride, out += 2 * width;
     }
-    if (n_rows & 1) ISA(gather_rows)(1, p, stride, values, n_keys, out, width);
+    if (n_rows & 1) ISA(gather_rows)(halves, 1, p, stride, values, n_keys, out, width);
 }
 
+#define PRODUCTS(what, halves)                                                                    \
+    KERNEL void ISA(scores_##what)(const float *q, ptrdiff_t n_rows, ptrdiff_t width,             \
+                                   const void *const *keys, ptrdiff_t n_keys, float *scores,      \
+                                   ptrdiff_t stride)                                              \
+    {                                                                                             \
+        ISA(scores_of)(halves, q, n_rows, width, keys, n_keys, scores, stride);                   \
+    }                                                                                             \
+    KERNEL void ISA(gather_##what)(const float *p, ptrdiff_t n_rows, ptrdiff_t stride,            \
+                                   const void *const *values, ptrdiff_t n_keys, float *out,       \
+                                   ptrdiff_t width)                                               \
+    {                                                                                             \
+        ISA(gather_of)(halves, p, n_rows, stride, values, n_keys, out, width);                    \
+    }
+PRODUCTS(floats, 0)
+PRODUCTS(halves, 1)
+
+#undef PRODUCTS
 #undef PARTS

@@ -4,17 +4,27 @@
 
 #include "layout.h"
 
+typedef void (*scores_fn)(const float *q, ptrdiff_t n_rows, ptrdiff_t width,
+                          const void *const *keys, ptrdiff_t n_keys, float *scores,
+                          ptrdiff_t stride);
+typedef void (*gather_fn)(const float *p, ptrdiff_t n_rows, ptrdiff_t stride,
+                          const void *const *values, ptrdiff_t n_keys, float *out,
+                          ptrdiff_t width);
+
+typedef struct {
+    scores_fn scores;
+    gather_fn gather;
+} Products;
+
 typedef struct {
     const char *name;
-    void (*scores)(const float *q, ptrdiff_t n_rows, ptrdiff_t width, const float *const *keys,
-                   ptrdiff_t n_keys, float *scores, ptrdiff_t stride);
-    void (*gather)(const float *p, ptrdiff_t n_rows, ptrdiff_t stride, const float *const *values,
-                   ptrdiff_t n_keys, float *out, ptrdiff_t width);
+    Products floats, halves;  /* of rows of either */
 } SpanKernels;
 
 #define KERNELS "attend.h"
 #include "choose.h"
-#define SPAN_KERNELS(isa) {#isa, scores_##isa, gather_##isa},
+#define SPAN_KERNELS(isa) \
+    {#isa, {scores_floats_##isa, gather_floats_##isa}, {scores_halves_##isa, gather_halves_##isa}},
 static const SpanKernels SPANS[] = {EACH_VARIANT(SPAN_KERNELS){0}};
 
 #endif
