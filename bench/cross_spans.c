@@ -48,11 +48,11 @@ static int differs(const Products *products, int halves, ptrdiff_t n_rows, ptrdi
         rows[j] = k + j * width;
         stored[j] = halves ? (const void *)(half + j * width) : rows[j];
     }
-    products->scores(q, n_rows, width, stored, n_keys, p, SPAN);
+    products->scores(q, n_rows, width, stored, stored, n_keys, p, SPAN);
     for (ptrdiff_t r = 0; r < n_rows; r++)
         for (ptrdiff_t j = 0; j < n_keys; j++)
             bad += p[r * SPAN + j] != score(q + r * width, rows[j], width);
-    products->gather(p, n_rows, SPAN, stored, n_keys, got, width);
+    products->gather(p, n_rows, SPAN, stored, stored, n_keys, got, width);
     for (ptrdiff_t r = 0; r < n_rows; r++)
         for (ptrdiff_t e = 0; e < width; e++) {
             float sum = 0;

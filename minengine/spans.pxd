@@ -12,11 +12,11 @@ cdef enum:
 
 ctypedef void (*scores_fn)(
     const float* q, Py_ssize_t n_rows, Py_ssize_t width, const void* const* keys,
-    Py_ssize_t n_keys, float* scores, Py_ssize_t stride
+    const void* const* next, Py_ssize_t n_keys, float* scores, Py_ssize_t stride
 ) noexcept nogil
 ctypedef void (*gather_fn)(
     const float* p, Py_ssize_t n_rows, Py_ssize_t stride, const void* const* values,
-    Py_ssize_t n_keys, float* out, Py_ssize_t width
+    const void* const* next, Py_ssize_t n_keys, float* out, Py_ssize_t width
 ) noexcept nogil
 
 cdef extern from "simd/spans.h" nogil:
@@ -24,7 +24,7 @@ cdef extern from "simd/spans.h" nogil:
         scores_fn scores
         gather_fn gather
 
-# The two products on rows of floats and of half precision; those of halves NULL where there are none.
+# The two products on rows of floats and on rows of halves, NULL where there are none.
 cdef struct Kernels:
     Products floats, halves
 

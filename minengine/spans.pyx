@@ -31,7 +31,6 @@ kernels run.
 import minengine.strips as strips
 
 from libc.math cimport INFINITY, fmaf, tanhf
-from libc.stdint cimport uint8_t
 from libc.string cimport memcpy, memset
 
 from minengine.exponential cimport exponential
@@ -43,7 +42,6 @@ cdef extern from "simd/spans.h" nogil:
         const char* name
         Products floats, halves
     const SpanKernels* SPANS
-    void ask_for(const uint8_t* p, Py_ssize_t n)
 
 cdef enum:
     MOST_KEYS_A_TILE = 16  # of kernels: so many scores more may be written behind the last row's
@@ -77,6 +75,7 @@ cdef void readable_scores(
     const float* q,               # IN (n_rows, width), width in whole vectors of 16
     Py_ssize_t n_rows, Py_ssize_t width,
     const void* const* keys,      # IN n_keys rows of width floats
+    const void* const* next,      # rows that are wanted soon after, as many
     Py_ssize_t n_keys,
     float* scores,                # OUT (n_rows, stride)
     Py_ssize_t stride,
@@ -99,6 +98,7 @@ cdef void readable_gather(
     const float* p,               # IN (n_rows, stride)
     Py_ssize_t n_rows, Py_ssize_t stride,
     const void* const* values,    # IN n_keys rows of width floats
+    const void* const* next,      # rows that are wanted soon after, as many
     Py_ssize_t n_keys,
     float* out,                   # OUT (n_rows, width)
     Py_ssize_t width,
@@ -339,10 +339,10 @@ cdef void attend_span(
         w, w.values + g * w.head_bytes, table, lo, hi - lo, in_place, rows_room + SPAN * w.padded,
         values,
     )
-    if halves:  # values come in while keys are met
-        for i in range(hi - lo):
-            ask_for(<const uint8_t*>values[i], w.row_bytes)
-    products.scores(q, n_rows, w.padded, keys, hi - lo, p + lo - base, SPAN)
+    products.scores(q, n_rows, w.padded, keys, values, hi - lo, p + lo - base, SPAN)
+    if halves and hi < tile.end:  # where they lie is known without reading them: they are next
+        i = min(tile.end - hi, <Py_ssize_t>SPAN)
+        rows_of(w, w.keys + g * w.head_bytes, table, hi, i, True, NULL, keys)
     while r < n_rows:  # rows that see the same keys go together
         t = tile.first + r // w.per_group
         a, b, rows = max(lo, start_of(w, t)), min(hi, <Py_ssize_t>w.lengths[t]), 0
@@ -356,7 +356,8 @@ cdef void attend_span(
                     p + i * SPAN, <int>(a - base), <int>(b - base), w.scale, w.cap, top + i
                 )
             products.gather(
-                p + r * SPAN + a - base, rows, SPAN, values + (a - lo), b - a, o, w.padded
+                p + r * SPAN + a - base, rows, SPAN, values + (a - lo), keys + (a - lo), b - a, o,
+                w.padded,
             )
             for i in range(rows):
                 merge(

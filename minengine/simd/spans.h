@@ -5,11 +5,11 @@
 #include "layout.h"
 
 typedef void (*scores_fn)(const float *q, ptrdiff_t n_rows, ptrdiff_t width,
-                          const void *const *keys, ptrdiff_t n_keys, float *scores,
-                          ptrdiff_t stride);
+                          const void *const *keys, const void *const *next, ptrdiff_t n_keys,
+                          float *scores, ptrdiff_t stride);
 typedef void (*gather_fn)(const float *p, ptrdiff_t n_rows, ptrdiff_t stride,
-                          const void *const *values, ptrdiff_t n_keys, float *out,
-                          ptrdiff_t width);
+                          const void *const *values, const void *const *next, ptrdiff_t n_keys,
+                          float *out, ptrdiff_t width);
 
 typedef struct {
     scores_fn scores;
