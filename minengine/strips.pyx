@@ -69,7 +69,6 @@ cdef extern from "simd/products.h" nogil:
     const Cut* CUTS
     const Variant* VARIANTS
     int variant_runs(int i)
-    void fetch_in_order(uint8_t* to, const uint8_t* first, Py_ssize_t n)
     void ask_for(const uint8_t* first, Py_ssize_t n)
     void ask_to_write(const float* to, Py_ssize_t stride, Py_ssize_t n)
 
@@ -79,6 +78,7 @@ cdef enum:
     BLOCK_BYTES = 786432  # of groups: every strip reads them again, from the second-level cache
     CHUNK_GROUPS = 8      # 256 elements: of a strip brought together on the way, for few tokens
     PIECE = 1024          # elements of a strip that lie together, see `interleave`
+    AHEAD = 7168          # bytes that are asked for before a scattered format reads them
     CHUNK_ROW = 16 * 34   # bytes of 512 elements in the widest format
 
 
@@ -252,9 +252,7 @@ cdef void few_times(
 ) noexcept nogil:
     """out[t, r] = strip . activations[t] for some strips that are interleaved, piece by piece."""
     cdef uint8_t acc_bytes[FEW_TOKENS * STRIP_ROWS * 4 + 64]
-    cdef uint8_t chunk_bytes[STRIP_ROWS * CHUNK_ROW + 64]
     cdef float* acc = <float*>line(acc_bytes)
-    cdef uint8_t* chunk = line(chunk_bytes)
     cdef const uint8_t* here
     cdef Py_ssize_t per_block = w.cut.block_size // GROUP_SIZE
     cdef Py_ssize_t n_blocks = w.n // w.cut.block_size, b = 0, s, t, m, n_rows
@@ -268,7 +266,7 @@ cdef void few_times(
                 for t in range(n_tokens):
                     memcpy(acc + t * STRIP_ROWS, out + t * w.n_rows + s * STRIP_ROWS,
                            n_rows * sizeof(float))
-            piece_times(w, here, m, groups + b * per_block * n_tokens, n_tokens, chunk, acc)
+            piece_times(w, here, m, groups + b * per_block * n_tokens, n_tokens, acc)
             for t in range(n_tokens):
                 memcpy(out + t * w.n_rows + s * STRIP_ROWS, acc + t * STRIP_ROWS,
                        n_rows * sizeof(float))
@@ -277,15 +275,15 @@ cdef void few_times(
 
 cdef inline void piece_times(
     const Weight* w, const uint8_t* here, Py_ssize_t n_blocks, const Group* groups,
-    Py_ssize_t n_tokens, uint8_t* chunk, float* acc,
+    Py_ssize_t n_tokens, float* acc,
 ) noexcept nogil:
     cdef Py_ssize_t block = STRIP_ROWS * w.cut.block_bytes, i
     if not w.cut.scattered:
         w.kernels.times(here, n_blocks, groups, <int>n_tokens, acc)
         return
     for i in range(n_blocks):
-        fetch_in_order(chunk, here + i * block, block)
-        w.kernels.times(chunk, 1, groups, <int>n_tokens, acc)
+        ask_for(here + i * block + AHEAD, block)
+        w.kernels.times(here + i * block, 1, groups, <int>n_tokens, acc)
         groups += w.cut.block_size // GROUP_SIZE * n_tokens
 
 

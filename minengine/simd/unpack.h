@@ -27,6 +27,9 @@ typedef struct {
 #define BYTE(x, k) ((x) >> (8 * (k)) & 0xFF)
 #define LOW_NIBBLES(x) ((x) & 0x0F0F0F0Fu)
 #define HIGH_NIBBLES(x) ((x) >> 4 & 0x0F0F0F0Fu)
+/* Bits that stand at `from` moved to where `mask` has them, at `to`: one shift. */
+#define MOVED(x, from, to, mask) \
+    (((from) > (to) ? (x) >> ((from) - (to)) : (x) << ((to) - (from))) & (mask))
 #define NUMBER(x) __builtin_convertvector((Signed)(x), Floats)
 
 /* The half or byte behind n_words words: of `part`, where a strip takes several vectors. */
@@ -182,14 +185,14 @@ INLINE void ISA(head_q3_k)(const uint8_t *block, int part, ISA(Head) *h)
     UNROLL for (int i = 0; i < 4; i++) {
         Ints low = WORD(h, 24 + (i & 1));
         low = i < 2 ? LOW_NIBBLES(low) : HIGH_NIBBLES(low);
-        h->s[i] = low | (high >> (2 * i) & 0x03030303u) << 4;
+        h->s[i] = low | MOVED(high, 2 * i, 4, 0x30303030u);
     }
     ISA(keep)(h, 0);
 }
 INLINE void ISA(group_q3_k)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     ISA(pairs)(h, 8, j, c->w);
-    UNROLL for (int i = 0; i < 8; i++) c->w[i] |= (h->kept[i] >> j & 0x01010101u) << 2;
+    UNROLL for (int i = 0; i < 8; i++) c->w[i] |= MOVED(h->kept[i], j, 2, 0x04040404u);
     UNROLL for (int k = 0; k < 2; k++)
         c->scale[k] = h->d * NUMBER(BYTE(h->s[j >> 1], 2 * (j & 1) + k) - 32);
 }
@@ -228,7 +231,7 @@ INLINE void ISA(head_q5_k)(const uint8_t *block, int part, ISA(Head) *h)
 INLINE void ISA(group_q5_k)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     ISA(nibbles_k)(h, 12, j, c);
-    UNROLL for (int i = 0; i < 8; i++) c->w[i] |= (h->kept[i] >> j & 0x01010101u) << 4;
+    UNROLL for (int i = 0; i < 8; i++) c->w[i] |= MOVED(h->kept[i], j, 4, 0x10101010u);
 }
 
 INLINE void ISA(head_q6_k)(const uint8_t *block, int part, ISA(Head) *h)
@@ -243,7 +246,7 @@ INLINE void ISA(group_q6_k)(ISA(Head) *h, int j, ISA(Codes) *c)
     UNROLL for (int i = 0; i < 8; i++) {
         Ints low = WORD(h, 16 * half + 8 * (part & 1) + i);
         low = part < 2 ? LOW_NIBBLES(low) : HIGH_NIBBLES(low);
-        c->w[i] = low | (h->kept[i] >> (2 * part) & 0x03030303u) << 4;
+        c->w[i] = low | MOVED(h->kept[i], 2 * part, 4, 0x30303030u);
     }
     UNROLL for (int k = 0; k < 2; k++) {
         Signed s = (Signed)(h->s[j >> 1] << (24 - 8 * (2 * (j & 1) + k))) >> 24;
