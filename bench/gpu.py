@@ -72,7 +72,7 @@ def jobs(part: str, checkouts: Sequence[Path]) -> list[Job]:
             for i, o in enumerate(gpu_ladder.OPERATIONS)]  # fmt: skip
 
 
-PARTS = ("door", "bank", "corpus", "lab", "public", "notebooks", "sanitizers", "ladder")
+PARTS = ("door", "notebooks", "corpus", "lab", "bank", "public", "ladder", "sanitizers")
 
 
 def machine() -> list[dict[str, str]]:

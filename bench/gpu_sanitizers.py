@@ -84,11 +84,9 @@ def clean(tool: str) -> list[Row]:
             device.save_launch(Path(saved[-1]), kernel, grid, block, args, shared)
         command = [program, "--tool", tool, sys.executable, "-m", "cudasim.replay", *saved]
         log = device.said(command, 4 * LIMIT_S)
-    summary = re.search(r"(?:ERROR|RACECHECK) SUMMARY: (\d+)", log)
-    if summary is None:
-        return [Row("clean", tool, "nothing", log[-600:])]
+    n = device.n_errors(log, len(saved))
     where = sorted(set(re.findall(r"at (\w+)\(", log)))
-    found = "nothing" if summary[1] == "0" else f"{summary[1]} in {', '.join(where)}: {first(log)}"
+    found = "nothing" if n == 0 else f"{n} in {', '.join(where)}: {first(log)}"
     return [Row("clean", tool, "nothing", found, f"{len(saved)} launches")]
 
 

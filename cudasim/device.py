@@ -151,11 +151,17 @@ def compute_sanitizer(
         save_launch(saved, kernel, grid, block, args, shared_mem)
         command = [program, "--tool", tool, sys.executable, "-m", "cudasim.replay", str(saved)]
         log = said(command, timeout_s)
+    return Sanitized(tool, n_errors(log, 1), log)
+
+
+def n_errors(log: str, n_launches: int) -> int:
+    """What the sanitizer counted; CudasimError where it says nothing, or nothing was launched."""
     # racecheck counts hazards, the other tools errors
     summary = re.search(r"(?:ERROR|RACECHECK) SUMMARY: (\d+)", log)
-    if summary is None:
+    n = int(summary.group(1)) if summary else 0
+    if summary is None or (n == 0 and f"replayed {n_launches} launches" not in log):
         raise CudasimError(f"compute-sanitizer gave no verdict:\n{log[-2000:]}")
-    return Sanitized(tool, int(summary.group(1)), log)
+    return n
 
 
 def said(command: Sequence[str], timeout_s: float) -> str:

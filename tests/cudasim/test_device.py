@@ -179,6 +179,9 @@ def test_compute_sanitizer_gets_the_launch_and_its_verdict_is_read(monkeypatch, 
     assert "========= synccheck" in verdict.log
     with pytest.raises(cp.CudasimError, match="no verdict"):
         device.compute_sanitizer(kernel, 1, 8, args[:2])
+    program.write_text('#!/bin/sh\necho "========= ERROR SUMMARY: 0 errors"\n')
+    with pytest.raises(cp.CudasimError, match="no verdict"):  # nothing was launched
+        device.compute_sanitizer(kernel, 1, 8, args)
     with pytest.raises(cp.CudasimError, match="want one of memcheck"):
         device.compute_sanitizer(kernel, 1, 8, args, tool="lint")
     monkeypatch.setenv("PATH", "")
