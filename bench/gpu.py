@@ -115,7 +115,7 @@ def show(found: Sequence, took_s: float, part: str) -> int:
     bad = [r for r in rows if not r.ok]
     failed = [f for f in found if isinstance(f, Failed)]
     for f in failed:
-        print(f"  FAILED {f.name}: {f.why}")
+        print(f"  FAILED {f.name}: {' '.join(f.why.split())[-400:]}")
     for r in bad:
         print(f"  WRONG {r.name}: want {r.want}, found {r.found}; {r.note}")
     loose = sum(r.want == "any" for r in rows)

@@ -57,6 +57,8 @@ class Workshop:
                 break
         if self.beside and error is None:
             other = judging.judge(source, name, runs, {})
+            if other["error"]:
+                raise RuntimeError(f"in the simulator: {other['error']}")
             for ours, theirs in zip(said, other["runs"], strict=True):
                 off = np.nanmax(np.abs(ours["output"] - theirs["output"]), initial=0)
                 self.apart = max(self.apart, float(off))

@@ -25,7 +25,7 @@ from course.experiments import kernels as experiment
 from cudasim import device
 from tests.cudasim import corpus
 
-LIMIT_S = 60.0
+LIMIT_S = 25.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def clean(tool: str) -> list[Row]:
             saved.append(str(Path(folder, f"{i:03}_{kernel.name}.npz")))
             device.save_launch(Path(saved[-1]), kernel, grid, block, args, shared)
         command = [program, "--tool", tool, sys.executable, "-m", "cudasim.replay", *saved]
-        log = device.said(command, 4 * LIMIT_S)
+        log = device.said(command, 200.0)
     n = device.n_errors(log, len(saved))
     where = sorted(set(re.findall(r"at (\w+)\(", log)))
     found = "nothing" if n == 0 else f"{n} in {', '.join(where)}: {first(log)}"
