@@ -1,6 +1,6 @@
 """The course's CUDA kernels on a real GPU, and how far the simulator's word holds there.
 
-    python bench/gpu.py [--parts door bank ...] [--checkouts DIR ...] [--results DIR]
+    python bench/gpu.py [--parts door bank ...] [--checkouts DIR ...] [--results DIR | --keep]
 
 Parts: door (cudasim.device with CuPy), bank (the solutions of assignment 4 and lab 2.6 by their
 checks' comparisons), corpus and lab (the same kernels here and in the simulator), public (kernels
@@ -30,14 +30,18 @@ import gpu_door
 import gpu_kernels
 import gpu_ladder
 import gpu_sanitizers
+import gpu_tables
 from gpu_apart import Failed, Job
 from gpu_kernels import Row
+from gpu_sanitizers import Compared
 
 from autograder import kernels
 from course.experiments.kernels import TASKS
 from cudasim import device
 from tests.cudasim import corpus
 
+KEPT = gpu_kernels.ROOT / "bench" / "results"
+LADDER = gpu_kernels.ROOT / "course" / "examples" / "cuda"  # beside the page that shows it
 # jobs at a time: contexts share one GPU; compute-sanitizer listens on ten ports at most
 WORKERS = {"sanitizers": 8, "ladder": 1, "door": 1}
 LIMIT_S = {"sanitizers": 300.0, "ladder": 240.0, "public": 90.0}
@@ -131,6 +135,8 @@ def main() -> None:
     flags.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     flags.add_argument("--checkouts", nargs="+", type=Path, default=[])
     flags.add_argument("--results", type=Path, help="write CSV files into this folder")
+    flags.add_argument("--keep", action="store_true",
+                       help="write them where the repository keeps them")  # fmt: skip
     args = flags.parse_args()
     os.environ.setdefault("CUDASIM_DEVICE", "gpu")
     root = str(gpu_kernels.ROOT)
@@ -150,23 +156,27 @@ def main() -> None:
         flat = [r for one in rows for r in ([one] if isinstance(one, Failed) else one)]
         n_bad += show(flat, time.monotonic() - started, part)
         found += flat
-        save(args.results, found, about[0])
-    climbed = [r for r in found if isinstance(r, gpu_ladder.Climbed)]
-    print("\n".join(gpu_ladder.foretold(climbed)))
+        save(args, found, about[0])
+    for name, one in (("gpu_ladder", gpu_ladder.Climbed), ("gpu_sanitizers", Compared)):
+        rows = [r for r in found if isinstance(r, one)]
+        print("\n" + gpu_tables.TABLES[name]([texts(r, about[0]) for r in rows]) if rows else "")
     sys.exit(n_bad > 0)
 
 
-def save(folder: Path | None, found: Sequence, about: dict[str, str]) -> None:
+def save(args: argparse.Namespace, found: Sequence, about: dict[str, str]) -> None:
     """All rows so far: a run that is cut short has written what it saw."""
-    kinds = (
-        ("gpu_results.csv", Row),
-        ("gpu_sanitizers.csv", gpu_sanitizers.Compared),
-        ("gpu_ladder.csv", gpu_ladder.Climbed),
-    )
-    for name, one in kinds if folder else ():
+    kinds = ((KEPT, "gpu_results", Row), (KEPT, "gpu_sanitizers", Compared),
+             (LADDER, "gpu_ladder", gpu_ladder.Climbed))  # fmt: skip
+    for kept, name, one in kinds:
+        folder = kept if args.keep else args.results
         rows = [r for r in found if isinstance(r, one)]
-        if rows:
-            write(folder / name, rows, about)
+        if rows and folder:
+            write(folder / f"{name}.csv", rows, about)
+
+
+def texts(row: object, about: dict[str, str]) -> dict[str, str]:
+    """A row as it will be read again."""
+    return {k: str(v) for k, v in (asdict(row) | about).items()}
 
 
 if __name__ == "__main__":

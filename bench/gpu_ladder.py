@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from gpu_kernels import ROOT, Row, launched
@@ -18,77 +17,101 @@ from gpu_kernels import ROOT, Row, launched
 sys.path.insert(0, str(ROOT / "course" / "examples" / "cuda"))
 
 import ladder
-from operations import OPERATIONS, Operation, Rung
+from operations import OPERATIONS, Operation, Rung, Sizes
 
 from course.experiments.kernels import arguments
 from cudasim import device
 
 # Arrays of some hundred MB, beyond any GPU's second cache; attention computes, so it gets fewer.
+# The product has as many weights twice: columns are threads there, and few leave a GPU idle.
 LARGE = {
-    "gate": (1 << 25,),
-    "transpose": (16384, 4096),
-    "argmax": (1024, 65536),
-    "norm": (8192, 4096),
-    "product": (4096, 16384),
-    "attention": (512, 4096, 16, 4, 64),
+    "gate": ((1 << 25,),),
+    "transpose": ((16384, 4096),),
+    "argmax": ((1024, 65536),),
+    "norm": ((32768, 1024),),
+    "product": ((4096, 16384), (512, 131072)),
+    "attention": ((512, 4096, 16, 4, 64),),
 }
 OFF = 1e-5  # of the largest number: float32 sums of some thousand terms
 
 
 @dataclass(frozen=True)
 class Climbed:
-    """A step: counts at the small sizes, milliseconds there and at the large ones."""
+    """A step: counts at the small sizes, milliseconds there and at the large ones.
+
+    ``falls``: the counts that it is for, each as many times fewer as on the step before.
+    """
 
     operation: str
     step: str
+    small: str
+    large: str
     falls: str
+    of_the_least: float
     launches: int
     moved_bytes: int
-    of_the_least: float
     requests: int
+    shared_requests: int
     bank_conflicts: int
     barriers: int
     idle: int
-    possible: int  # lanes that could work
+    possible: int
     small_ms: float
     large_ms: float
     large_gb_per_s: float  # of the least bytes that have to cross the bus
 
 
+COUNTED = ("launches", "moved_bytes", "requests", "shared_requests", "bank_conflicts", "barriers",
+           "idle", "possible")  # fmt: skip
+
+
 def climbed(number: int) -> list[Row | Climbed]:
-    """All steps of an operation: right at both sizes, and timed."""
+    """All steps of an operation: right at all sizes, and timed."""
     operation = OPERATIONS[number]
-    rows: list[Row | Climbed] = []
     for sizes in operation.awkward:
         ladder.climb(operation, sizes, seed=3)  # raises where one is wrong, here or there
     found = ladder.climb(operation)
-    sizes = LARGE[operation.name]
+    rows: list[Row | Climbed] = []
+    for sizes in LARGE[operation.name]:
+        rows += at_large(operation, found, sizes)
+    return rows
+
+
+def at_large(operation: Operation, found: Sequence[ladder.Step], sizes: Sizes) -> list:
+    """The rows of the steps at one of the large sizes."""
     arrays = operation.inputs(np.random.default_rng(5), *sizes)
-    want = operation.want(arrays)
-    least = operation.least_bytes(arrays)
-    for step in found:
+    want, least = operation.want(arrays), operation.least_bytes(arrays)
+    rows: list[Row | Climbed] = []
+    for before, step in zip([None, *found], found, strict=False):
         if step.gpu_ms is None:
             raise RuntimeError("no GPU")
-        off, ms = at_large(operation, step.rung, arrays, want)
-        name = f"{operation.name} {step.rung.file}"
-        sizes_said = f"also at {operation.shown} and {', '.join(map(str, operation.awkward))}"
-        rows.append(Row("ladder", f"{name} {sizes}", "right",
-                        "right" if off <= OFF else f"off {off:.2g}", sizes_said))  # fmt: skip
-        c = step.counts
+        off, ms = launch(step.rung, sizes, arrays, want)
+        also = f"also at {operation.shown} and {', '.join(map(str, operation.awkward))}"
+        said = "right" if off <= OFF else f"off {off:.2g}"
+        name = f"{operation.name} {step.rung.file} {sizes}"
+        rows.append(Row("ladder", name, "right", said, also))
+        counts = {n: ladder.count(step, n) for n in COUNTED}
+        falls = ", ".join(f"{n} {fewer(before, step, n)}" for n in step.rung.falls)
         rows.append(
             Climbed(
-                operation.name, step.rung.file, " ".join(step.rung.falls), c.launches,
-                c.moved_bytes, round(step.factor, 3), c.requests, c.bank_conflicts, c.barriers,
-                c.possible - c.lanes, c.possible, step.gpu_ms, ms, 1e-6 * least / ms,
+                operation.name, step.rung.file, str(operation.shown), str(sizes), falls,
+                round(step.factor, 3), *counts.values(), round(step.gpu_ms, 5), round(ms, 5),
+                round(1e-6 * least / ms, 1),
             )
         )  # fmt: skip
     return rows
 
 
-def at_large(operation: Operation, rung: Rung, arrays: dict, want: dict) -> tuple[float, float]:
+def fewer(before: ladder.Step, after: ladder.Step, name: str) -> str:
+    """By how much a count fell."""
+    left = ladder.count(after, name)
+    return f"/ {ladder.count(before, name) / left:.3g}" if left else "to 0"
+
+
+def launch(rung: Rung, sizes: Sizes, arrays: dict, want: dict) -> tuple[float, float]:
     """(the largest difference as a share of the largest number, milliseconds)."""
     cupy = device.library()
-    source, launches = ladder.source(rung), rung.launches(*LARGE[operation.name])
+    source, launches = ladder.source(rung), rung.launches(*sizes)
     held = {name: cupy.asarray(a) for name, a in arrays.items()}
     for one in launches:
         args = arguments(one, held)
@@ -105,19 +128,3 @@ def at_large(operation: Operation, rung: Rung, arrays: dict, want: dict) -> tupl
         )
         ms += timing.median_ms
     return off, ms
-
-
-def foretold(rows: Sequence[Climbed]) -> list[str]:
-    """Of each step after another: by how much the counts fell that it is for, and the times."""
-    said = []
-    for before, after in pairwise(rows):
-        if before.operation != after.operation:
-            continue
-        falls = [f"{n} {getattr(before, n) / max(1, getattr(after, n)):.2g}"
-                 for n in after.falls.split()]  # fmt: skip
-        said.append(
-            f"{after.step}: {', '.join(falls)} times fewer; large arrays "
-            f"{before.large_ms / after.large_ms:.2f} times as fast, "
-            f"small ones {before.small_ms / after.small_ms:.2f}"
-        )
-    return said

@@ -54,12 +54,20 @@ def faulty(number: int) -> list[Compared]:
                 kernel, grid, block, args, shared_mem=shared, tool=tool, timeout_s=LIMIT_S
             )
         except cudasim.CudasimError as problem:
-            said[tool] = " ".join(str(problem).split())[:120]
+            said[tool] = unsaid(str(problem))
             continue
         if found is None:
             raise RuntimeError("no compute-sanitizer")
         said[tool] = first(found.log) if found.n_errors else ""
     return [Compared(f"{case.path.stem} {case.name}", ", ".join(report.kinds), **said)]
+
+
+def unsaid(problem: str) -> str:
+    """Why a tool gave no verdict: the launch hung or failed under it, and it had found nothing."""
+    failed = re.search(r"CUDA_ERROR_\w+|cudaError\w+", problem)
+    if "no end after" in problem:
+        return "(the launch never ends)"
+    return f"(the launch fails: {failed[0]})" if failed else " ".join(problem.split())[-200:]
 
 
 def first(log: str) -> str:
@@ -70,7 +78,9 @@ def first(log: str) -> str:
             r"Invalid|Uninit|Barrier|Error: |Warning: |Program hit|Misaligned|Divergent|Potential",
             words,
         ):
-            return re.sub(r"0x[0-9a-f]+", "0x..", words)[:100]
+            failed = re.match(r"Program hit (\w+)", words)  # what the launch says without a tool
+            said = f"(the launch fails: {failed[1]})" if failed else words
+            return re.sub(r"0x[0-9a-f]+", "0x..", said)[:100]
     return "found something"
 
 

@@ -97,18 +97,18 @@ def on_gpu(rung: Rung, launches: list, arrays: dict, want: dict) -> float | None
         return None
     held = {name: cupy.asarray(a) for name, a in arrays.items()}
     module = cupy.RawModule(code=source(rung))
+    kernels = [module.get_function(one.name) for one in launches]
     each = []
-    for one in launches:
-        kernel, args = module.get_function(one.name), arguments(one, held)
+    for kernel, one in zip(kernels, launches, strict=True):
         timing = device.time_launch(
-            kernel, one.grid, one.block, args, shared_mem=one.shared_bytes, repeat=20
-        )
+            kernel, one.grid, one.block, arguments(one, held), shared_mem=one.shared_bytes,
+            repeat=20,
+        )  # fmt: skip
         each.append(timing.median_ms)
     # again from the start: the timed launches of "normalise" worked on their own results
     held |= {name: cupy.asarray(a) for name, a in arrays.items()}
-    for one in launches:
+    for kernel, one in zip(kernels, launches, strict=True):
         grid, block = (s if isinstance(s, tuple) else (s,) for s in (one.grid, one.block))
-        kernel = module.get_function(one.name)
         kernel(grid, block, arguments(one, held), shared_mem=one.shared_bytes)
     hold(rung, {name: cupy.asnumpy(a) for name, a in held.items()}, want)
     return sum(each)
