@@ -129,8 +129,8 @@ def flags(cxx: str, *, checked: bool) -> list[str]:
     ]
 
 
-# Ubuntu's compilers put checked calls (__memcpy_chk, __vsnprintf_chk) in the place of C's own, which
-# are none that a kernel may ask for.
+# Ubuntu's compilers put checked calls (__memcpy_chk, __vsnprintf_chk) in the place of C's own;
+# a kernel may ask for none of these.
 PLAIN_CALLS = ("-U_FORTIFY_SOURCE",)
 HOST = ["-std=gnu++17", "-O2", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
 HOST += PLAIN_CALLS
