@@ -32,13 +32,12 @@ import gpu_ladder
 import gpu_sanitizers
 import gpu_tables
 from gpu_apart import Failed, Job
-from gpu_kernels import Row
+from gpu_kernels import Row, corpus
 from gpu_sanitizers import Compared
 
 from autograder import kernels
 from course.experiments.kernels import TASKS
 from cudasim import device
-from tests.cudasim import corpus
 
 KEPT = gpu_kernels.ROOT / "bench" / "results"
 LADDER = gpu_kernels.ROOT / "course" / "examples" / "cuda"  # beside the page that shows it
@@ -143,7 +142,7 @@ def main() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
     (about,) = gpu_apart.run([Job("machine", machine)], workers=1, limit_s=60)
     if isinstance(about, Failed):
-        sys.exit(about.why)
+        sys.exit(about.why.strip().splitlines()[-1])
     print(about[0], flush=True)
     kernels.packages()  # the simulator's runtime is compiled once, not by each process
     run = partial(gpu_apart.run, limit_s=60.0)

@@ -20,12 +20,12 @@ from course.experiments import kernels as experiment
 from cudasim import device, geometry, replay
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests" / "cudasim")]
 
+import corpus  # noqa: E402
 import cudasim_public as public  # noqa: E402
 
 from autograder import catalog  # noqa: E402
-from tests.cudasim import corpus  # noqa: E402
 
 # Headers and names of the host's C library, which NVRTC has not; the simulator takes them.
 HOSTED = re.compile(r"^\s*#\s*include\s*<(?!cuda_fp16|cuda_bf16|cooperative_groups)[^>]*>", re.M)

@@ -17,13 +17,12 @@ from pathlib import Path
 
 import gpu_ladder
 import numpy as np
-from gpu_kernels import ROOT, Row, reference
+from gpu_kernels import ROOT, Row, corpus, reference
 
 import cudasim
 from autograder import catalog
 from course.experiments import kernels as experiment
 from cudasim import device
-from tests.cudasim import corpus
 
 LIMIT_S = 25.0
 
