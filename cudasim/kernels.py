@@ -145,8 +145,6 @@ class RawKernel:
         self, code: str, name: str, options: Sequence[str] = (), backend: str = "nvrtc", **ignored
     ) -> None:
         self._start(RawModule(code=code, options=options, backend=backend), name)
-        if "<" in name:
-            self.module.name_expressions = (name,)
 
     @classmethod
     def _of(cls, module: RawModule, name: str) -> RawKernel:
@@ -197,8 +195,10 @@ class RawKernel:
         base = found.get(self.name.split("<")[0])
         if row is None or base is None:
             have = ", ".join(self.module.names()) or "none"
+            how = f"; RawModule(code=..., name_expressions=({self.name!r},)) makes an instance"
             raise CUDADriverError(
                 f"named symbol not found: no kernel {self.name!r} in the source, it has: {have}"
+                f"{how if base is not None and base.is_template else ''}"
             )
         if not base.is_extern_c and self.name not in self.module.name_expressions:
             raise CUDADriverError(

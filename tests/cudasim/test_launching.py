@@ -179,6 +179,11 @@ def test_a_kernel_that_cupy_would_not_find_is_not_found():
         run("mangled")
     with pytest.raises(cp.CUDADriverError, match="no kernel 'absent' in the source"):
         run("absent")
+    code = "template <int N> __global__ void filled(int *x) { x[threadIdx.x] = N; }"
+    with pytest.raises(
+        cp.CUDADriverError, match=r"RawModule\(.*'filled<4>',\)\) makes an instance"
+    ):
+        cp.RawKernel(code, "filled<4>")((1,), (8,), (cp.zeros(8, np.int32),))
 
 
 def test_without_a_compiler_the_error_says_what_to_install(monkeypatch):
