@@ -59,17 +59,26 @@ class ndarray(NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
         same = np.may_share_memory(host, self._root.host)
         return ndarray((), _host=host, _root=self._root if same else None)
 
+    def _flags(self) -> np.ndarray:
+        """Of each element as many bytes as it has: 1 where one was written."""
+        return np.ndarray(
+            self.shape, f"V{self.itemsize}", self._root.written,
+            self._host.ctypes.data - self._root.host.ctypes.data, self.strides,
+        )  # fmt: skip
+
     def _changed(self, at=...) -> None:
         """Notes that the host or a kernel wrote these elements."""
         if self._root.written is None:
             return
-        flags = np.ndarray(
-            self.shape, f"V{self.itemsize}", self._root.written,
-            self._host.ctypes.data - self._root.host.ctypes.data, self.strides,
-        )  # fmt: skip
-        flags[at] = np.void(b"\1" * self.itemsize)
+        self._flags()[at] = np.void(b"\1" * self.itemsize)
         if self._root.written.all():
             self._root.written = None
+
+    def _written(self) -> np.ndarray | None:
+        """A flag for each byte, in the order of a copy; None where all of them were written."""
+        if self._root.written is None:
+            return None
+        return np.frombuffer(self._flags().tobytes(), np.uint8)
 
     def get(self, out: np.ndarray | None = None) -> np.ndarray:
         """A copy in the host's memory."""

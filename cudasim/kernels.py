@@ -145,8 +145,6 @@ class RawKernel:
         self, code: str, name: str, options: Sequence[str] = (), backend: str = "nvrtc", **ignored
     ) -> None:
         self._start(RawModule(code=code, options=options, backend=backend), name)
-        if "<" in name:
-            self.module.name_expressions = (name,)
 
     @classmethod
     def _of(cls, module: RawModule, name: str) -> RawKernel:
@@ -197,8 +195,10 @@ class RawKernel:
         base = found.get(self.name.split("<")[0])
         if row is None or base is None:
             have = ", ".join(self.module.names()) or "none"
+            how = f"; RawModule(code=..., name_expressions=({self.name!r},)) makes an instance"
             raise CUDADriverError(
                 f"named symbol not found: no kernel {self.name!r} in the source, it has: {have}"
+                f"{how if base is not None and base.is_template else ''}"
             )
         if not base.is_extern_c and self.name not in self.module.name_expressions:
             raise CUDADriverError(
@@ -256,7 +256,9 @@ def check(
     """
     if not isinstance(kernel, RawKernel):
         limit = getattr(kernel, "max_dynamic_shared_size_bytes", geometry.STATIC_SHARED_BYTES)
-        kernel = RawKernel(kernel.code, kernel.name, kernel.options)
+        name, expressions = in_source(kernel)
+        module = RawModule(code=kernel.code, options=kernel.options, name_expressions=expressions)
+        kernel = module.get_function(name)
         kernel.max_dynamic_shared_size_bytes = limit
         args = [asarray(a.get()) if hasattr(a, "get") and hasattr(a, "shape") else a for a in args]
     grid, block = geometry.tupled(grid), geometry.tupled(block)
@@ -270,3 +272,26 @@ def check(
         profile=profile,
         lockstep=lockstep,
     )
+
+
+def in_source(kernel) -> tuple[str, tuple[str, ...]]:
+    """(what the source calls a kernel of either library, the instances that its module names).
+
+    CuPy's kernel of a template goes by its mangled name; which template that is stands in it, which
+    instance does not in a way that can be read, so a module with two of one is a CudasimError.
+    """
+    if isinstance(kernel, RawKernel):
+        return kernel.name, kernel.module.name_expressions
+    state = kernel.__getstate__() if hasattr(kernel, "__getstate__") else None
+    expressions = tuple((state.get("name_expressions") or ()) if isinstance(state, dict) else ())
+    mangled = re.match(r"_Z(\d+)", kernel.name)
+    if not mangled or kernel.name in expressions:
+        return kernel.name, expressions
+    base = kernel.name[mangled.end() :][: int(mangled.group(1))]
+    found = [e for e in expressions if e.split("<")[0].split("::")[-1].strip() == base]
+    if len(found) != 1:
+        raise CudasimError(
+            f"{kernel.name}: {len(found)} instances of {base} in its module's name_expressions, "
+            "want one in a module"
+        )
+    return found[0], expressions

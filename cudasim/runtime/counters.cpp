@@ -16,6 +16,7 @@
 
 constexpr int WINDOW = 64;   // how often a lane may come to an instruction before it lets others
 constexpr int MAX_TRACE = 1 << 14;
+constexpr size_t MOST_AT_ONCE = 16;  // bytes of a lane in one request
 
 struct Request {
   uint32_t lanes;
@@ -180,12 +181,8 @@ static Column *column(int site, bool is_step, uint32_t *at) {
   if (*at >= c->n_used) c->n_used = *at + 1;
   return c;
 }
-void count_access(int site, int region, uintptr_t at, size_t n_bytes, int access) {
-  Site *s = &watch_.sites[site];
-  s->space = watch_.regions[region].space;
-  s->region = s->region == -1 || s->region == region ? region : -2;
-  s->size = (uint8_t)n_bytes;
-  s->access = (uint8_t)access;
+// One request of a lane, of at most MOST_AT_ONCE bytes.
+static void count_piece(int site, int region, uintptr_t at, size_t n_bytes, int access) {
   Thread *t = block_.current;
   if (n_trace < MAX_TRACE)
     trace[n_trace++] = {(int64_t)(at - watch_.regions[region].low), region, (int32_t)block_.linear,
@@ -196,6 +193,16 @@ void count_access(int site, int region, uintptr_t at, size_t n_bytes, int access
   c->requests[k].lanes |= 1u << t->linear % N_LANES;
   c->requests[k].size = (uint8_t)n_bytes;
   c->requests[k].at[t->linear % N_LANES] = at;
+}
+// A large struct is copied in one go here; no instruction of a GPU moves so much.
+void count_access(int site, int region, uintptr_t at, size_t n_bytes, int access) {
+  Site *s = &watch_.sites[site];
+  s->space = watch_.regions[region].space;
+  s->region = s->region == -1 || s->region == region ? region : -2;
+  s->size = (uint8_t)(n_bytes < MOST_AT_ONCE ? n_bytes : MOST_AT_ONCE);
+  s->access = (uint8_t)access;
+  for (size_t i = 0; i < n_bytes; i += MOST_AT_ONCE)
+    count_piece(site, region, at + i, n_bytes - i < MOST_AT_ONCE ? n_bytes - i : MOST_AT_ONCE, access);
 }
 void count_step(const void *pc) {
   uint32_t k;

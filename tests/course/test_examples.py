@@ -119,6 +119,20 @@ def test_the_ladder_runs_and_is_timed_by_cupys_way_where_there_is_a_gpu(monkeypa
             assert step.gpu_ms > 0
 
 
+def test_the_times_that_are_kept_are_of_every_step_and_bear_out_what_the_page_says():
+    kept = ladder.recorded()
+    assert {r.step for r in kept} == {p.stem for p in CUDA.glob("*.cu")}
+    sizes = dict.fromkeys(r.sizes for r in kept if r.step == "product_batch").keys()
+    few, many = ({r.step: r for r in kept if r.sizes not in sizes - {s}} for s in sizes)
+    slowest = {"gate": 6, "transpose_tile": 3, "transpose_padded": 1.2, "norm_fused": 1.2}
+    for step, least in {**slowest, "attention_row": 1.2, "attention_flash": 3}.items():
+        assert many[step].faster > least
+    assert all(0.9 < many[step].faster < 1.1 for step in ("argmax_tree", "argmax_warp"))
+    products = "product_single", "product_batch", "product_shared"
+    assert sorted(products, key=lambda s: many[s].us) == list(reversed(products))
+    assert few["product_single"].us < few["product_shared"].us < few["product_batch"].us
+
+
 def test_the_ladder_is_a_program_with_a_table_and_a_chart(tmp_path, capsys):
     ladder.main(["transpose", "--chart", str(tmp_path / "made" / "ladder.svg")])
     said = capsys.readouterr().out

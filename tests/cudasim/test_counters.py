@@ -46,6 +46,10 @@ extern "C" __global__ void twice(const float *x, float *y) {
 extern "C" __global__ void adds(float *y) {
   atomicAdd(&y[threadIdx.x % 4], 1.0f);
 }
+struct Row { float v[40]; };
+extern "C" __global__ void rows(const Row *x, Row *y) {
+  y[threadIdx.x] = x[threadIdx.x];
+}
 extern "C" __global__ void pairs(const float2 *x, float *y) {
   float2 v = x[threadIdx.x];
   y[threadIdx.x] = v.x * v.x + v.y;
@@ -156,3 +160,12 @@ def test_a_process_with_little_address_space_counts_all_the_same():
         cwd=Path(__file__).resolve().parents[2],
     )  # fmt: skip
     assert ran.stdout == "32\n", ran.stderr
+
+
+def test_a_large_struct_is_as_many_requests_as_it_has_pieces_of_16_bytes():
+    x = np.zeros(32, [("v", "f4", 40)])
+    report = counted("rows", 1, 32, cp.asarray(x), cp.empty(32, x.dtype))
+    for access in (a for a in report.counters.accesses if a.space == "global"):
+        assert access.requests == 10
+        assert access.sectors == 10 * 32  # neighbours lie 160 bytes apart
+    assert report.counters.least_bytes == 2 * x.nbytes

@@ -179,6 +179,11 @@ def test_a_kernel_that_cupy_would_not_find_is_not_found():
         run("mangled")
     with pytest.raises(cp.CUDADriverError, match="no kernel 'absent' in the source"):
         run("absent")
+    code = "template <int N> __global__ void filled(int *x) { x[threadIdx.x] = N; }"
+    with pytest.raises(
+        cp.CUDADriverError, match=r"RawModule\(.*'filled<4>',\)\) makes an instance"
+    ):
+        cp.RawKernel(code, "filled<4>")((1,), (8,), (cp.zeros(8, np.int32),))
 
 
 def test_without_a_compiler_the_error_says_what_to_install(monkeypatch):
@@ -237,3 +242,28 @@ def test_launches_from_two_threads_do_not_mix():
     for thread in threads:
         thread.join()
     assert [set(o.get().tolist()) for o in outs] == [{float(i)} for i in range(6)]
+
+
+def test_a_compiler_that_puts_checked_calls_in_unasked_is_told_not_to(monkeypatch, tmp_path):
+    """Ubuntu's does: no kernel compiled there, for calls that it had not written."""
+    hardened = tmp_path / "g++"
+    flags = "-D_FORTIFY_SOURCE=2 -fstack-protector-strong"
+    hardened.write_text(f'#!/bin/sh\nexec {compiler.compiler()} {flags} "$@"\n', encoding="utf-8")
+    hardened.chmod(0o755)
+    monkeypatch.setenv("CUDASIM_CXX", str(hardened))
+    monkeypatch.setenv("CUDASIM_CACHE", str(tmp_path / "cache"))
+    code = """struct Row { float v[40]; };
+    extern "C" __global__ void kept(const float *x, float *y) {
+      __shared__ Row rows[32];
+      Row mine;
+      for (int i = 0; i < 40; i++) mine.v[i] = x[threadIdx.x] * i;
+      rows[threadIdx.x] = mine;
+      __syncthreads();
+      y[threadIdx.x] = rows[31 - threadIdx.x].v[39];
+      if (threadIdx.x == 0) printf("%f\\n", y[0]);
+    }"""
+    x, y = cp.asarray(np.arange(32, dtype=np.float32)), cp.empty(32, np.float32)
+    kernel = cp.RawKernel(code, "kept")
+    kernel((1,), (32,), (x, y))
+    assert y.get().tolist() == [39.0 * (31 - i) for i in range(32)]
+    assert cp.check(kernel, 1, 32, (x, cp.empty(32, np.float32))).clean

@@ -13,6 +13,7 @@ Read before: operations.py, then the .cu files in the order of the table.
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -97,21 +98,46 @@ def on_gpu(rung: Rung, launches: list, arrays: dict, want: dict) -> float | None
         return None
     held = {name: cupy.asarray(a) for name, a in arrays.items()}
     module = cupy.RawModule(code=source(rung))
+    kernels = [module.get_function(one.name) for one in launches]
     each = []
-    for one in launches:
-        kernel, args = module.get_function(one.name), arguments(one, held)
+    for kernel, one in zip(kernels, launches, strict=True):
         timing = device.time_launch(
-            kernel, one.grid, one.block, args, shared_mem=one.shared_bytes, repeat=20
-        )
+            kernel, one.grid, one.block, arguments(one, held), shared_mem=one.shared_bytes,
+            repeat=20,
+        )  # fmt: skip
         each.append(timing.median_ms)
     # again from the start: the timed launches of "normalise" worked on their own results
     held |= {name: cupy.asarray(a) for name, a in arrays.items()}
-    for one in launches:
+    for kernel, one in zip(kernels, launches, strict=True):
         grid, block = (s if isinstance(s, tuple) else (s,) for s in (one.grid, one.block))
-        kernel = module.get_function(one.name)
         kernel(grid, block, arguments(one, held), shared_mem=one.shared_bytes)
     hold(rung, {name: cupy.asnumpy(a) for name, a in held.items()}, want)
     return sum(each)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A step as bench/gpu.py timed it on a GPU; ``faster`` than the one before, None of a first."""
+
+    step: str
+    sizes: str
+    us: float
+    faster: float | None
+    gpu: str
+
+
+def recorded() -> list[Recorded]:
+    """The times that are kept, in the order of the steps, of large arrays."""
+    with (HERE / "gpu_ladder.csv").open(newline="", encoding="utf-8") as f:
+        rows = list(csv.DictReader(f))
+    found: list[Recorded] = []
+    for before, r in zip([None, *rows], rows, strict=False):
+        follows = before and all(before[k] == r[k] for k in ("operation", "large"))
+        ms = float(r["large_ms"])
+        faster = float(before["large_ms"]) / ms if follows else None
+        step, sizes = r["step"].removesuffix(".cu"), r["large"].strip("(,)")
+        found.append(Recorded(step, sizes, 1e3 * ms, faster, r["gpu"]))
+    return found
 
 
 def count(step: Step, name: str) -> int:

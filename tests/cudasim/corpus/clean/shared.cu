@@ -173,3 +173,16 @@ extern "C" __global__ void structs_in_shared_memory(const float *x, float *y) {
   __syncthreads();
   y[blockIdx.x * 32 + i] = i < 16 ? s.high[i] : s.low[i - 16];
 }
+
+struct Row {
+  float v[40];
+};
+// launch grid=1 block=32 f32 o32
+extern "C" __global__ void large_structs_are_copied(const float *x, float *y) {
+  __shared__ Row rows[32];
+  Row mine;
+  for (int i = 0; i < 40; i++) mine.v[i] = x[threadIdx.x] * i;
+  rows[threadIdx.x] = mine;
+  __syncthreads();
+  y[threadIdx.x] = rows[31 - threadIdx.x].v[39];
+}
