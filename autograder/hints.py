@@ -13,6 +13,7 @@ import yaml
 
 from autograder.errors import CourseError
 
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML has it
 RUNGS = ("title", "idea", "where", "example")
 
 
@@ -32,7 +33,7 @@ def load(path: Path) -> dict[str, Hint]:
     if not path.exists():
         return ladder
     try:
-        rows = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        rows = yaml.load(path.read_text(encoding="utf-8"), FAST) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CourseError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(rows, dict):

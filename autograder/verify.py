@@ -61,9 +61,11 @@ def limits(seeds: int) -> sandbox.Limits:
 class Trial(grade.Warm):
     """``trial((kind, name))`` runs one solution; crosses to the workers."""
 
-    def __init__(self, course: Path, assignment: str, backend: str, seeds: int = SEEDS) -> None:
+    def __init__(
+        self, course: Path, assignment: str, backend: str, seeds: int = SEEDS, draws: int = DRAWS
+    ) -> None:
         super().__init__(backend)
-        self.course, self.assignment, self.seeds = course, assignment, seeds
+        self.course, self.assignment, self.seeds, self.draws = course, assignment, seeds, draws
 
     @cached_property
     def bank(self) -> dict[tuple[str, str], Solution]:
@@ -100,7 +102,7 @@ class Trial(grade.Warm):
         limits: sandbox.Limits,
         only: list[str] | None = None,
     ) -> list[Result]:
-        secret = Seeds.of(SECRET, self.assignment, solution.name, DRAWS)
+        secret = Seeds.of(SECRET, self.assignment, solution.name, self.draws)
         seeds = replace(secret, public=tuple(public))
         sources = dict(solution.sources)
         return grade.judge(self.loaded, sources, seeds, self.walls, limits, reveal=True, only=only)

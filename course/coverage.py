@@ -47,7 +47,8 @@ def points(file: Path = FILE) -> list[Point]:
     Raises: ValueError for a point without a place.
     """
     found = []
-    for heading, rows in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML has it
+    for heading, rows in yaml.load(file.read_text(encoding="utf-8"), loader).items():
         for text, places in rows.items():
             if not places:
                 raise ValueError(f"{file}: {heading}: {text}: no place")

@@ -15,6 +15,8 @@ import yaml
 
 from .errors import BankError
 
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML has it
+
 
 @dataclass(frozen=True)
 class Node:
@@ -93,7 +95,7 @@ class Node:
         """A number, text or truth value, as YAML reads it."""
         if not isinstance(self.raw, yaml.ScalarNode):
             raise self.unlike("a number, a text or true/false")
-        value = yaml.SafeLoader("").construct_object(self.raw)
+        value = yaml.constructor.SafeConstructor().construct_object(self.raw)
         if not isinstance(value, bool | int | float | str):
             raise self.unlike("a number, a text or true/false")
         return value
@@ -138,7 +140,7 @@ def read(path: Path) -> Node:
 def compose(path: Path, text: str) -> Node:
     """The one document of a YAML text."""
     try:
-        root = yaml.compose(text, yaml.SafeLoader)
+        root = _root(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -148,3 +150,15 @@ def compose(path: Path, text: str) -> Node:
     if root is None:
         raise BankError(f"{path}:1: the file is empty")
     return Node(path, root, path.stem)
+
+
+def _root(text: str) -> yaml.Node | None:
+    """Read fast; what is not YAML is read again by PyYAML, whose words are better, unless that
+    would take long.
+    """
+    try:
+        return yaml.compose(text, FAST)
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        if "nesting depth" in str(error):
+            raise
+        return yaml.compose(text, yaml.SafeLoader)

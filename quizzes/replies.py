@@ -104,7 +104,7 @@ def from_yaml(path: Path, text: str) -> dict:
 
     def plain(node: Node, depth: int = 0) -> object:
         if isinstance(node.raw, yaml.ScalarNode):
-            null = node.raw.style is None and node.raw.value in ("", "~", "null")
+            null = not node.raw.style and node.raw.value in ("", "~", "null")
             return "" if null else node.raw.value
         if depth == 2:
             raise node.unlike("a text, a number or a list of letters")

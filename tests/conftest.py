@@ -6,6 +6,11 @@ from pathlib import Path
 
 from hypothesis import settings
 
+# `make test` runs two processes on two cores, where threads that wait by spinning take the time of
+# others, in what a test starts as well. Neither setting changes a result; NumPy comes later.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Compiled kernels are kept in the clone's build folder, not in the user's cache.
 os.environ["CUDASIM_CACHE"] = str(Path(__file__).resolve().parents[1] / "build" / "cudasim")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -95,6 +96,7 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
 def imports(path: Path) -> set[tuple[str, bool]]:
     """(module, is it a star import) of every import statement, relative ones made absolute."""
     here = name(path).split("/")[:-1]

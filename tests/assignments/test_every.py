@@ -33,7 +33,7 @@ RIGHT_SEEDS = {
     "02_kv_cache": 4,
     "04_gpu_kernels": 1,
 }  # of the others 2: they take longer
-SECRET_DRAWS = {"01_transformer_layer": 1, "02_kv_cache": 1}  # of the others those of verify
+SECRET_DRAWS = 1  # beside the public one
 EVERY = {
     "01_transformer_layer": 2,
     "02_kv_cache": 3,
@@ -96,8 +96,8 @@ def test_a_right_solution_passes_every_check_on_every_seed(assignment, solution)
 def test_a_wrong_solution_fails_the_checks_it_names_with_their_tags_and_no_other(
     assignment, solution
 ):
-    draws = SECRET_DRAWS.get(assignment.id, verify.DRAWS)
-    seeds = replace(Seeds.of(verify.SECRET, assignment.id, solution.name, draws), public=(0,))
+    secret = Seeds.of(verify.SECRET, assignment.id, solution.name, SECRET_DRAWS)
+    seeds = replace(secret, public=(0,))
     assert failures(assignment, solution.sources, seeds) == dict(solution.fails)
 
 
@@ -273,7 +273,9 @@ def trials():
         def trial(name):
             if name not in made:
                 backend = verify.sandbox.choose().name
-                made[name] = stack.enter_context(verify.Trial(ROOT, name, backend))
+                made[name] = stack.enter_context(
+                    verify.Trial(ROOT, name, backend, draws=SECRET_DRAWS)
+                )
             return made[name]
 
         yield SimpleNamespace(of=trial)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 
-from quizzes import interview
+from quizzes import interview, nodes
 from quizzes.answers import ANSWERS
 from quizzes.errors import BankError
+from quizzes.paper import draw_all
 from quizzes.schema import FOLDER, KINDS, load_bank, load_banks, load_papers
 
 from .conftest import SMALL, small_bank
@@ -174,3 +176,9 @@ def test_a_bank_nested_without_end_is_an_error_not_a_crash(tmp_path):
     path.write_text("[" * 1500)
     with pytest.raises(BankError, match="not YAML"):
         load_bank(path)
+
+
+def test_banks_are_the_same_without_libyaml(monkeypatch):
+    fast = [draw_all(bank, "ada", 1) for bank in load_banks().values()]
+    monkeypatch.setattr(nodes, "FAST", yaml.SafeLoader)
+    assert [draw_all(bank, "ada", 1) for bank in load_banks().values()] == fast
