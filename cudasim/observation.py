@@ -5,6 +5,7 @@ Owns: Observation, its heading, a row of its table of accesses.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cudasim.counters import Access, Counters
@@ -26,7 +27,7 @@ class Observation:
     findings: tuple[Finding, ...]
     counters: Counters
     regions: tuple[Region, ...]
-    trace: tuple[TouchRow, ...]
+    trace: Sequence[TouchRow]
     profiled: bool
 
     @property

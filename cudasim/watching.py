@@ -125,7 +125,7 @@ class Seen:
     regions: tuple[Region, ...]
     findings: tuple[tuple[FindingRow, int, int], ...]  # row, its line, the other's line
     sites: tuple[tuple[SiteRow, int], ...]
-    trace: tuple[TouchRow, ...]
+    trace: Sequence[TouchRow]
     n_barriers: int
     n_warp_operations: int
     failure: CUDADriverError | None
@@ -242,7 +242,7 @@ def collect(library: Library, copy: Copy, failure: CUDADriverError | None) -> Se
     rows = copy.dll.cudasim_sites(ctypes.byref(n), ctypes.byref(barriers), ctypes.byref(operations))
     sites = [SiteRow.from_buffer_copy(rows[i]) for i in range(n.value)]
     rows = copy.dll.cudasim_trace(ctypes.byref(n))
-    trace = [TouchRow.from_buffer_copy(rows[i]) for i in range(n.value)]
+    trace = _copied(rows, n.value)
     for s in sites:  # the call that marks a step has no line: what follows it has
         s.pc += s.is_step
     wanted = {pc for f in findings for pc in (f.pc, f.other_pc)} | {s.pc for s in sites}
@@ -254,11 +254,16 @@ def collect(library: Library, copy: Copy, failure: CUDADriverError | None) -> Se
         regions=tuple(regions(copy)),
         findings=tuple((f, f.line or lines[f.pc], lines[f.other_pc]) for f in findings),
         sites=tuple((s, lines[s.pc]) for s in sites),
-        trace=tuple(trace),
+        trace=trace,
         n_barriers=barriers.value,
         n_warp_operations=operations.value,
         failure=failure,
     )
+
+
+def _copied(rows, n: int) -> Sequence[TouchRow]:
+    """An array of the runtime's; rows become objects where one asks for them, as there are many."""
+    return (TouchRow * n).from_buffer_copy(ctypes.string_at(rows, n * ctypes.sizeof(TouchRow)))
 
 
 def regions(copy: Copy):
