@@ -4,6 +4,8 @@ import numpy as np
 
 FAILS = {
     "format_q8_0": "scale-last",
+    # two codes read as a half are NaN in some block, and NaN explains nothing: no second chance
+    "model_packaged": "nan",
 }
 
 
