@@ -1,7 +1,7 @@
 /* Attention's two products by the first variant against plain loops in the order of spans.pyx.
  *
- * Rows, keys and widths of any number, floats and halves, from a generator of its own. Prints how many of the cases
- * differ in a bit; exits with 1 where one does.
+ * Rows, keys and widths of any number, floats and halves, from a generator of its own. Prints how
+ * many of the cases differ in a bit; exits with 1 where one does.
  */
 #include <math.h>
 #include <stdio.h>

@@ -53,8 +53,8 @@ import os
 # OpenMP's threads wait for each other by spinning, and where the processors are shared that stops
 # them all: with another program on both of two processors a prompt of 512 tokens took 1.0 s with
 # GCC's 300,000 turns and 0.7 s sleeping at once. But waking takes 0.07 ms, and a step of a small
-# model has 130 loops: alone on two processors it took 16 ms so, and 9 ms where threads spin for
-# half of that time first. Read when the first compiled unit is loaded.
+# model has a hundred loops: alone on two processors it took 16 ms so, and 9 ms where threads spin
+# for half of that time first. Read when the first compiled unit is loaded.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")

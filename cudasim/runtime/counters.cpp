@@ -201,8 +201,10 @@ void count_access(int site, int region, uintptr_t at, size_t n_bytes, int access
   s->region = s->region == -1 || s->region == region ? region : -2;
   s->size = (uint8_t)(n_bytes < MOST_AT_ONCE ? n_bytes : MOST_AT_ONCE);
   s->access = (uint8_t)access;
-  for (size_t i = 0; i < n_bytes; i += MOST_AT_ONCE)
-    count_piece(site, region, at + i, n_bytes - i < MOST_AT_ONCE ? n_bytes - i : MOST_AT_ONCE, access);
+  for (size_t i = 0; i < n_bytes; i += MOST_AT_ONCE) {
+    size_t left = n_bytes - i;
+    count_piece(site, region, at + i, left < MOST_AT_ONCE ? left : MOST_AT_ONCE, access);
+  }
 }
 void count_step(const void *pc) {
   uint32_t k;

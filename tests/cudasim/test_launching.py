@@ -10,6 +10,7 @@ import pytest
 
 import cudasim as cp
 from cudasim import compiler
+from tests.cudasim import corpus
 
 BAD = cp.RawModule(
     code=r"""
@@ -244,7 +245,9 @@ def test_launches_from_two_threads_do_not_mix():
     assert [set(o.get().tolist()) for o in outs] == [{float(i)} for i in range(6)]
 
 
-def test_a_compiler_that_puts_checked_calls_in_unasked_is_told_not_to(monkeypatch, tmp_path):
+def test_a_compiler_that_puts_checked_calls_in_unasked_is_told_not_to(
+    monkeypatch, tmp_path, capsys
+):
     """Ubuntu's does: no kernel compiled there, for calls that it had not written."""
     hardened = tmp_path / "g++"
     flags = "-D_FORTIFY_SOURCE=2 -fstack-protector-strong"
@@ -252,18 +255,16 @@ def test_a_compiler_that_puts_checked_calls_in_unasked_is_told_not_to(monkeypatc
     hardened.chmod(0o755)
     monkeypatch.setenv("CUDASIM_CXX", str(hardened))
     monkeypatch.setenv("CUDASIM_CACHE", str(tmp_path / "cache"))
-    code = """struct Row { float v[40]; };
-    extern "C" __global__ void kept(const float *x, float *y) {
-      __shared__ Row rows[32];
-      Row mine;
-      for (int i = 0; i < 40; i++) mine.v[i] = x[threadIdx.x] * i;
-      rows[threadIdx.x] = mine;
-      __syncthreads();
-      y[threadIdx.x] = rows[31 - threadIdx.x].v[39];
-      if (threadIdx.x == 0) printf("%f\\n", y[0]);
-    }"""
+    case = next(c for c in corpus.cases("clean") if c.name == "large_structs_are_copied")
+    code = (
+        case.path.read_text(encoding="utf-8")
+        + """
+    extern "C" __global__ void said(const float *y) { printf("%f\\n", y[threadIdx.x]); }"""
+    )
     x, y = cp.asarray(np.arange(32, dtype=np.float32)), cp.empty(32, np.float32)
-    kernel = cp.RawKernel(code, "kept")
+    kernel = cp.RawKernel(code, case.name)
     kernel((1,), (32,), (x, y))
     assert y.get().tolist() == [39.0 * (31 - i) for i in range(32)]
     assert cp.check(kernel, 1, 32, (x, cp.empty(32, np.float32))).clean
+    cp.RawKernel(code, "said")((1,), (1,), (y,))
+    assert capsys.readouterr().out == "1209.000000\n"
