@@ -3,10 +3,13 @@
 # Owns: the one number below. Must not know: what a loop computes. Any answer gives the same bits.
 
 cdef enum:
-    # Multiply-adds that one thread does in about 0.2 ms. Waking sleeping threads takes 0.07 ms, twice
-    # a loop: below this they come too late. Decoding the packaged model, whose products have 0.2 M,
-    # ran at 207 tokens/s on two threads and at 503 on one.
-    WORTH_WAKING = 1 << 19
+    # Multiply-adds that one thread does in 3 us (integer product) to 50 us (readable text). A second
+    # thread that spins costs 1 us, one that fell asleep 70 us, once a step. Decoding the packaged
+    # model, whose larger products have 0.2 M, gives on two threads of Zen 5, tokens/s: 5,700 from
+    # 2^14 on, 5,300 from 2^17, 4,200 from 2^18, 4,400 from 2^19; one thread gives 4,600. Generating,
+    # where drawing lies between the steps, a token takes 0.34 ms from 2^17, 0.37 from 2^19, and 0.33
+    # to 0.42 from 2^15. With two busy programs beside it no choice stands out.
+    WORTH_WAKING = 1 << 17
 
 
 cdef inline int team(int n_threads, Py_ssize_t work) noexcept nogil:
