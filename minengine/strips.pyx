@@ -9,10 +9,12 @@ MINENGINE_SIMD names. "portable" is `integer.matmul`. The weight comes as it lie
 then its rows are laid side by side chunk by chunk on the way; or in strips already
 (`interleave`): the same bytes in another order.
 
-Memory is read in order. The processor then sees what comes next and fetches it by itself: strips
-came in at 95 % of the speed of reading alone, and at 70 % when the kernels asked for it ahead. Only
-what it cannot see is asked for: 16 rows of a file at once, each a little further. Blocks that are
-read here and there came in at a quarter of the speed; they are copied in order first.
+Memory is read in order, and which of it is asked for ahead is the processor's affair. Zen 4 sees
+what comes next and fetches it by itself: strips come in at 95 % of the speed of reading alone, and
+at 70 % where the kernels ask. Only what it cannot see is asked for: 16 rows of a file at once, each
+a little further, and formats whose blocks are read here and there. On Zen 5 strips of any format
+come in at 85 to 100 % where every block is asked for, at 35 to 85 % where not. MINENGINE_ASKS
+(``all``, ``scattered``) says otherwise than what was measured.
 
 Up to 4 tokens a strip is unpacked into registers and multiplied at once: what takes time is reading
 it. From 5 on a chunk of it is unpacked into a panel in the first-level cache, which then meets all
@@ -69,7 +71,9 @@ cdef extern from "simd/products.h" nogil:
     const Cut* CUTS
     const Variant* VARIANTS
     int variant_runs(int i)
+    int asks_for_all()
     void ask_for(const uint8_t* first, Py_ssize_t n)
+    void ask_near(const uint8_t* first, Py_ssize_t n)
     void ask_to_write(const float* to, Py_ssize_t stride, Py_ssize_t n)
 
 cdef enum:
@@ -78,7 +82,8 @@ cdef enum:
     BLOCK_BYTES = 786432  # of groups: every strip reads them again, from the second-level cache
     CHUNK_GROUPS = 8      # 256 elements: of a strip brought together on the way, for few tokens
     PIECE = 1024          # elements of a strip that lie together, see `interleave`
-    AHEAD = 7168          # bytes that are asked for before a scattered format reads them
+    AHEAD = 7168          # bytes from what a kernel reads to what is asked for then
+    FAR_BYTES = 262144    # of a weight, below which it may lie in a cache and is not asked for
     CHUNK_ROW = 16 * 34   # bytes of 512 elements in the widest format
 
 
@@ -96,7 +101,18 @@ def choose(name=None):
     return name or known[0]
 
 
+def asks(name=None):
+    """Which blocks of strips are asked for before few tokens meet them: "all", or those of
+    "scattered" formats; what is best here where no name is given. ValueError for another.
+    """
+    if name and name not in ("all", "scattered"):
+        raise ValueError(f"MINENGINE_ASKS: got {name!r}, want all or scattered")
+    return name or ("all" if asks_for_all() else "scattered")
+
+
 CHOSEN = choose(os.environ.get("MINENGINE_SIMD"))
+ASKS = asks(os.environ.get("MINENGINE_ASKS"))
+cdef bint ALL_ASKED = ASKS == "all"
 
 
 cdef const Variant* variant_of(name) except? NULL:
@@ -234,7 +250,7 @@ cdef struct Weight:
     const StripKernels* kernels
     const Cut* cut
     const uint8_t* data
-    bint interleaved
+    bint interleaved, asked  # asked: every block, into the nearest cache
     Py_ssize_t row_bytes, n_rows, n, n_strips
 
 
@@ -277,14 +293,20 @@ cdef inline void piece_times(
     const Weight* w, const uint8_t* here, Py_ssize_t n_blocks, const Group* groups,
     Py_ssize_t n_tokens, float* acc,
 ) noexcept nogil:
-    cdef Py_ssize_t block = STRIP_ROWS * w.cut.block_bytes, i
-    if not w.cut.scattered:
-        w.kernels.times(here, n_blocks, groups, <int>n_tokens, acc)
-        return
-    for i in range(n_blocks):
-        ask_for(here + i * block + AHEAD, block)
-        w.kernels.times(here + i * block, 1, groups, <int>n_tokens, acc)
-        groups += w.cut.block_size // GROUP_SIZE * n_tokens
+    cdef Py_ssize_t i = 0, block = STRIP_ROWS * w.cut.block_bytes, m = n_blocks
+    if w.asked or w.cut.scattered:
+        # small blocks: as many as there are tokens, whose products pay for the calls
+        m = n_tokens if w.cut.block_size == GROUP_SIZE else 1
+    while i < n_blocks:
+        m = min(m, n_blocks - i)
+        if w.asked:
+            ask_near(here + AHEAD, m * block)
+        elif w.cut.scattered:
+            ask_for(here + AHEAD, m * block)
+        w.kernels.times(here, m, groups, <int>n_tokens, acc)
+        here += m * block
+        groups += m * w.cut.block_size // GROUP_SIZE * n_tokens
+        i += m
 
 
 cdef Py_ssize_t tokens_at_once(Py_ssize_t n) noexcept nogil:
@@ -419,6 +441,7 @@ cpdef matmul(
     cut = cut_of(format)
     w.variant, w.kernels, w.cut = v, &v.formats[cut], &CUTS[cut]
     w.data, w.interleaved = &weight[0, 0], interleaved
+    w.asked = ALL_ASKED and weight.shape[0] * weight.shape[1] >= FAR_BYTES
     w.row_bytes, w.n_rows, w.n = weight.shape[1], n_rows, n
     n_strips = w.n_strips = (n_rows + STRIP_ROWS - 1) // STRIP_ROWS
     # rows of a file are laid side by side again for each block: that costs more than it gives

@@ -97,6 +97,7 @@ def print_processor(as_json: bool) -> None:
         "runs": list(strips.runs()),
         "chosen": strips.CHOSEN,
         "forced": os.environ.get("MINENGINE_SIMD"),
+        "asks": strips.ASKS,
     }
     if as_json:
         print_json(found)
@@ -105,6 +106,7 @@ def print_processor(as_json: bool) -> None:
     print(f"machine     {found['machine']}, {found['processors']} processors for this process")
     print(f"runs        {', '.join(found['runs'])}")
     print(f"chosen      {found['chosen']}: {why}")
+    print(f"asks ahead  for blocks of {'every format' if strips.ASKS == 'all' else 'some formats'}")
     print("for         " + ", ".join(name for name, f in FORMATS.items() if f.has_codes))
 
 

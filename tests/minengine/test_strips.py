@@ -70,11 +70,43 @@ def test_this_processors_variants_are_named_and_the_best_one_is_chosen():
 @pytest.mark.parametrize("name", strips.runs())
 def test_the_environment_forces_a_variant(name):
     script = "from minengine import strips; print(strips.CHOSEN)"
-    found = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "MINENGINE_SIMD": name}, capture_output=True, text=True, check=True,
+    assert run_with(MINENGINE_SIMD=name, script=script) == name
+
+
+def test_what_is_asked_for_ahead_changes_no_bit():
+    script = """if True:
+        import hashlib, numpy as np
+        from minengine import strips
+        from minengine.formats import FORMATS
+        found, n, n_rows = hashlib.sha256(), 1024, 1300
+        for name in ("Q4_0", "Q8_0", "Q4_K", "Q6_K"):
+            rows = np.random.default_rng(3).standard_normal((n_rows, n), np.float32)
+            raw = FORMATS[name].quantize(rows)
+            assert raw.size >= 262144  # smaller weights are not asked for
+            laid = np.empty((strips.strip_rows(n_rows), raw.shape[1]), np.uint8)
+            strips.interleave(raw, FORMATS[name], laid)
+            for n_tokens in (1, 2, 3, 4):
+                out = np.empty((n_tokens, n_rows), np.float32)
+                x = strips.rounded(rows[:n_tokens])
+                strips.matmul(x, laid, FORMATS[name], out, interleaved=True)
+                found.update(out)
+        print(strips.ASKS, found.hexdigest())
+    """
+    if strips.CHOSEN == "portable":
+        return  # it has no strips
+    said = [run_with(MINENGINE_ASKS=name, script=script) for name in ("all", "scattered")]
+    assert [s.split()[0] for s in said] == ["all", "scattered"]
+    assert said[0].split()[1] == said[1].split()[1]
+    with pytest.raises(ValueError, match="MINENGINE_ASKS: got 'none', want all or scattered"):
+        strips.asks("none")
+
+
+def run_with(*, script: str, **env: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **env}, capture_output=True, text=True,
+        check=True,
     )  # fmt: skip
-    assert found.stdout.strip() == name
+    return done.stdout.strip()
 
 
 @EACH
