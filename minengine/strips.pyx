@@ -72,8 +72,7 @@ cdef extern from "simd/products.h" nogil:
     const Variant* VARIANTS
     int variant_runs(int i)
     int asks_for_all()
-    void ask_for(const uint8_t* first, Py_ssize_t n)
-    void ask_near(const uint8_t* first, Py_ssize_t n)
+    void ask_for(bint near, const uint8_t* first, Py_ssize_t n)
     void ask_to_write(const float* to, Py_ssize_t stride, Py_ssize_t n)
 
 cdef enum:
@@ -299,10 +298,8 @@ cdef inline void piece_times(
         m = n_tokens if w.cut.block_size == GROUP_SIZE else 1
     while i < n_blocks:
         m = min(m, n_blocks - i)
-        if w.asked:
-            ask_near(here + AHEAD, m * block)
-        elif w.cut.scattered:
-            ask_for(here + AHEAD, m * block)
+        if w.asked or w.cut.scattered:
+            ask_for(w.asked, here + AHEAD, m * block)
         w.kernels.times(here, m, groups, <int>n_tokens, acc)
         here += m * block
         groups += m * w.cut.block_size // GROUP_SIZE * n_tokens
@@ -335,7 +332,7 @@ cdef void panel_times(
     cdef Py_ssize_t share = (n_ahead * TILE_TOKENS // n_tokens + 63) & ~<Py_ssize_t>63
     while t < n_tokens:
         wide = min(n_tokens - t, <Py_ssize_t>TILE_TOKENS)
-        ask_for(ahead, min(share, n_ahead))
+        ask_for(w.asked, ahead, min(share, n_ahead))
         ahead += share
         n_ahead -= share
         if out != NULL:
@@ -378,7 +375,7 @@ cdef void strip_times(
             here = w.data + piece_at(w.cut, g // per_block, n_blocks, s, w.n_strips)
         else:
             # rows are read 16 at a time, each a little further: in this order memory is slow
-            ask_for(data + strip_bytes + strip_bytes * g // n_groups, next_bytes)
+            ask_for(w.asked, data + strip_bytes + strip_bytes * g // n_groups, next_bytes)
             interleave_strip(
                 w.variant, w.cut, data + g // per_block * w.cut.block_bytes, w.row_bytes, n_rows,
                 m // per_block, chunk,
