@@ -73,18 +73,23 @@ def products(*, n_threads: int = 1, variant: str | None = None) -> float:
 
 def machine() -> dict[str, str]:
     """What a table of times must say: processor, versions."""
-    model = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as f:
-            names = [line.split(":")[1].strip() for line in f if line.startswith("model name")]
-        model = names[0] if names else model
-    except OSError:
-        pass
     return {
-        "processor": model,
+        "processor": processor(),
         "variant": strips.CHOSEN,
         "minengine": minengine.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "system": platform.system(),
     }
+
+
+def processor() -> str:
+    """Its name; of x86 on Linux family and model too: names of virtual machines say little."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            said = dict(map(str.strip, line.split(":", 1)) for line in f if ":" in line)
+    except OSError:
+        said = {}
+    if "cpu family" not in said:
+        return platform.processor() or platform.machine()
+    return f"{said['model name']}, family {said['cpu family']} model {said['model']}"

@@ -115,9 +115,10 @@ def main() -> None:
                 )
     if args.csv:
         with args.csv.open("w", newline="", encoding="utf-8") as f:
-            writer = csv.DictWriter(f, [*COLUMNS, *machine()])
+            here = {k: v for k, v in machine().items() if k not in COLUMNS}  # a row has its variant
+            writer = csv.DictWriter(f, [*COLUMNS, *here])
             writer.writeheader()
-            writer.writerows(r | machine() for r in found)
+            writer.writerows(r | here for r in found)
 
 
 if __name__ == "__main__":

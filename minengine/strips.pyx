@@ -12,9 +12,9 @@ then its rows are laid side by side chunk by chunk on the way; or in strips alre
 Memory is read in order, and which of it is asked for ahead is the processor's affair. Zen 4 sees
 what comes next and fetches it by itself: strips come in at 95 % of the speed of reading alone, and
 at 70 % where the kernels ask. Only what it cannot see is asked for: 16 rows of a file at once, each
-a little further, and formats whose blocks are read here and there. On Zen 5 strips of any format
-come in at 85 to 100 % where every block is asked for, at 35 to 85 % where not. MINENGINE_ASKS
-(``all``, ``scattered``) says otherwise than what was measured.
+a little further, and formats whose blocks are read here and there. On Zen 5 strips of most formats
+come in at 80 to 100 % where every block is asked for, and at 34 to 94 % where none is.
+MINENGINE_ASKS (``all``, ``scattered``) forces one or the other.
 
 Up to 4 tokens a strip is unpacked into registers and multiplied at once: what takes time is reading
 it. From 5 on a chunk of it is unpacked into a panel in the first-level cache, which then meets all

@@ -207,3 +207,59 @@ def test_the_page_shows_what_the_csv_says_and_nothing_else(turns, quiet, tmp_pat
     assert report.filled(found, tmp_path) == found
     with pytest.raises(SystemExit, match=r"table speed\.csv: want a name that begins with peer"):
         report.filled("<!-- table: speed.csv -->\n<!-- end -->", tmp_path)
+
+
+def test_the_page_has_the_drawings_of_its_tables_with_their_numbers_in_words(
+    turns, quiet, tmp_path
+):
+    import kernel_table
+    import kernels
+    import report
+
+    peer = turns.PEERS[0].name
+    found = [
+        replace(quiet, depth=depth, side=side, seconds=seconds)
+        for depth, ours, theirs in ((8, 2.0, 4.0), (512, 3.0, 9.0))
+        for side, seconds in ((quiet.side, ours), (peer, theirs)) * 3
+    ]
+    turns.write(tmp_path / "cache.csv", found, {"processor": "p"})
+    turns.write(tmp_path / "scaling.csv", found, {"processor": "p"})
+    turns.write(tmp_path / "peer_speed_b.csv", found, {"processor": "p"})
+    row = dict.fromkeys(kernels.COLUMNS, "1") | {
+        "variant": "avx512", "format": "Q8_0", "layout": "strips", "gb_per_s": "31.42",
+        "unit": "GB/s", "share": "0.9", "clean": "9", "samples": "9",
+    }  # fmt: skip
+    rows = [row, row | {"format": "Q4_K", "share": "0.5", "clean": "1"}]
+    with (tmp_path / "kernels.csv").open("w", newline="") as f:
+        writer = csv.DictWriter(f, [*kernels.COLUMNS, "processor"])
+        writer.writeheader()
+        writer.writerows(r | {"processor": "p"} for r in rows)
+    table = kernel_table.page(tmp_path / "kernels.csv")
+    assert "| avx512 | 1 | Q8_0 | strips | 31.4 GB/s, 90% |" in table
+    assert "| avx512 | 1 | Q4_K | strips | 31.4 GB/s, 50% ? |" in table
+    names = ("cache", "scaling", "peer_speed_b", "kernels")
+    page = "".join(f"<!-- table: {n}.csv -->\n<!-- end -->\n" for n in names)
+    report.drawn(page, tmp_path)
+    assert {p.stem for p in tmp_path.glob("*.svg")} == set(names)
+    said = report.filled(page, tmp_path)
+    assert "minengine, blocks of 32: 500.00 ms at 8, 750.00 ms at 512." in said
+    assert "llama.cpp: 1000.00 ms at 8, 2250.00 ms at 512." in said
+    assert "m, 1 thread: decode 2.00; m, 1 thread: decode 3.00." in said
+    assert "avx512, 1 token: 50% (Q4_K) to 90% (Q8_0)." in said
+
+
+def test_the_kernels_csv_says_which_variant_each_row_is_of(path, tmp_path, monkeypatch):
+    import kernels
+
+    from minengine import strips
+
+    variants = [name for name in strips.runs() if name != "portable"]
+    monkeypatch.setattr(kernels, "FAR", 2_000_000)
+    out = tmp_path / "k.csv"
+    asked = ["--variants", ",".join(variants), "--formats", "Q8_0", "--tokens", "1", "--csv", out]
+    monkeypatch.setattr(sys, "argv", ["kernels.py", *map(str, asked)])
+    kernels.main()
+    with out.open(newline="") as f:
+        rows = list(csv.reader(f))
+    assert len(set(rows[0])) == len(rows[0])
+    assert [r[0] for r in rows[1:]] == [name for name in variants for _ in ("file", "strips")]
