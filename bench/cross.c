@@ -48,7 +48,7 @@ int main(int argc, char **argv)
         for (int64_t i = 0; i < n_tokens * n_groups; i++) made[i].unused = groups[i].unused;
         bad += memcmp(made, groups, sizeof(Group) * n_tokens * n_groups) != 0;
         for (int64_t s = 0; s < n_rows / STRIP_ROWS; s++) {
-            for (int way = n_tokens > FEW_TOKENS; way < 2; way++) {
+            for (int way = n_tokens > v->few; way < 2; way++) {
                 float acc[TILE_TOKENS * STRIP_ROWS] = {0};
                 v->interleave(c, rows + s * STRIP_ROWS * row_bytes, row_bytes, n_blocks, strip);
                 if (way == 0) {

@@ -16,10 +16,10 @@ a little further, and formats whose blocks are read here and there. On Zen 5 str
 come in at 80 to 100 % where every block is asked for, and at 34 to 94 % where none is.
 MINENGINE_ASKS (``all``, ``scattered``) forces one or the other.
 
-Up to 4 tokens a strip is unpacked into registers and multiplied at once: what takes time is reading
-it. From 5 on a chunk of it is unpacked into a panel in the first-level cache, which then meets all
-tokens: what takes time is multiplying, and memory is asked meanwhile for the next chunk and for the
-lines of the result.
+Up to 4 tokens, or 8 where there are registers for them, a strip is unpacked into registers and
+multiplied at once: what takes time is reading it. With more, a chunk of it is unpacked into a panel
+in the first-level cache, which then meets all tokens: what takes time is multiplying, and memory is
+asked meanwhile for the next chunk and for the lines of the result.
 """
 
 import os
@@ -60,6 +60,7 @@ cdef extern from "simd/products.h" nogil:
         ) noexcept nogil
     ctypedef struct Variant:
         const char* name
+        int few
         void (*interleave)(
             const Cut* cut, const uint8_t* first, Py_ssize_t stride, Py_ssize_t n_blocks,
             uint8_t* strip
@@ -262,7 +263,7 @@ cdef void few_times(
     const Weight* w,
     Py_ssize_t first, Py_ssize_t last,   # strips
     const Group* groups,                 # IN (n / 32, n_tokens)
-    Py_ssize_t n_tokens,                 # up to FEW_TOKENS
+    Py_ssize_t n_tokens,                 # up to variant.few
     float* out,                          # OUT (T, R)
 ) noexcept nogil:
     """out[t, r] = strip . activations[t] for some strips that are interleaved, piece by piece."""
@@ -360,7 +361,7 @@ cdef void strip_times(
     cdef Py_ssize_t per_block = w.cut.block_size // GROUP_SIZE, n_groups = w.n // GROUP_SIZE
     cdef Py_ssize_t n_rows = min(w.n_rows - s * STRIP_ROWS, <Py_ssize_t>STRIP_ROWS)
     cdef Py_ssize_t g = 0, m, t, step, end, n_blocks = w.n // w.cut.block_size
-    cdef bint few = n_tokens <= FEW_TOKENS
+    cdef bint few = n_tokens <= w.variant.few
     cdef const uint8_t* data = w.data + s * STRIP_ROWS * w.row_bytes
     cdef const uint8_t* here
     cdef Py_ssize_t strip_bytes = STRIP_ROWS * w.row_bytes, step_bytes, next_bytes
@@ -446,7 +447,7 @@ cpdef matmul(
     n_blocks = (n_tokens + at_once - 1) // at_once
     n_threads = team(n_threads, n_tokens * n_rows * n)
     with nogil:
-        if interleaved and n_tokens <= FEW_TOKENS:
+        if interleaved and n_tokens <= v.few:
             for job in prange(n_threads, num_threads=n_threads, schedule="static"):
                 few_times(
                     &w, job * n_strips // n_threads, (job + 1) * n_strips // n_threads,

@@ -12,6 +12,7 @@
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 8
 #define TILE 4  /* tokens: their sums, 8 vectors of weights and the rest fill 16 registers */
+#define FEW 4  /* tokens that weights in registers meet */
 #define SCORE_ROWS 2  /* by 2 keys: 8 vectors of sums */
 #define SCORE_KEYS 2
 #define GATHER_VECTORS 2  /* of 4 rows: 8 sums */
@@ -175,6 +176,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef KERNEL
 #undef LANES
 #undef TILE
+#undef FEW
 #undef SCORE_ROWS
 #undef SCORE_KEYS
 #undef GATHER_VECTORS

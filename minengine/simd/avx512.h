@@ -12,6 +12,7 @@
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 16
 #define TILE 16  /* tokens: their sums and 8 vectors of weights fill 24 of 32 registers */
+#define FEW 8  /* tokens whose sums and 8 vectors of weights fit in registers */
 #define SCORE_ROWS 4  /* by 4 keys: 16 sums */
 #define SCORE_KEYS 4
 #define GATHER_VECTORS 4  /* of 4 rows: 16 sums */
@@ -151,6 +152,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef KERNEL
 #undef LANES
 #undef TILE
+#undef FEW
 #undef SCORE_ROWS
 #undef SCORE_KEYS
 #undef GATHER_VECTORS

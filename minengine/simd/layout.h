@@ -31,7 +31,7 @@ enum {
     GROUP_SIZE = 32,    /* activations that stand together */
     TILE_TOKENS = 16,
     PANEL_GROUPS = 16,  /* 512 elements of 16 rows: 8 KiB of codes and their scales stay in L1 */
-    FEW_TOKENS = 4      /* up to here weights are unpacked into registers, above into a panel */
+    FEW_TOKENS = 8      /* the most that weights in registers meet, see Variant.few */
 };
 
 /* 32 activations in two halves, each under its own scale. */
@@ -101,7 +101,7 @@ enum { N_CUTS = sizeof CUTS / sizeof CUTS[0] };
 /* Blocks of 16 rows, `stride` bytes apart, to blocks of a strip. */
 typedef void (*interleave_fn)(const Cut *cut, const uint8_t *first, ptrdiff_t stride,
                               ptrdiff_t n_blocks, uint8_t *strip);
-/* acc[t][row] += strip . group of token t, for n_tokens <= FEW_TOKENS; groups [n / 32][n_tokens] */
+/* acc[t][row] += strip . group of token t, for n_tokens <= few; groups [n / 32][n_tokens] */
 typedef void (*times_fn)(const uint8_t *strip, ptrdiff_t n_blocks, const Group *groups,
                          int n_tokens, float *acc);
 typedef void (*unpack_fn_)(const uint8_t *strip, ptrdiff_t n_blocks, Panel *panel);
@@ -119,6 +119,7 @@ typedef struct {
 
 typedef struct {
     const char *name;
+    int few;  /* tokens up to which weights are unpacked into registers, above into a panel */
     interleave_fn interleave;
     quantize_row_fn quantize;
     const StripKernels *formats;  /* N_CUTS of them, in the order of CUTS */

@@ -16,6 +16,7 @@
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 4
 #define TILE 8  /* tokens: their sums, 8 vectors of weights and the rest fill 32 registers */
+#define FEW 4  /* tokens that weights in registers meet */
 #define SCORE_ROWS 2  /* by 2 keys: 16 vectors of sums */
 #define SCORE_KEYS 2
 #define GATHER_VECTORS 4  /* of 4 rows: 16 sums */
@@ -163,6 +164,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef KERNEL
 #undef LANES
 #undef TILE
+#undef FEW
 #undef SCORE_ROWS
 #undef SCORE_KEYS
 #undef GATHER_VECTORS

@@ -63,7 +63,7 @@ INLINE void ISA(times_n)(const ISA(Format) f, const int n_tokens, const uint8_t 
     for (int part = 0; part < PARTS; part++) {
         const uint8_t *block = strip;
         const Group *a = groups;
-        Floats total[FEW_TOKENS];
+        Floats total[FEW];
         UNROLL for (int t = 0; t < n_tokens; t++)
             memcpy(&total[t], acc + t * STRIP_ROWS + part * LANES, sizeof(Floats));
         for (ptrdiff_t b = 0; b < n_blocks; b++) {
@@ -91,7 +91,13 @@ INLINE void ISA(times)(const ISA(Format) f, const uint8_t *strip, ptrdiff_t n_bl
     case 1: ISA(times_n)(f, 1, strip, n_blocks, groups, acc); break;
     case 2: ISA(times_n)(f, 2, strip, n_blocks, groups, acc); break;
     case 3: ISA(times_n)(f, 3, strip, n_blocks, groups, acc); break;
-    default: ISA(times_n)(f, 4, strip, n_blocks, groups, acc);
+    case 4: ISA(times_n)(f, 4, strip, n_blocks, groups, acc); break;
+#if FEW > 4
+    case 5: ISA(times_n)(f, 5, strip, n_blocks, groups, acc); break;
+    case 6: ISA(times_n)(f, 6, strip, n_blocks, groups, acc); break;
+    case 7: ISA(times_n)(f, 7, strip, n_blocks, groups, acc); break;
+    case 8: ISA(times_n)(f, 8, strip, n_blocks, groups, acc);
+#endif
     }
 }
 
@@ -227,6 +233,8 @@ KERNEL void ISA(interleave)(const Cut *cut, const uint8_t *first, ptrdiff_t stri
         ISA(multiply)(f, panel, n_groups, a, stride, n_tokens, acc);                             \
     }
 EACH_FORMAT(FUNCTIONS)
+
+enum { ISA(few) = FEW };
 
 #define ROW(name, ...) {ISA(times_##name), ISA(unpack_##name), ISA(multiply_##name)},
 static const StripKernels ISA(kernels)[N_CUTS] = {EACH_FORMAT(ROW)};
