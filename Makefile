@@ -40,7 +40,7 @@ lint: build ## ruff format and lint
 # Other builds of the units stand beside, in build/debug and build/sanitize, with a copy of the tests.
 # What stops the process says so on stderr, which pytest must not catch: --capture=sys.
 BESIDE = rm -rf build/$@ && mkdir -p build/$@ \
-  && cp -r setup.py pyproject.toml README.md LICENSE minengine bench tests build/$@/ && cd build/$@ \
+  && cp -r setup.py pyproject.toml README.md LICENSE minengine bench course tests build/$@/ && cd build/$@ \
   && export PYTHONPATH=$(CURDIR)/build/$@ && PY="$$(cd $(CURDIR) && realpath -s $(BIN))/python"
 RUNTIME = $$($${CC:-gcc} -print-file-name=libasan.so):$$($${CC:-gcc} -print-file-name=libubsan.so)
 

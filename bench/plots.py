@@ -95,23 +95,29 @@ def curve(
 def ceilings(path: Path) -> Drawing:
     """The share of its ceiling that each format's kernel reaches, in strips."""
     rows = [r for r in kernel_table.rows(path) if r["layout"] == "strips"]
-    formats = list(dict.fromkeys(r["format"] for r in rows))
-    kinds = list(dict.fromkeys((r["variant"], int(r["tokens"])) for r in rows))
-    figure, axes = chart(7, 3.4)
+    variants = list(dict.fromkeys(r["variant"] for r in rows))
+    figure, columns = chart(7, 3.4, columns=len(variants), sharey=True, squeeze=False)
     said = []
-    for (variant, n), colour in zip(kinds, COLOURS * 3, strict=False):
-        mine = {r["format"]: float(r["share"]) for r in rows
-                if (r["variant"], int(r["tokens"])) == (variant, n)}  # fmt: skip
-        name = f"{variant}, {n} token{'s' if n > 1 else ''}"
-        mark = "o" if variant == kinds[0][0] else "x"
-        axes.plot(list(mine), [100 * s for s in mine.values()], mark, color=colour, label=name)
-        low, high = min(mine, key=mine.__getitem__), max(mine, key=mine.__getitem__)
-        said.append(f"{name}: {mine[low]:.0%} ({low}) to {mine[high]:.0%} ({high}).")
-    axes.set_xticks(range(len(formats)), formats, rotation=40, ha="right", fontsize=8)
-    axes.set_ylabel("% of the ceiling")
-    axes.set_ylim(0, 105)
-    axes.grid(axis="y")
-    axes.legend(**LEGEND, fontsize=8, ncols=2)
+    for variant, axes in zip(variants, columns[0], strict=True):
+        counts = sorted({int(r["tokens"]) for r in rows if r["variant"] == variant})
+        for n, colour in zip(counts, COLOURS, strict=False):
+            share = {
+                r["format"]: float(r["share"]) for r in rows
+                if (r["variant"], int(r["tokens"])) == (variant, n)
+            }  # fmt: skip
+            name = f"{n} token{'s' if n > 1 else ''}"
+            axes.plot(list(share), [100 * s for s in share.values()], "o", color=colour,
+                      markersize=4, label=name if axes is columns[0][0] else None)  # fmt: skip
+            low, high = min(share, key=share.__getitem__), max(share, key=share.__getitem__)
+            said.append(
+                f"{variant}, {name}: {share[low]:.0%} ({low}) to {share[high]:.0%} ({high})."
+            )
+        axes.set_title(variant)
+        axes.tick_params("x", rotation=90, labelsize=8)
+        axes.set_ylim(0, 105)
+        axes.grid(axis="y")
+    columns[0][0].set_ylabel("% of the ceiling")
+    figure.legend(loc="outside upper center", ncols=4, fontsize=8, **LEGEND)
     return finish(figure, alt=f"Each kernel's share of its ceiling. {' '.join(said)}")
 
 

@@ -16,6 +16,7 @@ a message has the text of such a token, or a piece of one that its neighbours co
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -249,6 +250,8 @@ class Renderer:
                 [sys.executable, "-I", str(script), str(self.cpu_s)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 start_new_session=True,  # a Ctrl-C at the terminal is not for it
+                # what is loaded before it (ASan, a profiler) may want more memory than it has
+                env={k: v for k, v in os.environ.items() if k != "LD_PRELOAD"},
             )  # fmt: skip
             weakref.finalize(self, end, self._process)
         return self._process
