@@ -6,7 +6,8 @@ Writes products of random and of extreme blocks, every coded format, as this mac
 product has them; builds ``cross.c`` with ``minengine/simd`` by the compiler, and has the emulator
 run it on them. ``cross_spans.c`` does the same for attention, beside loops of its own. Exits with 1
 where a bit differs. On a machine of that kind the tests of ``test_strips.py`` and
-``test_attention.py`` say the same and more. Debian: gcc-aarch64-linux-gnu, qemu-user.
+``test_attention.py`` say the same and more; here ``--compiler "gcc -march=native" --emulator env``
+runs the loops on this one. Debian: gcc-aarch64-linux-gnu, qemu-user.
 """
 
 from __future__ import annotations
