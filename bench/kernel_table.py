@@ -10,6 +10,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from gpu_tables import table
+
 Rows = Sequence[dict[str, str]]
 ROW = ("variant", "threads", "format", "layout")  # what a row of the table is
 NOTE = (
@@ -28,14 +30,13 @@ def page(path: Path) -> str:
     """The table of a CSV, and the machine and versions below it."""
     found = rows(path)
     counts = sorted({int(r["tokens"]) for r in found})
-    lines = [(*ROW, *(f"{n} token{'s' if n > 1 else ''}" for n in counts)), ["---"] * 99]
+    lines = []
     for key in dict.fromkeys(tuple(r[c] for c in ROW) for r in found):
         mine = {int(r["tokens"]): r for r in found if tuple(r[c] for c in ROW) == key}
         lines.append((*key, *(rate(mine[n]) if n in mine else "-" for n in counts)))
-    width = len(lines[0])
-    table = "\n".join(f"| {' | '.join(line[:width])} |" for line in lines)
+    headings = (*ROW, *(f"{n} token{'s' if n > 1 else ''}" for n in counts))
     said = list(found[0])[list(found[0]).index("samples") + 1 :]
-    return f"{table}\n\n{NOTE}\n\n" + ", ".join(f"{k} {found[0][k]}" for k in said)
+    return f"{table(headings, lines)}\n\n{NOTE}\n\n" + ", ".join(f"{k} {found[0][k]}" for k in said)
 
 
 def rate(r: dict[str, str]) -> str:

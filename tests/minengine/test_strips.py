@@ -85,7 +85,7 @@ def test_what_is_asked_for_ahead_changes_no_bit():
             assert raw.size >= 262144  # smaller weights are not asked for
             laid = np.empty((strips.strip_rows(n_rows), raw.shape[1]), np.uint8)
             strips.interleave(raw, FORMATS[name], laid)
-            for n_tokens in (1, 2, 3, 4):
+            for n_tokens in (1, 2, 3, 4, 5, 8, 16):
                 out = np.empty((n_tokens, n_rows), np.float32)
                 x = strips.rounded(rows[:n_tokens])
                 strips.matmul(x, laid, FORMATS[name], out, interleaved=True)
