@@ -48,12 +48,12 @@ def litter() -> set[str]:
 def descendants() -> set[tuple[int, str]]:
     """(number, start time) of every process below this one."""
     parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:  # any of them may end between the listing and the reading
+            fields = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        parents[int(stat.parent.name)] = (int(fields[1]), fields[19])
+        parents[int(pid)] = (int(fields[1]), fields[19])
     below, grown = {os.getpid()}, True
     while grown:
         more = {pid for pid, (parent, _) in parents.items() if parent in below} - below
