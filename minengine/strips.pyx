@@ -60,7 +60,7 @@ cdef extern from "simd/products.h" nogil:
         ) noexcept nogil
     ctypedef struct Variant:
         const char* name
-        int few
+        int few, asks
         void (*interleave)(
             const Cut* cut, const uint8_t* first, Py_ssize_t stride, Py_ssize_t n_blocks,
             uint8_t* strip
@@ -128,6 +128,7 @@ cdef const Variant* variant_of(name) except? NULL:
 
 
 cdef const Variant* BEST = variant_of(CHOSEN)
+KERNELS_ASK = BEST != NULL and BEST.asks != 0  # themselves, whatever ASKS says
 
 
 cdef int cut_of(Format format) except -1:
@@ -294,12 +295,13 @@ cdef inline void piece_times(
     Py_ssize_t n_tokens, float* acc,
 ) noexcept nogil:
     cdef Py_ssize_t i = 0, block = STRIP_ROWS * w.cut.block_bytes, m = n_blocks
-    if w.asked or w.cut.scattered:
+    cdef bint asked = (w.asked or w.cut.scattered) and not w.variant.asks
+    if asked:
         # small blocks: as many as there are tokens, whose products pay for the calls
         m = n_tokens if w.cut.block_size == GROUP_SIZE else 1
     while i < n_blocks:
         m = min(m, n_blocks - i)
-        if w.asked or w.cut.scattered:
+        if asked:
             ask_for(w.asked, here + AHEAD, m * block)
         w.kernels.times(here, m, groups, <int>n_tokens, acc)
         here += m * block

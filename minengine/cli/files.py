@@ -97,7 +97,7 @@ def print_processor(as_json: bool) -> None:
         "runs": list(strips.runs()),
         "chosen": strips.CHOSEN,
         "forced": os.environ.get("MINENGINE_SIMD"),
-        "asks": strips.ASKS,
+        "asks": "kernels" if strips.KERNELS_ASK else strips.ASKS,
     }
     if as_json:
         print_json(found)
@@ -106,7 +106,8 @@ def print_processor(as_json: bool) -> None:
     print(f"machine     {found['machine']}, {found['processors']} processors for this process")
     print(f"runs        {', '.join(found['runs'])}")
     print(f"chosen      {found['chosen']}: {why}")
-    print(f"asks ahead  for blocks of {'every format' if strips.ASKS == 'all' else 'some formats'}")
+    asked = {"kernels": "within the kernels", "all": "for blocks of every format"}
+    print("asks ahead  " + asked.get(found["asks"], "for blocks of some formats"))
     print("for         " + ", ".join(name for name, f in FORMATS.items() if f.has_codes))
 
 

@@ -11,22 +11,33 @@
 #define INLINE static inline __attribute__((always_inline, target(TARGET)))
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 8
-#define TILE 4  /* tokens: their sums, 8 vectors of weights and the rest fill 16 registers */
+#define TILE 2  /* tokens */
+#define ABREAST_ROWS 2  /* by 2 tokens: 4 sums of each kind, and what they are made of: 16 registers */
+#define ABREAST_TOKENS 2
 #define FEW 4  /* tokens that weights in registers meet */
+#define ASK_AHEAD 12288  /* bytes that the kernels for few tokens ask for ahead */
 #define SCORE_ROWS 2  /* by 2 keys: 8 vectors of sums */
 #define SCORE_KEYS 2
 #define GATHER_VECTORS 2  /* of 4 rows: 8 sums */
 #define FLIP 0u
 #define PIN(x) __asm__("" : "+x"(x))
+/* what is done in the order in which it is written, as far as these are concerned */
+#define HOLD(x) __asm__ volatile("" : "+x"(x))
+/* asks for the line at p once x is known: a compiler moves all prefetches of a block together */
+#define ASK_AFTER(x, p) __asm__("prefetcht0 %1" : "+x"(x) : "m"(*(const uint8_t(*)[64])(p)))
 #define Ints Ints_avx2
 #define Signed Signed_avx2
 #define Shorts Shorts_avx2
 #define Floats Floats_avx2
+#define Loaded Loaded_avx2
+#define LoadedFloats LoadedFloats_avx2
 
 typedef uint32_t Ints __attribute__((vector_size(32)));
 typedef int32_t Signed __attribute__((vector_size(32)));
 typedef uint16_t Shorts __attribute__((vector_size(32)));
 typedef float Floats __attribute__((vector_size(32)));
+typedef Ints Loaded __attribute__((may_alias));  /* where they lie in memory, be it as bytes */
+typedef Floats LoadedFloats __attribute__((may_alias));
 
 INLINE Ints ISA(load)(const uint8_t *p) { return (Ints)_mm256_loadu_si256((const __m256i *)p); }
 
@@ -73,27 +84,40 @@ INLINE Floats ISA(fma)(Floats a, Floats b, Floats c)
     return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
 
-/* start + 16 products a row: word i of the weights by the i-th four codes of one token. As many
- * sums of 16 bits are added as cannot leave them: 2 n most 127 is at most 32767. */
-INLINE Signed ISA(dot4)(Signed start, const Ints *w, const int8_t *codes, const int most)
+/* sum[t][r] += 16 products a row: word i of vector r, w[step i + r], by the i-th four codes of
+ * token t, whose groups stand side by side. As many sums of 16 bits are added as cannot leave them:
+ * 2 n most 127 is at most 32767. */
+INLINE void ISA(dot4)(Signed *sum, const int rows, const int tokens, const Loaded *w,
+                      const int step, const int8_t *codes, const int most)
 {
     const __m256i one = _mm256_set1_epi16(1);
-    __m256i pair[4];
+    const int most_added = most <= 32 ? 4 : most <= 64 ? 2 : 1, held = rows * tokens > 1;
+    __m256i pairs[ABREAST_ROWS * ABREAST_TOKENS];
     UNROLL for (int i = 0; i < 4; i++) {
-        int32_t four;
-        memcpy(&four, codes + 4 * i, 4);
-        __m256i a = _mm256_set1_epi32(four), q = (__m256i)w[i];
-        pair[i] = most > 127 ? _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(a, q))
-                             : _mm256_maddubs_epi16(q, a);
+        __m256i q[ABREAST_ROWS];
+        UNROLL for (int r = 0; r < rows; r++) {
+            q[r] = (__m256i)w[step * i + r];
+            if (held) HOLD(q[r]);
+        }
+        UNROLL for (int t = 0; t < tokens; t++) {
+            int32_t four;
+            memcpy(&four, codes + t * (ptrdiff_t)sizeof(Group) + 4 * i, 4);
+            __m256i a = _mm256_set1_epi32(four);
+            UNROLL for (int r = 0; r < rows; r++) {
+                __m256i *p = &pairs[t * rows + r];
+                __m256i x = most > 127 ? _mm256_maddubs_epi16(_mm256_abs_epi8(q[r]),
+                                                              _mm256_sign_epi8(a, q[r]))
+                                       : _mm256_maddubs_epi16(q[r], a);
+                *p = i % most_added == 0 ? x : _mm256_add_epi16(*p, x);
+                if (held) HOLD(*p);
+            }
+        }
+        if ((i + 1) % most_added == 0)
+            UNROLL for (int k = 0; k < rows * tokens; k++) {
+                sum[k] += (Signed)_mm256_madd_epi16(pairs[k], one);
+                if (held) HOLD(sum[k]);
+            }
     }
-    if (most <= 64) {
-        pair[0] = _mm256_add_epi16(pair[0], pair[1]);
-        pair[2] = _mm256_add_epi16(pair[2], pair[3]);
-    }
-    if (most <= 32) pair[0] = _mm256_add_epi16(pair[0], pair[2]);
-    UNROLL for (int i = 0; i < 4; i += most <= 32 ? 4 : most <= 64 ? 2 : 1)
-        start += (Signed)_mm256_madd_epi16(pair[i], one);
-    return start;
 }
 
 /* 16 bytes of 16 rows as four words of each: twice 8 rows, two in a vector's halves */
@@ -177,12 +201,19 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef LANES
 #undef TILE
 #undef FEW
+#undef ABREAST_ROWS
+#undef ABREAST_TOKENS
+#undef ASK_AHEAD
+#undef ASK_AFTER
 #undef SCORE_ROWS
 #undef SCORE_KEYS
 #undef GATHER_VECTORS
 #undef FLIP
 #undef PIN
+#undef HOLD
 #undef Ints
 #undef Signed
 #undef Shorts
 #undef Floats
+#undef Loaded
+#undef LoadedFloats

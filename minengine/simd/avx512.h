@@ -13,6 +13,9 @@
 #define LANES 16
 #define TILE 16  /* tokens: their sums and 8 vectors of weights fill 24 of 32 registers */
 #define FEW 8  /* tokens whose sums and 8 vectors of weights fit in registers */
+#define ABREAST_ROWS 1
+#define ABREAST_TOKENS 1
+#define ASK_AHEAD 0
 #define SCORE_ROWS 4  /* by 4 keys: 16 sums */
 #define SCORE_KEYS 4
 #define GATHER_VECTORS 4  /* of 4 rows: 16 sums */
@@ -22,11 +25,15 @@
 #define Signed Signed_avx512
 #define Shorts Shorts_avx512
 #define Floats Floats_avx512
+#define Loaded Loaded_avx512
+#define LoadedFloats LoadedFloats_avx512
 
 typedef uint32_t Ints __attribute__((vector_size(64)));
 typedef int32_t Signed __attribute__((vector_size(64)));
 typedef uint16_t Shorts __attribute__((vector_size(64)));
 typedef float Floats __attribute__((vector_size(64)));
+typedef Ints Loaded __attribute__((may_alias));  /* where they lie in memory, be it as bytes */
+typedef Floats LoadedFloats __attribute__((may_alias));
 
 INLINE Ints ISA(load)(const uint8_t *p) { return (Ints)_mm512_loadu_si512(p); }
 
@@ -70,16 +77,17 @@ INLINE Floats ISA(fma)(Floats a, Floats b, Floats c)
     return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
 
-/* start + 16 products a row: word i of the weights by the i-th four codes of one token */
-INLINE Signed ISA(dot4)(Signed start, const Ints *w, const int8_t *codes, const int most)
+/* sum += 16 products a row: word i, w[step i], by the i-th four codes of one token */
+INLINE void ISA(dot4)(Signed *sum, const int rows, const int tokens, const Loaded *w,
+                      const int step, const int8_t *codes, const int most)
 {
-    (void)most;
+    (void)rows, (void)tokens, (void)most;
     UNROLL for (int i = 0; i < 4; i++) {
         int32_t four;
         memcpy(&four, codes + 4 * i, 4);
-        start = (Signed)_mm512_dpbusd_epi32((__m512i)start, (__m512i)w[i], _mm512_set1_epi32(four));
+        *sum = (Signed)_mm512_dpbusd_epi32((__m512i)*sum, (__m512i)w[step * i],
+                                           _mm512_set1_epi32(four));
     }
-    return start;
 }
 
 /* 16 bytes of 16 rows as four words of each: 4 rows in a vector's quarters, turned within them */
@@ -153,6 +161,9 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef LANES
 #undef TILE
 #undef FEW
+#undef ABREAST_ROWS
+#undef ABREAST_TOKENS
+#undef ASK_AHEAD
 #undef SCORE_ROWS
 #undef SCORE_KEYS
 #undef GATHER_VECTORS
@@ -162,3 +173,5 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef Signed
 #undef Shorts
 #undef Floats
+#undef Loaded
+#undef LoadedFloats

@@ -27,7 +27,7 @@ KERNEL double ISA(dots)(ptrdiff_t n, int32_t *sink)
     for (ptrdiff_t i = 0; i < n; i++)
         UNROLL for (int k = 0; k < 12; k++) {
             UNROLL for (int m = 0; m < 4; m++) PIN(w[m]);  /* or the same products are made once */
-            sum[k] = ISA(dot4)(sum[k], w, codes, 15);
+            ISA(dot4)(&sum[k], 1, 1, (const Loaded *)w, 1, codes, 15);
         }
     UNROLL for (int k = 1; k < 12; k++) sum[0] += sum[k];
     *sink = sum[0][0];

@@ -125,6 +125,7 @@ typedef struct {
 typedef struct {
     const char *name;
     int few;  /* tokens up to which weights are unpacked into registers, above into a panel */
+    int asks; /* whether the kernels for few tokens ask for memory ahead themselves */
     interleave_fn interleave;
     quantize_row_fn quantize;
     const StripKernels *formats;  /* N_CUTS of them, in the order of CUTS */

@@ -17,6 +17,9 @@
 #define LANES 4
 #define TILE 8  /* tokens: their sums, 8 vectors of weights and the rest fill 32 registers */
 #define FEW 4  /* tokens that weights in registers meet */
+#define ABREAST_ROWS 1
+#define ABREAST_TOKENS 1
+#define ASK_AHEAD 0
 #define SCORE_ROWS 2  /* by 2 keys: 16 vectors of sums */
 #define SCORE_KEYS 2
 #define GATHER_VECTORS 4  /* of 4 rows: 16 sums */
@@ -26,11 +29,15 @@
 #define Signed Signed_neon
 #define Shorts Shorts_neon
 #define Floats Floats_neon
+#define Loaded Loaded_neon
+#define LoadedFloats LoadedFloats_neon
 
 typedef uint32_t Ints __attribute__((vector_size(16)));
 typedef int32_t Signed __attribute__((vector_size(16)));
 typedef uint16_t Shorts __attribute__((vector_size(16)));
 typedef float Floats __attribute__((vector_size(16)));
+typedef Ints Loaded __attribute__((may_alias));  /* where they lie in memory, be it as bytes */
+typedef Floats LoadedFloats __attribute__((may_alias));
 
 INLINE Ints ISA(load)(const uint8_t *p)
 {
@@ -77,16 +84,17 @@ INLINE Floats ISA(fma)(Floats a, Floats b, Floats c)
     return (Floats)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }
 
-/* start + 16 products a row: word i of the weights by the i-th four codes of one token */
-INLINE Signed ISA(dot4)(Signed start, const Ints *w, const int8_t *codes, const int most)
+/* sum += 16 products a row: word i, w[step i], by the i-th four codes of one token */
+INLINE void ISA(dot4)(Signed *sum, const int rows, const int tokens, const Loaded *w,
+                      const int step, const int8_t *codes, const int most)
 {
     int8x16_t a = vld1q_s8(codes);
-    int32x4_t s = (int32x4_t)start;
-    (void)most;
+    int32x4_t s = (int32x4_t)*sum;
+    (void)rows, (void)tokens, (void)most;
     s = vdotq_laneq_s32(s, vreinterpretq_s8_u32((uint32x4_t)w[0]), a, 0);
-    s = vdotq_laneq_s32(s, vreinterpretq_s8_u32((uint32x4_t)w[1]), a, 1);
-    s = vdotq_laneq_s32(s, vreinterpretq_s8_u32((uint32x4_t)w[2]), a, 2);
-    return (Signed)vdotq_laneq_s32(s, vreinterpretq_s8_u32((uint32x4_t)w[3]), a, 3);
+    s = vdotq_laneq_s32(s, vreinterpretq_s8_u32((uint32x4_t)w[step]), a, 1);
+    s = vdotq_laneq_s32(s, vreinterpretq_s8_u32((uint32x4_t)w[2 * step]), a, 2);
+    *sum = (Signed)vdotq_laneq_s32(s, vreinterpretq_s8_u32((uint32x4_t)w[3 * step]), a, 3);
 }
 
 /* 16 bytes of 16 rows as four words of each: four times 4 rows */
@@ -165,6 +173,9 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef LANES
 #undef TILE
 #undef FEW
+#undef ABREAST_ROWS
+#undef ABREAST_TOKENS
+#undef ASK_AHEAD
 #undef SCORE_ROWS
 #undef SCORE_KEYS
 #undef GATHER_VECTORS
@@ -174,3 +185,5 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef Signed
 #undef Shorts
 #undef Floats
+#undef Loaded
+#undef LoadedFloats

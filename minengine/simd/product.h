@@ -15,6 +15,7 @@
  */
 
 #define PARTS (STRIP_ROWS / LANES)
+#define ABREAST (ABREAST_ROWS * ABREAST_TOKENS)
 
 typedef void (*ISA(head_fn))(const uint8_t *block, int part, ISA(Head) *h);
 typedef void (*ISA(group_fn))(ISA(Head) *h, int j, ISA(Codes) *c);
@@ -28,59 +29,95 @@ typedef struct {
     int fine, lows, bias, most;
 } ISA(Format);
 
-INLINE Floats ISA(add)(const ISA(Format) f, const ISA(Codes) *c, const Group *a, Floats total)
+/* total[t][r] += 32 products of `rows` vectors of rows and `tokens` tokens, chains that go side by
+ * side; word i of vector r is w[step i + r], and scale and low of a half stand likewise. */
+INLINE void ISA(add)(const ISA(Format) f, const int rows, const int tokens, const Loaded *w,
+                     const LoadedFloats *scale, const LoadedFloats *low, const int step,
+                     const Group *a, Floats *total)
 {
-    Floats first, last;
-    Signed p = ISA(splat)(a->minus_sum[0]), q = ISA(splat)(a->minus_sum[1]);
-    PIN(p);  /* or the compiler multiplies first and moves a number over from the other registers */
-    PIN(q);
-    p *= f.bias;
-    q *= f.bias;
-    p = ISA(dot4)(p, c->w, a->codes, f.most);
-    q = ISA(dot4)(q, c->w + 4, a->codes + 16, f.most);
-    first = __builtin_convertvector(p, Floats) * ISA(splat_float)(a->scale[0]);
-    last = __builtin_convertvector(q, Floats);
-    if (f.fine) {
-        last = last * ISA(splat_float)(a->scale[1]);
-        total = ISA(fma)(c->scale[0], first, total);
-        total = ISA(fma)(c->scale[1], last, total);
-        if (f.lows) {
-            total = ISA(fma)(c->low[0], ISA(splat_float)(a->sum[0]), total);
-            total = ISA(fma)(c->low[1], ISA(splat_float)(a->sum[1]), total);
+    Floats half[2][ABREAST];
+    UNROLL for (int h = 0; h < 2; h++) {
+        Signed sum[ABREAST];
+        UNROLL for (int t = 0; t < tokens; t++) {
+            Signed start = ISA(splat)(a[t].minus_sum[h]);
+            PIN(start);  /* or it is multiplied first and then moved over from other registers */
+            start *= f.bias;
+            UNROLL for (int r = 0; r < rows; r++) sum[t * rows + r] = start;
         }
-        return total;
+        ISA(dot4)(sum, rows, tokens, w + 4 * h * step, step, a->codes + 16 * h, f.most);
+        UNROLL for (int i = 0; i < rows * tokens; i++)
+            half[h][i] = __builtin_convertvector(sum[i], Floats);
     }
-    first = ISA(fma)(last, ISA(splat_float)(a->scale[1]), first);
-    total = ISA(fma)(c->scale[0], first, total);
-    return f.lows ? ISA(fma)(c->low[0], ISA(splat_float)(a->both), total) : total;
+    UNROLL for (int t = 0; t < tokens; t++)
+        UNROLL for (int r = 0; r < rows; r++) {
+            Floats *x = &total[t * rows + r];
+            Floats first = half[0][t * rows + r] * ISA(splat_float)(a[t].scale[0]);
+            Floats last = half[1][t * rows + r];
+            if (f.fine) {
+                last = last * ISA(splat_float)(a[t].scale[1]);
+                *x = ISA(fma)(scale[r], first, *x);
+                *x = ISA(fma)(scale[step + r], last, *x);
+                if (f.lows) {
+                    *x = ISA(fma)(low[r], ISA(splat_float)(a[t].sum[0]), *x);
+                    *x = ISA(fma)(low[step + r], ISA(splat_float)(a[t].sum[1]), *x);
+                }
+                continue;
+            }
+            first = ISA(fma)(last, ISA(splat_float)(a[t].scale[1]), first);
+            *x = ISA(fma)(scale[r], first, *x);
+            if (f.lows) *x = ISA(fma)(low[r], ISA(splat_float)(a[t].both), *x);
+        }
 }
 
-/* acc[t] += strip . tokens, the weights unpacked into registers */
+/* total[t] += one vector of a block's rows . tokens, the weights unpacked into registers; a share of
+ * the memory that is wanted later is asked for with each 32 elements */
+INLINE const uint8_t *ISA(times_part)(const ISA(Format) f, const int n_tokens,
+                                      const uint8_t *block, int part, const Group *a,
+                                      const uint8_t *ahead, Floats *total)
+{
+    ISA(Head) h;
+    h.at = block + part * LANES * 4;
+    f.head(block, part, &h);
+    UNROLL for (int j = 0; j < f.groups; j++) {
+        ISA(Codes) c;
+#if ASK_AHEAD
+        const ptrdiff_t share = (64 * f.n_words + STRIP_ROWS * f.odd_bytes) / (f.groups * PARTS);
+        UNROLL for (ptrdiff_t i = 0; i + 63 < share; i += 64) ASK_AFTER(total[0], ahead + i);
+        ahead += share;
+#endif
+        f.group(&h, j, &c);
+        UNROLL for (int t = 0; t < n_tokens; t++)
+            ISA(add)(f, 1, 1, (const Loaded *)c.w, (const LoadedFloats *)c.scale,
+                     (const LoadedFloats *)c.low, 1, a + j * n_tokens + t, &total[t]);
+    }
+    return ahead;
+}
+
+/* acc[t] += strip . tokens. Small blocks meet all their rows before the next, so that memory is
+ * wanted all the time; of large ones the code would be twice as long as fits where it is decoded. */
 INLINE void ISA(times_n)(const ISA(Format) f, const int n_tokens, const uint8_t *strip,
                          ptrdiff_t n_blocks, const Group *groups, float *acc)
 {
     const ptrdiff_t block_bytes = 64 * f.n_words + STRIP_ROWS * f.odd_bytes;
-    for (int part = 0; part < PARTS; part++) {
+    const int together = f.groups == 1 ? PARTS : 1;
+    const uint8_t *ahead = strip + ASK_AHEAD;
+    for (int part = 0; part < PARTS; part += together) {
         const uint8_t *block = strip;
         const Group *a = groups;
-        Floats total[FEW];
-        UNROLL for (int t = 0; t < n_tokens; t++)
-            memcpy(&total[t], acc + t * STRIP_ROWS + part * LANES, sizeof(Floats));
+        Floats total[PARTS][FEW];
+        float *here = acc + part * LANES;
+        UNROLL for (int k = 0; k < together; k++)
+            UNROLL for (int t = 0; t < n_tokens; t++)
+                memcpy(&total[k][t], here + t * STRIP_ROWS + k * LANES, sizeof(Floats));
         for (ptrdiff_t b = 0; b < n_blocks; b++) {
-            ISA(Head) h;
-            h.at = block + part * LANES * 4;
-            f.head(block, part, &h);
-            UNROLL for (int j = 0; j < f.groups; j++) {
-                ISA(Codes) c;
-                f.group(&h, j, &c);
-                UNROLL for (int t = 0; t < n_tokens; t++)
-                    total[t] = ISA(add)(f, &c, a + j * n_tokens + t, total[t]);
-            }
+            UNROLL for (int k = 0; k < together; k++)
+                ahead = ISA(times_part)(f, n_tokens, block, part + k, a, ahead, total[k]);
             block += block_bytes;
             a += f.groups * n_tokens;
         }
-        UNROLL for (int t = 0; t < n_tokens; t++)
-            memcpy(acc + t * STRIP_ROWS + part * LANES, &total[t], sizeof(Floats));
+        UNROLL for (int k = 0; k < together; k++)
+            UNROLL for (int t = 0; t < n_tokens; t++)
+                memcpy(here + t * STRIP_ROWS + k * LANES, &total[k][t], sizeof(Floats));
     }
 }
 
@@ -130,25 +167,27 @@ INLINE void ISA(unpack)(const ISA(Format) f, const uint8_t *strip, ptrdiff_t n_b
 INLINE void ISA(multiply_n)(const ISA(Format) f, const int n_tokens, const Panel *panel,
                             ptrdiff_t n_groups, const Group *groups, ptrdiff_t stride, float *acc)
 {
-    for (int part = 0; part < PARTS; part++) {
-        Floats total[TILE];
+    for (int part = 0; part < PARTS; part += ABREAST_ROWS) {
+        Floats total[TILE * ABREAST_ROWS];
+        float *here = acc + part * LANES;
         UNROLL for (int t = 0; t < n_tokens; t++)
-            memcpy(&total[t], acc + t * STRIP_ROWS + part * LANES, sizeof(Floats));
+            UNROLL for (int r = 0; r < ABREAST_ROWS; r++)
+                memcpy(&total[t * ABREAST_ROWS + r], here + t * STRIP_ROWS + r * LANES,
+                       sizeof(Floats));
         for (ptrdiff_t g = 0; g < n_groups; g++) {
             const Group *a = groups + g * stride;
-            ISA(Codes) c;
-            UNROLL for (int i = 0; i < 8; i++)
-                memcpy(&c.w[i], panel->codes[g][i] + part * LANES * 4, sizeof(Ints));
-            UNROLL for (int k = 0; k <= f.fine; k++) {
-                memcpy(&c.scale[k], panel->scale[g][k] + part * LANES, sizeof(Floats));
-                if (f.lows)
-                    memcpy(&c.low[k], panel->low[g][k] + part * LANES, sizeof(Floats));
-            }
-            UNROLL for (int t = 0; t < n_tokens; t++)
-                total[t] = ISA(add)(f, &c, a + t, total[t]);
+            UNROLL for (int t = 0; t < n_tokens; t += ABREAST_TOKENS)
+                ISA(add)(f, ABREAST_ROWS,
+                         n_tokens - t < ABREAST_TOKENS ? n_tokens - t : ABREAST_TOKENS,
+                         (const Loaded *)panel->codes[g] + part,
+                         (const LoadedFloats *)panel->scale[g] + part,
+                         (const LoadedFloats *)panel->low[g] + part, PARTS, a + t,
+                         total + t * ABREAST_ROWS);
         }
         UNROLL for (int t = 0; t < n_tokens; t++)
-            memcpy(acc + t * STRIP_ROWS + part * LANES, &total[t], sizeof(Floats));
+            UNROLL for (int r = 0; r < ABREAST_ROWS; r++)
+                memcpy(here + t * STRIP_ROWS + r * LANES, &total[t * ABREAST_ROWS + r],
+                       sizeof(Floats));
     }
 }
 
@@ -234,12 +273,13 @@ KERNEL void ISA(interleave)(const Cut *cut, const uint8_t *first, ptrdiff_t stri
     }
 EACH_FORMAT(FUNCTIONS)
 
-enum { ISA(few) = FEW };
+enum { ISA(few) = FEW, ISA(asks) = ASK_AHEAD > 0 };
 
 #define ROW(name, ...) {ISA(times_##name), ISA(unpack_##name), ISA(multiply_##name)},
 static const StripKernels ISA(kernels)[N_CUTS] = {EACH_FORMAT(ROW)};
 
 #undef PARTS
+#undef ABREAST
 #undef EACH_FORMAT
 #undef FUNCTIONS
 #undef ROW

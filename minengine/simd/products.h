@@ -7,7 +7,8 @@
 #define KERNELS "integer.h"
 #include "choose.h"
 #define VARIANT(isa)                                                                        \
-    {#isa, few_##isa, interleave_##isa, quantize_##isa, kernels_##isa, read_##isa, dots_##isa},
+    {#isa,           few_##isa,     asks_##isa, interleave_##isa,                             \
+     quantize_##isa, kernels_##isa, read_##isa, dots_##isa},
 static const Variant VARIANTS[] = {EACH_VARIANT(VARIANT){0}};
 
 /* Whether blocks come in faster where each is asked for, scattered or not: on AMD's family 26 (Zen
