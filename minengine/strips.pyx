@@ -13,8 +13,10 @@ Memory is read in order, and which of it is asked for ahead is the processor's a
 what comes next and fetches it by itself: strips come in at 95 % of the speed of reading alone, and
 at 70 % where the kernels ask. Only what it cannot see is asked for: 16 rows of a file at once, each
 a little further, and formats whose blocks are read here and there. On Zen 5 strips of most formats
-come in at 80 to 100 % where every block is asked for, and at 34 to 94 % where none is.
-MINENGINE_ASKS (``all``, ``scattered``) forces one or the other.
+come in at 80 to 100 % where every block is asked for, and at 34 to 94 % where none is. On Zen 3 and
+Intel's Emerald Rapids they come in at 70 to 100 % where the kernels ask for a little with each 32
+elements, and at 35 to 75 % where nobody does. MINENGINE_ASKS (``scattered``, ``all``, ``kernels``)
+forces one of the three; the kernels of AVX2 ask always, those of NEON never.
 
 Up to 4 tokens, or 8 where there are registers for them, a strip is unpacked into registers and
 multiplied at once: what takes time is reading it. With more, a chunk of it is unpacked into a panel
@@ -49,10 +51,11 @@ cdef extern from "simd/products.h" nogil:
     ctypedef struct Cut:
         int id
         int block_size, block_bytes, scattered
+    ctypedef void (*times_fn)(
+        const uint8_t* strip, Py_ssize_t n_blocks, const Group* groups, int n_tokens, float* acc
+    ) noexcept nogil
     ctypedef struct StripKernels:
-        void (*times)(
-            const uint8_t* strip, Py_ssize_t n_blocks, const Group* groups, int n_tokens, float* acc
-        ) noexcept nogil
+        times_fn times, asking
         void (*unpack)(const uint8_t* strip, Py_ssize_t n_blocks, Panel* panel) noexcept nogil
         void (*multiply)(
             const Panel* panel, Py_ssize_t n_groups, const Group* groups, Py_ssize_t stride,
@@ -72,7 +75,7 @@ cdef extern from "simd/products.h" nogil:
     const Cut* CUTS
     const Variant* VARIANTS
     int variant_runs(int i)
-    int asks_for_all()
+    int best_asks()
     void ask_for(bint near, const uint8_t* first, Py_ssize_t n)
     void ask_to_write(const float* to, Py_ssize_t stride, Py_ssize_t n)
 
@@ -102,17 +105,19 @@ def choose(name=None):
 
 
 def asks(name=None):
-    """Which blocks of strips are asked for before few tokens meet them: "all", or those of
-    "scattered" formats; what is best here where no name is given. ValueError for another.
+    """Which memory is asked for before few tokens meet it: blocks of "scattered" formats, "all"
+    blocks, or a little at a time, within the "kernels"; what is best here where no name is given.
+    ValueError for another.
     """
-    if name and name not in ("all", "scattered"):
-        raise ValueError(f"MINENGINE_ASKS: got {name!r}, want all or scattered")
-    return name or ("all" if asks_for_all() else "scattered")
+    known = ("scattered", "all", "kernels")  # in the order of products.h
+    if name and name not in known:
+        raise ValueError(f"MINENGINE_ASKS: got {name!r}, want {', '.join(known)}")
+    return name or known[best_asks()]
 
 
 CHOSEN = choose(os.environ.get("MINENGINE_SIMD"))
 ASKS = asks(os.environ.get("MINENGINE_ASKS"))
-cdef bint ALL_ASKED = ASKS == "all"
+cdef bint ALL_ASKED = ASKS == "all", KERNELS_ASK = ASKS == "kernels"
 
 
 cdef const Variant* variant_of(name) except? NULL:
@@ -128,7 +133,6 @@ cdef const Variant* variant_of(name) except? NULL:
 
 
 cdef const Variant* BEST = variant_of(CHOSEN)
-KERNELS_ASK = BEST != NULL and BEST.asks != 0  # themselves, whatever ASKS says
 
 
 cdef int cut_of(Format format) except -1:
@@ -251,7 +255,8 @@ cdef struct Weight:
     const StripKernels* kernels
     const Cut* cut
     const uint8_t* data
-    bint interleaved, asked  # asked: every block, into the nearest cache
+    bint interleaved
+    bint asked, within  # every block is asked for, into the nearest cache; the kernels ask
     Py_ssize_t row_bytes, n_rows, n, n_strips
 
 
@@ -295,7 +300,8 @@ cdef inline void piece_times(
     Py_ssize_t n_tokens, float* acc,
 ) noexcept nogil:
     cdef Py_ssize_t i = 0, block = STRIP_ROWS * w.cut.block_bytes, m = n_blocks
-    cdef bint asked = (w.asked or w.cut.scattered) and not w.variant.asks
+    cdef bint asked = (w.asked or w.cut.scattered) and not w.within
+    cdef times_fn times = w.kernels.asking if w.within else w.kernels.times
     if asked:
         # small blocks: as many as there are tokens, whose products pay for the calls
         m = n_tokens if w.cut.block_size == GROUP_SIZE else 1
@@ -303,7 +309,7 @@ cdef inline void piece_times(
         m = min(m, n_blocks - i)
         if asked:
             ask_for(w.asked, here + AHEAD, m * block)
-        w.kernels.times(here, m, groups, <int>n_tokens, acc)
+        times(here, m, groups, <int>n_tokens, acc)
         here += m * block
         groups += m * w.cut.block_size // GROUP_SIZE * n_tokens
         i += m
@@ -442,6 +448,7 @@ cpdef matmul(
     w.variant, w.kernels, w.cut = v, &v.formats[cut], &CUTS[cut]
     w.data, w.interleaved = &weight[0, 0], interleaved
     w.asked = ALL_ASKED and weight.shape[0] * weight.shape[1] >= FAR_BYTES
+    w.within = KERNELS_ASK and v.asks and weight.shape[0] * weight.shape[1] >= FAR_BYTES
     w.row_bytes, w.n_rows, w.n = weight.shape[1], n_rows, n
     n_strips = w.n_strips = (n_rows + STRIP_ROWS - 1) // STRIP_ROWS
     # rows of a file are laid side by side again for each block: that costs more than it gives

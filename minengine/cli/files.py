@@ -97,7 +97,7 @@ def print_processor(as_json: bool) -> None:
         "runs": list(strips.runs()),
         "chosen": strips.CHOSEN,
         "forced": os.environ.get("MINENGINE_SIMD"),
-        "asks": "kernels" if strips.KERNELS_ASK else strips.ASKS,
+        "asks": strips.ASKS,
     }
     if as_json:
         print_json(found)

@@ -15,7 +15,8 @@
 #define ABREAST_ROWS 2  /* by 2 tokens: 4 sums of each kind, and what they are made of: 16 registers */
 #define ABREAST_TOKENS 2
 #define FEW 4  /* tokens that weights in registers meet */
-#define ASK_AHEAD 12288  /* bytes that the kernels for few tokens ask for ahead */
+#define ASK_AHEAD 12288  /* bytes from what a kernel reads to what it asks for */
+#define ASKS_ALWAYS 1
 #define SCORE_ROWS 2  /* by 2 keys: 8 vectors of sums */
 #define SCORE_KEYS 2
 #define GATHER_VECTORS 2  /* of 4 rows: 8 sums */
@@ -204,6 +205,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef ABREAST_ROWS
 #undef ABREAST_TOKENS
 #undef ASK_AHEAD
+#undef ASKS_ALWAYS
 #undef ASK_AFTER
 #undef SCORE_ROWS
 #undef SCORE_KEYS

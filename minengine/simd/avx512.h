@@ -15,11 +15,14 @@
 #define FEW 8  /* tokens whose sums and 8 vectors of weights fit in registers */
 #define ABREAST_ROWS 1
 #define ABREAST_TOKENS 1
-#define ASK_AHEAD 0
+#define ASK_AHEAD 4096  /* bytes from what a kernel reads to what it asks for, if it does */
+#define ASKS_ALWAYS 0
 #define SCORE_ROWS 4  /* by 4 keys: 16 sums */
 #define SCORE_KEYS 4
 #define GATHER_VECTORS 4  /* of 4 rows: 16 sums */
 #define FLIP 0x80808080u
+/* asks for the line at p once x is known: a compiler moves all prefetches of a block together */
+#define ASK_AFTER(x, p) __asm__("prefetcht0 %1" : "+v"(x) : "m"(*(const uint8_t(*)[64])(p)))
 #define PIN(x) __asm__("" : "+v"(x))
 #define Ints Ints_avx512
 #define Signed Signed_avx512
@@ -164,6 +167,8 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef ABREAST_ROWS
 #undef ABREAST_TOKENS
 #undef ASK_AHEAD
+#undef ASKS_ALWAYS
+#undef ASK_AFTER
 #undef SCORE_ROWS
 #undef SCORE_KEYS
 #undef GATHER_VECTORS

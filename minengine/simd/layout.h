@@ -117,7 +117,7 @@ typedef void (*quantize_row_fn)(const float *x, ptrdiff_t n_groups, Group *group
                                 ptrdiff_t stride);
 
 typedef struct {
-    times_fn times;
+    times_fn times, asking;  /* the second asks for memory ahead, where there is such a one */
     unpack_fn_ unpack;
     multiply_fn multiply;
 } StripKernels;
@@ -125,7 +125,7 @@ typedef struct {
 typedef struct {
     const char *name;
     int few;  /* tokens up to which weights are unpacked into registers, above into a panel */
-    int asks; /* whether the kernels for few tokens ask for memory ahead themselves */
+    int asks; /* whether it has kernels that ask for memory ahead themselves */
     interleave_fn interleave;
     quantize_row_fn quantize;
     const StripKernels *formats;  /* N_CUTS of them, in the order of CUTS */

@@ -19,7 +19,9 @@
 #define FEW 4  /* tokens that weights in registers meet */
 #define ABREAST_ROWS 1
 #define ABREAST_TOKENS 1
-#define ASK_AHEAD 0
+#define ASK_AHEAD 0  /* its kernels never ask */
+#define ASKS_ALWAYS 0
+#define ASK_AFTER(x, p) ((void)(x), (void)(p))
 #define SCORE_ROWS 2  /* by 2 keys: 16 vectors of sums */
 #define SCORE_KEYS 2
 #define GATHER_VECTORS 4  /* of 4 rows: 16 sums */
@@ -176,6 +178,8 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef ABREAST_ROWS
 #undef ABREAST_TOKENS
 #undef ASK_AHEAD
+#undef ASKS_ALWAYS
+#undef ASK_AFTER
 #undef SCORE_ROWS
 #undef SCORE_KEYS
 #undef GATHER_VECTORS

@@ -69,9 +69,9 @@ INLINE void ISA(add)(const ISA(Format) f, const int rows, const int tokens, cons
         }
 }
 
-/* total[t] += one vector of a block's rows . tokens, the weights unpacked into registers; a share of
- * the memory that is wanted later is asked for with each 32 elements */
-INLINE const uint8_t *ISA(times_part)(const ISA(Format) f, const int n_tokens,
+/* total[t] += one vector of a block's rows . tokens, the weights unpacked into registers; `asked` is
+ * whether with each 32 elements a share of the memory that is wanted later is asked for */
+INLINE const uint8_t *ISA(times_part)(const ISA(Format) f, const int asked, const int n_tokens,
                                       const uint8_t *block, int part, const Group *a,
                                       const uint8_t *ahead, Floats *total)
 {
@@ -80,11 +80,12 @@ INLINE const uint8_t *ISA(times_part)(const ISA(Format) f, const int n_tokens,
     f.head(block, part, &h);
     UNROLL for (int j = 0; j < f.groups; j++) {
         ISA(Codes) c;
-#if ASK_AHEAD
-        const ptrdiff_t share = (64 * f.n_words + STRIP_ROWS * f.odd_bytes) / (f.groups * PARTS);
-        UNROLL for (ptrdiff_t i = 0; i + 63 < share; i += 64) ASK_AFTER(total[0], ahead + i);
-        ahead += share;
-#endif
+        if (asked) {
+            const ptrdiff_t share = (64 * f.n_words + STRIP_ROWS * f.odd_bytes)
+                                    / (f.groups * PARTS);
+            UNROLL for (ptrdiff_t i = 0; i + 63 < share; i += 64) ASK_AFTER(total[0], ahead + i);
+            ahead += share;
+        }
         f.group(&h, j, &c);
         UNROLL for (int t = 0; t < n_tokens; t++)
             ISA(add)(f, 1, 1, (const Loaded *)c.w, (const LoadedFloats *)c.scale,
@@ -95,8 +96,8 @@ INLINE const uint8_t *ISA(times_part)(const ISA(Format) f, const int n_tokens,
 
 /* acc[t] += strip . tokens. Small blocks meet all their rows before the next, so that memory is
  * wanted all the time; of large ones the code would be twice as long as fits where it is decoded. */
-INLINE void ISA(times_n)(const ISA(Format) f, const int n_tokens, const uint8_t *strip,
-                         ptrdiff_t n_blocks, const Group *groups, float *acc)
+INLINE void ISA(times_n)(const ISA(Format) f, const int asked, const int n_tokens,
+                         const uint8_t *strip, ptrdiff_t n_blocks, const Group *groups, float *acc)
 {
     const ptrdiff_t block_bytes = 64 * f.n_words + STRIP_ROWS * f.odd_bytes;
     const int together = f.groups == 1 ? PARTS : 1;
@@ -111,7 +112,7 @@ INLINE void ISA(times_n)(const ISA(Format) f, const int n_tokens, const uint8_t 
                 memcpy(&total[k][t], here + t * STRIP_ROWS + k * LANES, sizeof(Floats));
         for (ptrdiff_t b = 0; b < n_blocks; b++) {
             UNROLL for (int k = 0; k < together; k++)
-                ahead = ISA(times_part)(f, n_tokens, block, part + k, a, ahead, total[k]);
+                ahead = ISA(times_part)(f, asked, n_tokens, block, part + k, a, ahead, total[k]);
             block += block_bytes;
             a += f.groups * n_tokens;
         }
@@ -121,19 +122,19 @@ INLINE void ISA(times_n)(const ISA(Format) f, const int n_tokens, const uint8_t 
     }
 }
 
-INLINE void ISA(times)(const ISA(Format) f, const uint8_t *strip, ptrdiff_t n_blocks,
-                       const Group *groups, int n_tokens, float *acc)
+INLINE void ISA(times)(const ISA(Format) f, const int asked, const uint8_t *strip,
+                       ptrdiff_t n_blocks, const Group *a, int n_tokens, float *acc)
 {
     switch (n_tokens) {
-    case 1: ISA(times_n)(f, 1, strip, n_blocks, groups, acc); break;
-    case 2: ISA(times_n)(f, 2, strip, n_blocks, groups, acc); break;
-    case 3: ISA(times_n)(f, 3, strip, n_blocks, groups, acc); break;
-    case 4: ISA(times_n)(f, 4, strip, n_blocks, groups, acc); break;
+    case 1: ISA(times_n)(f, asked, 1, strip, n_blocks, a, acc); break;
+    case 2: ISA(times_n)(f, asked, 2, strip, n_blocks, a, acc); break;
+    case 3: ISA(times_n)(f, asked, 3, strip, n_blocks, a, acc); break;
+    case 4: ISA(times_n)(f, asked, 4, strip, n_blocks, a, acc); break;
 #if FEW > 4
-    case 5: ISA(times_n)(f, 5, strip, n_blocks, groups, acc); break;
-    case 6: ISA(times_n)(f, 6, strip, n_blocks, groups, acc); break;
-    case 7: ISA(times_n)(f, 7, strip, n_blocks, groups, acc); break;
-    case 8: ISA(times_n)(f, 8, strip, n_blocks, groups, acc);
+    case 5: ISA(times_n)(f, asked, 5, strip, n_blocks, a, acc); break;
+    case 6: ISA(times_n)(f, asked, 6, strip, n_blocks, a, acc); break;
+    case 7: ISA(times_n)(f, asked, 7, strip, n_blocks, a, acc); break;
+    case 8: ISA(times_n)(f, asked, 8, strip, n_blocks, a, acc);
 #endif
     }
 }
@@ -256,7 +257,7 @@ KERNEL void ISA(interleave)(const Cut *cut, const uint8_t *first, ptrdiff_t stri
     {                                                                                            \
         const ISA(Format) f = {ISA(head_##name), ISA(group_##name), groups, n_words, odd,        \
                                fine, lows, bias, most};                                          \
-        ISA(times)(f, strip, n_blocks, a, n_tokens, acc);                                        \
+        ISA(times)(f, ASKS_ALWAYS, strip, n_blocks, a, n_tokens, acc);                                        \
     }                                                                                            \
     KERNEL void ISA(unpack_##name)(const uint8_t *strip, ptrdiff_t n_blocks, Panel *panel)       \
     {                                                                                            \
@@ -273,14 +274,32 @@ KERNEL void ISA(interleave)(const Cut *cut, const uint8_t *first, ptrdiff_t stri
     }
 EACH_FORMAT(FUNCTIONS)
 
+#if ASK_AHEAD && !ASKS_ALWAYS
+#define ASKING(name, groups, n_words, odd, fine, lows, bias, most)                               \
+    KERNEL void ISA(asking_##name)(const uint8_t *strip, ptrdiff_t n_blocks, const Group *a,     \
+                                   int n_tokens, float *acc)                                     \
+    {                                                                                            \
+        const ISA(Format) f = {ISA(head_##name), ISA(group_##name), groups, n_words, odd,        \
+                               fine, lows, bias, most};                                          \
+        ISA(times)(f, 1, strip, n_blocks, a, n_tokens, acc);                                     \
+    }
+EACH_FORMAT(ASKING)
+#define ASKING_NAME(name) ISA(asking_##name)
+#else
+#define ASKING_NAME(name) ISA(times_##name)
+#endif
+
 enum { ISA(few) = FEW, ISA(asks) = ASK_AHEAD > 0 };
 
-#define ROW(name, ...) {ISA(times_##name), ISA(unpack_##name), ISA(multiply_##name)},
+#define ROW(name, ...) \
+    {ISA(times_##name), ASKING_NAME(name), ISA(unpack_##name), ISA(multiply_##name)},
 static const StripKernels ISA(kernels)[N_CUTS] = {EACH_FORMAT(ROW)};
 
 #undef PARTS
 #undef ABREAST
 #undef EACH_FORMAT
 #undef FUNCTIONS
+#undef ASKING
+#undef ASKING_NAME
 #undef ROW
 #undef WIDE_BIAS
