@@ -68,9 +68,8 @@ cpdef store_kv(
     ValueError where shapes differ or a slot lies outside the cache; nothing is written then. Slots
     differ from each other. Parallel over tokens.
     """
-    cdef Py_ssize_t t, g, n_tokens = k.shape[0], n_groups = keys.shape[1], size = keys.shape[2]
+    cdef Py_ssize_t t, n_tokens = k.shape[0], n_groups = keys.shape[1], size = keys.shape[2]
     cdef Py_ssize_t width = k.shape[1] // max(n_groups, <Py_ssize_t>1)
-    cdef Py_ssize_t block, offset
     check_cache(keys, values, format, width)
     if k.shape[1] != n_groups * width or v.shape[1] != k.shape[1] or v.shape[0] != n_tokens:
         raise ValueError(
@@ -86,12 +85,22 @@ cpdef store_kv(
             )
     n_threads = team(n_threads, STORE_WORK * n_tokens * n_groups * width)
     with nogil:
-        for t in prange(n_tokens, num_threads=n_threads, schedule="static"):
-            block = slots[t] // size
-            offset = slots[t] % size
-            for g in range(n_groups):
-                format.from_f32(&k[t, g * width], &keys[block, g, offset, 0], width)
-                format.from_f32(&v[t, g * width], &values[block, g, offset, 0], width)
+        if n_threads == 1:
+            for t in range(n_tokens):
+                store_token(format, &k[t, 0], &v[t, 0], slots[t], keys, values, width)
+        else:
+            for t in prange(n_tokens, num_threads=n_threads, schedule="static"):
+                store_token(format, &k[t, 0], &v[t, 0], slots[t], keys, values, width)
+
+
+cdef inline void store_token(
+    Format format, const float* k, const float* v, Py_ssize_t slot,
+    unsigned char[:, :, :, ::1] keys, unsigned char[:, :, :, ::1] values, Py_ssize_t width,
+) noexcept nogil:
+    cdef Py_ssize_t g, block = slot // keys.shape[2], offset = slot % keys.shape[2]
+    for g in range(keys.shape[1]):
+        format.from_f32(k + g * width, &keys[block, g, offset, 0], width)
+        format.from_f32(v + g * width, &values[block, g, offset, 0], width)
 
 
 cpdef attend(
@@ -169,7 +178,7 @@ cdef int run(const Walk* w, Py_ssize_t n_tokens, int n_threads) except -1:
         n_ranges = max(n_ranges, ranges_of(&tiles[n_tiles]))
         t += tiles[n_tiles].n_tokens
         n_tiles += 1
-    split = n_ranges > 1 and n_tiles * w.n_groups < 2 * n_threads
+    split = n_threads > 1 and n_ranges > 1 and n_tiles * w.n_groups < 2 * n_threads
     n_states = n_tiles * w.n_groups * n_ranges if split else n_threads
     room = <float*>malloc((n_threads * (scratch + state) + n_states * state) * sizeof(float))
     if room == NULL:
@@ -191,6 +200,11 @@ cdef int run(const Walk* w, Py_ssize_t n_tokens, int n_threads) except -1:
                     )
                 finish(w, &tiles[job // w.n_groups], job % w.n_groups,
                        states + job * n_ranges * state)
+        elif n_threads == 1:
+            for job in range(n_tiles * w.n_groups):
+                all_ranges(
+                    w, &tiles[job // w.n_groups], job % w.n_groups, room, scratch, states
+                )
         else:
             for job in prange(
                 n_tiles * w.n_groups, num_threads=n_threads, schedule="dynamic"

@@ -68,8 +68,9 @@ class Batch:
         RequestError where a piece is empty or its table too short.
         """
         tokens, positions, slots, lengths, sequences, rows, tables = [], [], [], [], [], [], []
-        keys, holes = [], False
-        for n, (ids, start, table, at, n_rows) in enumerate(Piece(*p) for p in pieces):
+        pieces = [Piece(*p) for p in pieces]
+        keys, holes = [], any(p.positions is not None for p in pieces)
+        for n, (ids, start, table, at, n_rows) in enumerate(pieces):
             end = start + len(ids)
             if not len(ids) or start < 0 or end > len(table) * block_size:
                 raise RequestError(
@@ -85,11 +86,11 @@ class Batch:
             sequences += [n] * len(ids)
             rows += range(len(tokens) - (len(ids) if all_logits else n_rows), len(tokens))
             tables.append(table)
-            new = np.arange(first, first + len(ids), dtype=np.int32)
-            keys.append(
-                np.concatenate([np.arange(start, dtype=np.int32) if at is None else at, new])
-            )
-            holes = holes or at is not None
+            if holes:
+                new = np.arange(first, first + len(ids), dtype=np.int32)
+                keys.append(
+                    np.concatenate([np.arange(start, dtype=np.int32) if at is None else at, new])
+                )
         block_tables = np.full((len(tables), max(map(len, tables), default=0)), -1, np.int32)
         for n, table in enumerate(tables):
             block_tables[n, : len(table)] = table

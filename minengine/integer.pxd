@@ -29,6 +29,9 @@ cdef class Activations:
     cdef Py_ssize_t room         # how many there are
     cdef Group* data             # the same
     cdef int fill(self, const float[:, ::1] x, quantize_fn quantize, int n_threads) except -1
+    cdef void fill_token(
+        self, Py_ssize_t t, const float* x, Py_ssize_t n_groups, quantize_fn quantize
+    ) noexcept nogil
 
 
 cdef void quantize_row(

@@ -56,7 +56,7 @@ cdef class Activations:
         self.fill(x, quantize_row, n_threads)
 
     cdef int fill(self, const float[:, ::1] x, quantize_fn quantize, int n_threads) except -1:
-        cdef Py_ssize_t t, first, wide, n_groups = x.shape[1] // GROUP_SIZE
+        cdef Py_ssize_t t, n_groups = x.shape[1] // GROUP_SIZE
         cdef unsigned char[::1] raw
         if x.shape[1] % GROUP_SIZE:
             raise ValueError(f"activations: rows of {x.shape[1]}, want a multiple of {GROUP_SIZE}")
@@ -72,11 +72,21 @@ cdef class Activations:
             return 0
         n_threads = team(n_threads, 4 * self.n_tokens * self.n)
         with nogil:
-            for t in prange(self.n_tokens, num_threads=n_threads, schedule="static"):
-                first = t // TILE_TOKENS * TILE_TOKENS
-                wide = min(self.n_tokens - first, <Py_ssize_t>TILE_TOKENS)
-                quantize(&x[t, 0], n_groups, self.data + first * n_groups + t - first, wide)
+            if n_threads == 1:
+                for t in range(self.n_tokens):
+                    self.fill_token(t, &x[t, 0], n_groups, quantize)
+            else:
+                for t in prange(self.n_tokens, num_threads=n_threads, schedule="static"):
+                    self.fill_token(t, &x[t, 0], n_groups, quantize)
         return 0
+
+    cdef void fill_token(
+        self, Py_ssize_t t, const float* x, Py_ssize_t n_groups, quantize_fn quantize
+    ) noexcept nogil:
+        """Token t's place in its tile of groups."""
+        cdef Py_ssize_t first = t // TILE_TOKENS * TILE_TOKENS
+        cdef Py_ssize_t wide = min(self.n_tokens - first, <Py_ssize_t>TILE_TOKENS)
+        quantize(x, n_groups, self.data + first * n_groups + t - first, wide)
 
     def rows(self):
         """The groups by token: an array (T, n / 32) of GROUP."""

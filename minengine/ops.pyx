@@ -259,8 +259,12 @@ cpdef silu_mul(
     if n == 0:
         return
     with nogil:
-        for t in prange(n_tokens, num_threads=n_used, schedule="static"):
-            gate_row(silu, &gate[t, 0], &up[t, 0], &out[t, 0], n)
+        if n_used == 1:
+            for t in range(n_tokens):
+                gate_row(silu, &gate[t, 0], &up[t, 0], &out[t, 0], n)
+        else:
+            for t in prange(n_tokens, num_threads=n_used, schedule="static"):
+                gate_row(silu, &gate[t, 0], &up[t, 0], &out[t, 0], n)
 
 
 cpdef gelu_mul(
@@ -278,8 +282,12 @@ cpdef gelu_mul(
     if n == 0:
         return
     with nogil:
-        for t in prange(n_tokens, num_threads=n_used, schedule="static"):
-            gate_row(gelu, &gate[t, 0], &up[t, 0], &out[t, 0], n)
+        if n_used == 1:
+            for t in range(n_tokens):
+                gate_row(gelu, &gate[t, 0], &up[t, 0], &out[t, 0], n)
+        else:
+            for t in prange(n_tokens, num_threads=n_used, schedule="static"):
+                gate_row(gelu, &gate[t, 0], &up[t, 0], &out[t, 0], n)
 
 
 cpdef add_bias(float[:, ::1] x, const float[::1] bias):

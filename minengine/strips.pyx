@@ -456,7 +456,10 @@ cpdef matmul(
     n_blocks = (n_tokens + at_once - 1) // at_once
     n_threads = team(n_threads, n_tokens * n_rows * n)
     with nogil:
-        if interleaved and n_tokens <= v.few:
+        if interleaved and n_tokens <= v.few and n_threads == 1:
+            few_times(&w, 0, n_strips, x.data, n_tokens, &out[0, 0])
+            n_blocks = 0
+        elif interleaved and n_tokens <= v.few:
             for job in prange(n_threads, num_threads=n_threads, schedule="static"):
                 few_times(
                     &w, job * n_strips // n_threads, (job + 1) * n_strips // n_threads,
