@@ -16,6 +16,7 @@
 #define ABREAST_TOKENS 2
 #define FEW 4  /* tokens that weights in registers meet */
 #define ASK_AHEAD 12288  /* bytes from what a kernel reads to what it asks for */
+#define ASK_SOON 2048  /* the same for 1 token and codes of 8 bits, which wait for memory most */
 #define ASKS_ALWAYS 1
 #define SCORE_ROWS 2  /* by 2 keys: 8 vectors of sums */
 #define SCORE_KEYS 2
@@ -205,6 +206,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef ABREAST_ROWS
 #undef ABREAST_TOKENS
 #undef ASK_AHEAD
+#undef ASK_SOON
 #undef ASKS_ALWAYS
 #undef ASK_AFTER
 #undef SCORE_ROWS

@@ -16,6 +16,7 @@
 #define ABREAST_ROWS 1
 #define ABREAST_TOKENS 1
 #define ASK_AHEAD 4096  /* bytes from what a kernel reads to what it asks for, if it does */
+#define ASK_SOON ASK_AHEAD
 #define ASKS_ALWAYS 0
 #define SCORE_ROWS 4  /* by 4 keys: 16 sums */
 #define SCORE_KEYS 4
@@ -167,6 +168,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef ABREAST_ROWS
 #undef ABREAST_TOKENS
 #undef ASK_AHEAD
+#undef ASK_SOON
 #undef ASKS_ALWAYS
 #undef ASK_AFTER
 #undef SCORE_ROWS

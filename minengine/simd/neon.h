@@ -20,6 +20,7 @@
 #define ABREAST_ROWS 1
 #define ABREAST_TOKENS 1
 #define ASK_AHEAD 0  /* its kernels never ask */
+#define ASK_SOON 0
 #define ASKS_ALWAYS 0
 #define ASK_AFTER(x, p) ((void)(x), (void)(p))
 #define SCORE_ROWS 2  /* by 2 keys: 16 vectors of sums */
@@ -178,6 +179,7 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 #undef ABREAST_ROWS
 #undef ABREAST_TOKENS
 #undef ASK_AHEAD
+#undef ASK_SOON
 #undef ASKS_ALWAYS
 #undef ASK_AFTER
 #undef SCORE_ROWS

@@ -101,7 +101,7 @@ INLINE void ISA(times_n)(const ISA(Format) f, const int asked, const int n_token
 {
     const ptrdiff_t block_bytes = 64 * f.n_words + STRIP_ROWS * f.odd_bytes;
     const int together = f.groups == 1 ? PARTS : 1;
-    const uint8_t *ahead = strip + ASK_AHEAD;
+    const uint8_t *ahead = strip + (n_tokens == 1 && f.n_words == 8 ? ASK_SOON : ASK_AHEAD);
     for (int part = 0; part < PARTS; part += together) {
         const uint8_t *block = strip;
         const Group *a = groups;
