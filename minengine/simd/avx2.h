@@ -12,7 +12,7 @@
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 8
 #define TILE 2  /* tokens */
-#define ABREAST_ROWS 2  /* by 2 tokens: 4 sums of each kind, and what they are made of: 16 registers */
+#define ABREAST_ROWS 2  /* vectors of rows by 2 tokens: 4 sums of each kind, in 16 registers */
 #define ABREAST_TOKENS 2
 #define FEW 4  /* tokens that weights in registers meet */
 #define ASK_AHEAD 12288  /* bytes from what a kernel reads to what it asks for */

@@ -13,7 +13,7 @@
 #define LANES 16
 #define TILE 16  /* tokens: their sums and 8 vectors of weights fill 24 of 32 registers */
 #define FEW 8  /* tokens whose sums and 8 vectors of weights fit in registers */
-#define ABREAST_ROWS 1
+#define ABREAST_ROWS 1  /* and tokens whose sums are written side by side */
 #define ABREAST_TOKENS 1
 #define ASK_AHEAD 4096  /* bytes from what a kernel reads to what it asks for, if it does */
 #define ASK_SOON ASK_AHEAD

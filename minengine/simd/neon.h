@@ -17,7 +17,7 @@
 #define LANES 4
 #define TILE 8  /* tokens: their sums, 8 vectors of weights and the rest fill 32 registers */
 #define FEW 4  /* tokens that weights in registers meet */
-#define ABREAST_ROWS 1
+#define ABREAST_ROWS 1  /* and tokens whose sums are written side by side */
 #define ABREAST_TOKENS 1
 #define ASK_AHEAD 0  /* its kernels never ask */
 #define ASK_SOON 0

@@ -69,8 +69,9 @@ INLINE void ISA(add)(const ISA(Format) f, const int rows, const int tokens, cons
         }
 }
 
-/* total[t] += one vector of a block's rows . tokens, the weights unpacked into registers; `asked` is
- * whether with each 32 elements a share of the memory that is wanted later is asked for */
+/* total[t] += one vector of a block's rows . tokens, the weights unpacked into registers; `asked`:
+ * whether with each 32 elements a share of the memory that is wanted later is asked for; -> where
+ * that goes on */
 INLINE const uint8_t *ISA(times_part)(const ISA(Format) f, const int asked, const int n_tokens,
                                       const uint8_t *block, int part, const Group *a,
                                       const uint8_t *ahead, Floats *total)
@@ -95,7 +96,7 @@ INLINE const uint8_t *ISA(times_part)(const ISA(Format) f, const int asked, cons
 }
 
 /* acc[t] += strip . tokens. Small blocks meet all their rows before the next, so that memory is
- * wanted all the time; of large ones the code would be twice as long as fits where it is decoded. */
+ * wanted all the time; of large ones the code would be twice as long as fits where it is decoded */
 INLINE void ISA(times_n)(const ISA(Format) f, const int asked, const int n_tokens,
                          const uint8_t *strip, ptrdiff_t n_blocks, const Group *groups, float *acc)
 {
@@ -257,7 +258,7 @@ KERNEL void ISA(interleave)(const Cut *cut, const uint8_t *first, ptrdiff_t stri
     {                                                                                            \
         const ISA(Format) f = {ISA(head_##name), ISA(group_##name), groups, n_words, odd,        \
                                fine, lows, bias, most};                                          \
-        ISA(times)(f, ASKS_ALWAYS, strip, n_blocks, a, n_tokens, acc);                                        \
+        ISA(times)(f, ASKS_ALWAYS, strip, n_blocks, a, n_tokens, acc);                           \
     }                                                                                            \
     KERNEL void ISA(unpack_##name)(const uint8_t *strip, ptrdiff_t n_blocks, Panel *panel)       \
     {                                                                                            \
