@@ -14,8 +14,8 @@ what comes next and fetches it by itself: strips come in at 95 % of the speed of
 at 70 % where the kernels ask. Only what it cannot see is asked for: 16 rows of a file at once, each
 a little further, and formats whose blocks are read here and there. On Zen 5 strips of most formats
 come in at 80 to 100 % where every block is asked for, and at 34 to 94 % where none is. On Zen 3 and
-Intel's Emerald Rapids they come in at 70 to 100 % where the kernels ask for a little with each 32
-elements, and at 35 to 75 % where nobody does. MINENGINE_ASKS (``scattered``, ``all``, ``kernels``)
+Intel's Emerald Rapids most come in at 70 to 100 % where the kernels ask for a little with each 32
+elements, and at 50 to 85 % where nobody does. MINENGINE_ASKS (``scattered``, ``all``, ``kernels``)
 forces one of the three; the kernels of AVX2 ask always, those of NEON never.
 
 Up to 4 tokens, or 8 where there are registers for them, a strip is unpacked into registers and
