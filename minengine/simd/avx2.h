@@ -11,7 +11,7 @@
 #define INLINE static inline __attribute__((always_inline, target(TARGET)))
 #define KERNEL static __attribute__((target(TARGET)))
 #define LANES 8
-#define TILE 2  /* tokens */
+#define TILE 2  /* tokens whose sums stay in registers over a panel */
 #define ABREAST_ROWS 2  /* vectors of rows by 2 tokens: 4 sums of each kind, in 16 registers */
 #define ABREAST_TOKENS 2
 #define FEW 4  /* tokens that weights in registers meet */
@@ -196,28 +196,4 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 }
 #endif
 
-#undef ISA
-#undef TARGET
-#undef INLINE
-#undef KERNEL
-#undef LANES
-#undef TILE
-#undef FEW
-#undef ABREAST_ROWS
-#undef ABREAST_TOKENS
-#undef ASK_AHEAD
-#undef ASK_SOON
-#undef ASKS_ALWAYS
-#undef ASK_AFTER
-#undef SCORE_ROWS
-#undef SCORE_KEYS
-#undef GATHER_VECTORS
-#undef FLIP
-#undef PIN
-#undef HOLD
-#undef Ints
-#undef Signed
-#undef Shorts
-#undef Floats
-#undef Loaded
-#undef LoadedFloats
+#include "undef.h"

@@ -158,27 +158,4 @@ KERNEL void ISA(quantize)(const float *x, ptrdiff_t n_groups, Group *groups, ptr
 }
 #endif
 
-#undef ISA
-#undef TARGET
-#undef INLINE
-#undef KERNEL
-#undef LANES
-#undef TILE
-#undef FEW
-#undef ABREAST_ROWS
-#undef ABREAST_TOKENS
-#undef ASK_AHEAD
-#undef ASK_SOON
-#undef ASKS_ALWAYS
-#undef ASK_AFTER
-#undef SCORE_ROWS
-#undef SCORE_KEYS
-#undef GATHER_VECTORS
-#undef FLIP
-#undef PIN
-#undef Ints
-#undef Signed
-#undef Shorts
-#undef Floats
-#undef Loaded
-#undef LoadedFloats
+#include "undef.h"

@@ -252,14 +252,16 @@ KERNEL void ISA(interleave)(const Cut *cut, const uint8_t *first, ptrdiff_t stri
     X(tq2_0, 8, 16, 2, 0, 0, 1, 3)            \
     X(mxfp4, 1, 4, 1, 0, 0, 16, 28)
 
-#define FUNCTIONS(name, groups, n_words, odd, fine, lows, bias, most)                            \
-    KERNEL void ISA(times_##name)(const uint8_t *strip, ptrdiff_t n_blocks, const Group *a,      \
-                                  int n_tokens, float *acc)                                      \
+#define TIMES(function, asked, name, groups, n_words, odd, fine, lows, bias, most)               \
+    KERNEL void ISA(function)(const uint8_t *strip, ptrdiff_t n_blocks, const Group *a,          \
+                              int n_tokens, float *acc)                                          \
     {                                                                                            \
         const ISA(Format) f = {ISA(head_##name), ISA(group_##name), groups, n_words, odd,        \
                                fine, lows, bias, most};                                          \
-        ISA(times)(f, ASKS_ALWAYS, strip, n_blocks, a, n_tokens, acc);                           \
-    }                                                                                            \
+        ISA(times)(f, asked, strip, n_blocks, a, n_tokens, acc);                                 \
+    }
+#define FUNCTIONS(name, groups, n_words, odd, fine, lows, bias, most)                            \
+    TIMES(times_##name, ASKS_ALWAYS, name, groups, n_words, odd, fine, lows, bias, most)         \
     KERNEL void ISA(unpack_##name)(const uint8_t *strip, ptrdiff_t n_blocks, Panel *panel)       \
     {                                                                                            \
         const ISA(Format) f = {ISA(head_##name), ISA(group_##name), groups, n_words, odd,        \
@@ -276,14 +278,7 @@ KERNEL void ISA(interleave)(const Cut *cut, const uint8_t *first, ptrdiff_t stri
 EACH_FORMAT(FUNCTIONS)
 
 #if ASK_AHEAD && !ASKS_ALWAYS
-#define ASKING(name, groups, n_words, odd, fine, lows, bias, most)                               \
-    KERNEL void ISA(asking_##name)(const uint8_t *strip, ptrdiff_t n_blocks, const Group *a,     \
-                                   int n_tokens, float *acc)                                     \
-    {                                                                                            \
-        const ISA(Format) f = {ISA(head_##name), ISA(group_##name), groups, n_words, odd,        \
-                               fine, lows, bias, most};                                          \
-        ISA(times)(f, 1, strip, n_blocks, a, n_tokens, acc);                                     \
-    }
+#define ASKING(name, ...) TIMES(asking_##name, 1, name, __VA_ARGS__)
 EACH_FORMAT(ASKING)
 #define ASKING_NAME(name) ISA(asking_##name)
 #else
@@ -299,6 +294,7 @@ static const StripKernels ISA(kernels)[N_CUTS] = {EACH_FORMAT(ROW)};
 #undef PARTS
 #undef ABREAST
 #undef EACH_FORMAT
+#undef TIMES
 #undef FUNCTIONS
 #undef ASKING
 #undef ASKING_NAME

@@ -1,0 +1,26 @@
+/* What an instruction set defines for the text that it shares, given up for the next one. */
+#undef ISA
+#undef TARGET
+#undef INLINE
+#undef KERNEL
+#undef LANES
+#undef TILE
+#undef FEW
+#undef ABREAST_ROWS
+#undef ABREAST_TOKENS
+#undef ASK_AHEAD
+#undef ASK_SOON
+#undef ASKS_ALWAYS
+#undef ASK_AFTER
+#undef SCORE_ROWS
+#undef SCORE_KEYS
+#undef GATHER_VECTORS
+#undef FLIP
+#undef PIN
+#undef HOLD
+#undef Ints
+#undef Signed
+#undef Shorts
+#undef Floats
+#undef Loaded
+#undef LoadedFloats
