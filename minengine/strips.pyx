@@ -280,9 +280,9 @@ cdef void few_times(
     cdef Py_ssize_t n_blocks = w.n // w.cut.block_size, b = 0, s, t, m, n_rows
     while b < n_blocks:
         m = min(n_blocks - b, <Py_ssize_t>PIECE // w.cut.block_size)
+        here = w.data + piece_at(w.cut, b, n_blocks, first, w.n_strips)
         for s in range(first, last):
             n_rows = min(w.n_rows - s * STRIP_ROWS, <Py_ssize_t>STRIP_ROWS)
-            here = w.data + piece_at(w.cut, b, n_blocks, s, w.n_strips)
             memset(acc, 0, n_tokens * STRIP_ROWS * sizeof(float))
             if b > 0:
                 for t in range(n_tokens):
@@ -292,6 +292,9 @@ cdef void few_times(
             for t in range(n_tokens):
                 memcpy(out + t * w.n_rows + s * STRIP_ROWS, acc + t * STRIP_ROWS,
                        n_rows * sizeof(float))
+            # a piece follows the last; divisions would keep its first load waiting: Q8_0 came in
+            # at 75 % of the speed of reading in place of 95 (Zen 4)
+            here += m * STRIP_ROWS * w.cut.block_bytes
         b += m
 
 
