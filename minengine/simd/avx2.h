@@ -22,6 +22,7 @@
 #define SCORE_KEYS 2
 #define GATHER_VECTORS 2  /* of 4 rows: 8 sums */
 #define FLIP 0u
+#define IN_ORDER(x)  /* as the compiler likes it */
 #define PIN(x) __asm__("" : "+x"(x))
 /* what is done in the order in which it is written, as far as these are concerned */
 #define HOLD(x) __asm__ volatile("" : "+x"(x))

@@ -27,6 +27,7 @@
 #define SCORE_KEYS 2
 #define GATHER_VECTORS 4  /* of 4 rows: 16 sums */
 #define FLIP 0u
+#define IN_ORDER(x)  /* as the compiler likes it */
 #define PIN(x) __asm__("" : "+w"(x))
 #define Ints Ints_neon
 #define Signed Signed_neon

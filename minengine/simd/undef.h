@@ -17,6 +17,7 @@
 #undef GATHER_VECTORS
 #undef FLIP
 #undef PIN
+#undef IN_ORDER
 #undef HOLD
 #undef Ints
 #undef Signed

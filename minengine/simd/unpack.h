@@ -2,8 +2,8 @@
  *
  * Owns: what the words of a block hold (blocks.pxd), in vectors of C. Must not know: instructions,
  * products. Included once by each instruction set, which defines LANES, the types Ints (uint32_t
- * lanes), Signed (int32_t), Shorts (uint16_t), Floats, the suffix ISA(name), INLINE, FLIP, PIN
- * and the few operations that C has not: load, halves, low_halves, load_bytes, levels, add_fifth.
+ * lanes), Signed (int32_t), Shorts (uint16_t), Floats, the suffix ISA(name), INLINE, FLIP, PIN,
+ * IN_ORDER and the few operations that C has not: load, halves, low_halves, load_bytes, levels, add_fifth.
  *
  * `head` reads what belongs to a whole block; `group` gives the codes of its j-th 32 elements, the
  * four of word i in w[i], and scale and low: x = scale (code - bias) + low, one of each for 32
@@ -13,9 +13,11 @@
 
 typedef struct {
     const uint8_t *at;  /* the block, at this vector's lanes of word 0 */
+    const uint8_t *odd; /* and of the half or byte behind its words */
     Floats d, dmin;
     Ints s[4], m[2];
-    Ints kept[8];       /* words that several groups need */
+    Ints low[8];        /* words of one group's low nibbles and the next one's high ones, */
+    Ints kept[8];       /* and those that more groups need */
 } ISA(Head);
 
 typedef struct {
@@ -43,6 +45,7 @@ INLINE void ISA(nibbles)(const ISA(Head) *h, int first, Ints *w)
 {
     UNROLL for (int i = 0; i < 4; i++) {
         Ints x = WORD(h, first + i);
+        IN_ORDER(x);
         w[i] = LOW_NIBBLES(x);
         w[4 + i] = HIGH_NIBBLES(x);
     }
@@ -53,15 +56,18 @@ INLINE void ISA(nibbles)(const ISA(Head) *h, int first, Ints *w)
 #define HALF_HEAD(name, n_words)                                                      \
     INLINE void ISA(head_##name)(const uint8_t *block, int part, ISA(Head) *h)        \
     {                                                                                 \
-        h->d = ISA(halves)(ISA(odd)(block, part, n_words, 2));                        \
+        h->odd = ISA(odd)(block, part, n_words, 2);                                   \
     }
 
 HALF_HEAD(q8_0, 8)
 INLINE void ISA(group_q8_0)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     (void)j;
-    UNROLL for (int i = 0; i < 8; i++) c->w[i] = WORD(h, i) ^ FLIP;
-    c->scale[0] = h->d;
+    UNROLL for (int i = 0; i < 8; i++) {
+        c->w[i] = WORD(h, i) ^ FLIP;
+        IN_ORDER(c->w[i]);
+    }
+    c->scale[0] = ISA(halves)(h->odd);
 }
 
 HALF_HEAD(q4_0, 4)
@@ -69,7 +75,7 @@ INLINE void ISA(group_q4_0)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     (void)j;
     ISA(nibbles)(h, 0, c->w);
-    c->scale[0] = h->d;
+    c->scale[0] = ISA(halves)(h->odd);
 }
 
 INLINE void ISA(head_q4_1)(const uint8_t *block, int part, ISA(Head) *h)
@@ -92,9 +98,10 @@ INLINE void ISA(group_q5_0)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     Ints fifth = WORD(h, 0);
     (void)j;
+    IN_ORDER(fifth);
     ISA(nibbles)(h, 1, c->w);
     UNROLL for (int i = 0; i < 8; i++) c->w[i] = ISA(add_fifth)(c->w[i], fifth, i);
-    c->scale[0] = h->d;
+    c->scale[0] = ISA(halves)(h->odd);
 }
 
 INLINE void ISA(head_q5_1)(const uint8_t *block, int part, ISA(Head) *h)
@@ -105,6 +112,7 @@ INLINE void ISA(group_q5_1)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     Ints fifth = WORD(h, 1);
     (void)j;
+    IN_ORDER(fifth);
     ISA(nibbles)(h, 2, c->w);
     UNROLL for (int i = 0; i < 8; i++) c->w[i] = ISA(add_fifth)(c->w[i], fifth, i);
     c->scale[0] = h->d;
@@ -122,7 +130,7 @@ INLINE void ISA(group_iq4_nl)(ISA(Head) *h, int j, ISA(Codes) *c)
     (void)j;
     ISA(nibbles)(h, 0, c->w);
     UNROLL for (int i = 0; i < 8; i++) c->w[i] = ISA(levels)(ISA(NL), c->w[i]) ^ FLIP;
-    c->scale[0] = h->d;
+    c->scale[0] = ISA(halves)(h->odd);
 }
 
 INLINE void ISA(head_mxfp4)(const uint8_t *block, int part, ISA(Head) *h)
@@ -209,11 +217,14 @@ INLINE void ISA(head_q4_k)(const uint8_t *block, int part, ISA(Head) *h)
     h->s[1] = LOW_NIBBLES(e) | (a >> 2 & 0x30303030u);
     h->m[1] = HIGH_NIBBLES(e) | (b >> 2 & 0x30303030u);
 }
-INLINE void ISA(nibbles_k)(const ISA(Head) *h, int first, int j, ISA(Codes) *c)
+INLINE void ISA(nibbles_k)(ISA(Head) *h, int first, int j, ISA(Codes) *c)
 {
     UNROLL for (int i = 0; i < 8; i++) {
-        Ints x = WORD(h, first + 8 * (j >> 1) + i);
-        c->w[i] = j & 1 ? HIGH_NIBBLES(x) : LOW_NIBBLES(x);
+        if (!(j & 1)) {
+            h->low[i] = WORD(h, first + 8 * (j >> 1) + i);
+            IN_ORDER(h->low[i]);
+        }
+        c->w[i] = j & 1 ? HIGH_NIBBLES(h->low[i]) : LOW_NIBBLES(h->low[i]);
     }
     c->scale[0] = h->d * NUMBER(BYTE(h->s[j >> 2], j & 3));
     c->low[0] = -h->dmin * NUMBER(BYTE(h->m[j >> 2], j & 3));
@@ -269,7 +280,10 @@ INLINE void ISA(group_iq4_xs)(ISA(Head) *h, int j, ISA(Codes) *c)
     c->scale[0] = h->d * NUMBER(s - 32);
 }
 
-HALF_HEAD(tq1_0, 13)
+INLINE void ISA(head_tq1_0)(const uint8_t *block, int part, ISA(Head) *h)
+{
+    h->d = ISA(halves)(ISA(odd)(block, part, 13, 2));
+}
 /* Digit k of each byte (codebooks.pxd, digit), bytes at even and odd places apart. */
 INLINE Ints ISA(digits)(Ints x, int k)
 {
@@ -292,7 +306,10 @@ INLINE void ISA(group_tq1_0)(ISA(Head) *h, int j, ISA(Codes) *c)
     c->scale[0] = h->d;
 }
 
-HALF_HEAD(tq2_0, 16)
+INLINE void ISA(head_tq2_0)(const uint8_t *block, int part, ISA(Head) *h)
+{
+    h->d = ISA(halves)(ISA(odd)(block, part, 16, 2));
+}
 INLINE void ISA(group_tq2_0)(ISA(Head) *h, int j, ISA(Codes) *c)
 {
     ISA(pairs)(h, 0, j, c->w);
