@@ -3,7 +3,8 @@
  * Owns: what the words of a block hold (blocks.pxd), in vectors of C. Must not know: instructions,
  * products. Included once by each instruction set, which defines LANES, the types Ints (uint32_t
  * lanes), Signed (int32_t), Shorts (uint16_t), Floats, the suffix ISA(name), INLINE, FLIP, PIN,
- * IN_ORDER and the few operations that C has not: load, halves, low_halves, load_bytes, levels, add_fifth.
+ * IN_ORDER and the few operations that C has not: load, halves, low_halves, load_bytes, levels,
+ * add_fifth.
  *
  * `head` reads what belongs to a whole block; `group` gives the codes of its j-th 32 elements, the
  * four of word i in w[i], and scale and low: x = scale (code - bias) + low, one of each for 32
@@ -53,6 +54,7 @@ INLINE void ISA(nibbles)(const ISA(Head) *h, int first, Ints *w)
 
 /* ---- blocks of 32 ---- */
 
+/* Where the half is: the group reads it after its words, by rising addresses (IN_ORDER). */
 #define HALF_HEAD(name, n_words)                                                      \
     INLINE void ISA(head_##name)(const uint8_t *block, int part, ISA(Head) *h)        \
     {                                                                                 \
